@@ -1,0 +1,41 @@
+"""Which cut-out is number `index`: people, animals, vehicles and furniture, each drawn from (seed, index) alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_pipelines.demo_canvas import StudioLight, draw
+from data_pipelines.demo_animals import animal
+from data_pipelines.demo_objects import furniture, vehicle
+from data_pipelines.demo_people import person
+
+KINDS = {"person": person, "animal": animal, "vehicle": vehicle, "furniture": furniture}
+ORDER = ("person", "animal", "person", "vehicle", "person", "furniture")  # half are people
+
+
+@dataclass(frozen=True)
+class Foreground:
+    """A cut-out; see demo_sources.
+
+    picture uint8 [h, w, 4], straight alpha; relief float32 [h, w], metres; physical_height, metres; kind.
+    """
+
+    picture: np.ndarray
+    relief: np.ndarray
+    physical_height: float
+    kind: str
+
+
+def foreground(seed: int, index: int, height: int = 256) -> Foreground:
+    """Cut-out number `index`, `height` pixels high."""
+    if height < 8:
+        raise ValueError(f"height={height}: a cut-out needs at least 8 rows")
+    rng = np.random.Generator(np.random.PCG64([seed, index, 1]))
+    kind = ORDER[index % len(ORDER)]
+    light = StudioLight(
+        key=(float(rng.choice([-1, 1])) * rng.uniform(0.2, 0.9), rng.uniform(0.6, 1.1), -rng.uniform(0.5, 1.0)),
+        strength=rng.uniform(0.65, 1.0),
+        warmth=rng.normal(0.02, 0.05),
+    )
+    picture, relief, metres = draw(KINDS[kind](rng), height, light)
+    return Foreground(picture, relief, metres, kind)

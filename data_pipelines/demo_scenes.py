@@ -1,0 +1,15 @@
+"""Which scene is number `index`: rooms, corridors, streets and land in turn, each drawn from (seed, index) alone."""
+
+import numpy as np
+
+from data_pipelines.demo_indoors import corridor, room
+from data_pipelines.demo_outdoors import land, street
+from data_pipelines.demo_raycast import Scene
+
+BUILDERS = (room, corridor, street, land)
+
+
+def scene(seed: int, index: int) -> Scene:
+    """Scene number `index`: camera, solids and light, independent of resolution."""
+    rng = np.random.Generator(np.random.PCG64([seed, index, 0]))
+    return BUILDERS[index % len(BUILDERS)](rng)

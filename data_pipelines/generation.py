@@ -1,0 +1,335 @@
+"""The story: sources in, a finished data set out.
+
+    1  claim the folder             an unfinished run of the same options goes on, another one is refused
+    2  backgrounds and their depth  one shard; what the teacher saw is read back from it when a run goes on
+    3  prepare                      floors, scaled cut-outs, splits
+    4  composites -> records        one tf.data pipeline over everything that is still missing, cut into shards
+    5  manifest                     counts, exact statistics, digests, options
+
+The same sources, options and seed give the same records, whatever the number of shards, threads, workers or restarts.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import tensorflow as tf
+
+from data_pipelines import depth as depths
+from data_pipelines import records, shards
+from data_pipelines.preparation import Options, Prepared, background_depth, composed, plans, prepare
+from data_pipelines.progress import Progress
+from data_pipelines.shards import DatasetError, Note, Shard, ShardWriter, deal
+from data_pipelines.sources import Sources
+from data_pipelines.splits import Split
+from data_pipelines.statistics import add_up, of_backgrounds, summary
+
+RECORDS_PER_SHARD = {"ground": 5000, "exact": 5000, "teacher": 1000}  # a few seconds of work, or minutes of the teacher's
+WRITTEN_AT_ONCE = 64
+OPTIONS = "options.json"
+
+
+def export(
+    sources: Sources,
+    options: Options,
+    output: str,
+    *,
+    load_teacher: Callable,
+    teacher_identity: dict,
+    teacher_batch: int = 8,
+    shard_count: int = 0,
+    compare_labels: int = 0,
+    threads: int = 0,
+    engine: Callable | None = None,
+) -> dict:
+    """Makes the data set in the folder `output` and answers its manifest.
+
+    load_teacher: answers the teacher; called only when it has to look. teacher_identity: what the manifest says of it.
+    shard_count: of each split; 0 chooses. compare_labels: on so many composites, how far what the labels say is from
+    what the teacher sees. threads: 0 for all cores. engine: None for this process, or a function that makes the shards
+    elsewhere (data_pipelines.beam).
+    """
+    identity = _identity(sources, options, teacher_identity, shard_count, compare_labels)
+    if finished := _claim(output, identity):
+        return finished
+    background_note, codes = _backgrounds(sources, options, output, load_teacher, teacher_batch)
+    prepared = prepare(sources, codes, options)
+    teacher = load_teacher() if options.labels == "teacher" or compare_labels else None
+    disagreement = _compare(prepared, teacher, teacher_batch, compare_labels) if compare_labels else None
+    wanted = [
+        shard
+        for split in prepared.splits
+        for shard in deal(split.name, split.count, shard_count or -(-split.count // RECORDS_PER_SHARD[options.labels]))
+    ]
+    if engine is None:
+        notes = make_shards(prepared, wanted, output, teacher, teacher_batch, threads)
+    else:
+        notes = engine(wanted, output)
+    manifest = _manifest(sources, prepared, identity, background_note, notes, disagreement)
+    shards.write_manifest(output, manifest)
+    return shards.read_manifest(output)
+
+
+def make_shards(
+    prepared: Prepared, wanted: Sequence[Shard], output: str, teacher, teacher_batch: int, threads: int
+) -> dict[Shard, Note]:
+    """Makes the shards that are not there yet, in order."""
+    notes = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
+    missing = [shard for shard in wanted if notes[shard] is None]
+    background_sums = of_backgrounds(prepared.backgrounds, prepared.depth_codes)
+    total = sum(shard.count for shard in wanted)
+    with Progress("composites", total, "records") as progress:
+        progress.already(total - sum(shard.count for shard in missing))
+        batches = _batches(prepared, missing, teacher, teacher_batch, threads)
+        for shard in missing:
+            notes[shard] = _write_shard(prepared, shard, batches, background_sums, output, progress)
+    return notes
+
+
+def _write_shard(prepared: Prepared, shard: Shard, batches, background_sums, output: str, progress) -> Note:
+    writer = ShardWriter(output, shard.name)
+    sums = None
+    while shard.count > (sums["records"] if sums else 0):
+        batch = next(batches)
+        for record in _records(prepared, batch):
+            writer.write(records.serialize(record, records.COMPOSITE))
+        sums = add_up(sums, batch, background_sums, prepared.options.labels == "teacher")
+        progress.add(len(batch["index"]))
+    return writer.finish(sums)
+
+
+def _batches(prepared: Prepared, missing: Sequence[Shard], teacher, teacher_batch: int, threads: int) -> Iterator[dict]:
+    """Encoded composites of the missing shards, in order, in batches of numpy arrays that end where a shard does."""
+    splits = {split.name: split for split in prepared.splits}
+    for run in _runs(missing):
+        first, count = run[0].first, sum(shard.count for shard in run)
+        dataset = encoded(prepared, splits[run[0].split], first, count, teacher, teacher_batch)
+        dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(_threading(threads, teacher is not None))
+        ends = np.cumsum([shard.count for shard in run])
+        at = 0
+        for batch in dataset.as_numpy_iterator():
+            size = len(batch["index"])
+            cuts = [0, *(end - at for end in ends if at < end < at + size), size]
+            for begin, end in zip(cuts, cuts[1:], strict=False):
+                yield {key: value[begin:end] for key, value in batch.items()}
+            at += size
+
+
+def encoded(prepared: Prepared, split: Split, first: int, count: int, teacher, teacher_batch: int) -> tf.data.Dataset:
+    """Composites first .. first+count-1 of a split with their pictures as JPEG and PNG and what the record says of them.
+
+    Besides a record's pictures: index, foreground and flipped [k], count, bg_flipped, bg_index, mask_box, depth_box,
+    and the sums of `compose`.
+    """
+    height, width = prepared.options.height, prepared.options.width
+
+    def finish(element, depth, depth_box):
+        return {
+            **element,
+            "fg_bg": records.encode_picture(element["fg_bg"], prepared.options.jpeg_quality),
+            "depth": records.encode_labels(depth),
+            "depth_box": depth_box,
+        }
+
+    def make(planned):
+        made = composed(prepared, planned)
+        element = {
+            "index": planned["index"],
+            "bg_index": planned["background"],
+            "bg_flipped": planned["background_flipped"],
+            "count": planned["count"],
+            "foreground": planned["foreground"],
+            "flipped": planned["flipped"],
+            "fg_bg": made["fg_bg"],
+            "fg_bg_sums": made["fg_bg_sums"],
+            "mask": records.encode_labels(made["mask"]),
+            "mask_box": made["box"],
+            "mask_sums": made["mask_sums"],
+            "depth_sums": made["depth_sums"],
+        }
+        return finish(element, made["depth"], made["box"]) if teacher is None else element
+
+    def finish_seen(element):
+        codes = depths.to_code(element.pop("metres"))[..., None]
+        values = tf.cast(codes, tf.float64)
+        element["depth_sums"] = tf.stack([tf.reduce_sum(values), tf.reduce_sum(values * values)])
+        return finish(element, codes, tf.constant([0, 0, height, width]))
+
+    made = plans(prepared, split, first, count).map(make, num_parallel_calls=tf.data.AUTOTUNE)
+    if teacher is None:
+        return made
+    return depths.label(made, teacher, teacher_batch).map(finish_seen, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _records(prepared: Prepared, batch: dict) -> Iterator[dict]:
+    for at, index in enumerate(batch["index"].tolist()):
+        count = batch["count"][at]
+        yield {
+            "name": prepared.grid.name(index),
+            "index": index,
+            "bg_index": int(batch["bg_index"][at]),
+            "bg_flipped": int(batch["bg_flipped"][at]),
+            "fg_index": batch["foreground"][at][:count].tolist(),
+            "fg_flipped": batch["flipped"][at][:count].astype(int).tolist(),
+            "fg_bg": batch["fg_bg"][at],
+            "mask": batch["mask"][at],
+            "mask_box": batch["mask_box"][at].tolist(),
+            "depth": batch["depth"][at],
+            "depth_box": batch["depth_box"][at].tolist(),
+        }
+
+
+def _runs(missing: Sequence[Shard]) -> list[list[Shard]]:
+    """Neighbouring shards of one split, so that one pipeline makes them all."""
+    runs: list[list[Shard]] = []
+    for shard in missing:
+        last = runs[-1][-1] if runs else None
+        if last and last.split == shard.split and last.first + last.count == shard.first:
+            runs[-1].append(shard)
+        else:
+            runs.append([shard])
+    return runs
+
+
+def _threading(threads: int, with_teacher: bool) -> tf.data.Options:
+    options = tf.data.Options()
+    options.deterministic = True
+    options.threading.private_threadpool_size = threads
+    if not with_teacher:
+        # One composite is one thread's work; more threads inside an op only get in each other's way.
+        options.threading.max_intra_op_parallelism = 1
+    return options
+
+
+def _backgrounds(sources: Sources, options: Options, output: str, load_teacher, batch: int) -> tuple[Note, np.ndarray]:
+    """The shard of backgrounds, made or read back, and their depth codes."""
+    path = shards.join(output, shards.BACKGROUNDS)
+    if note := shards.finished(output, shards.BACKGROUNDS, len(sources.backgrounds)):
+        _, _, codes = records.read_backgrounds(path, options.height, options.width)
+        return note, codes[..., 0]
+    codes = background_depth(sources, options, load_teacher, batch)
+    writer = ShardWriter(output, shards.BACKGROUNDS)
+    for number, origin in enumerate(sources.background_origins):
+        record = {
+            "name": f"bg{number:03d}",
+            "source": origin.source,
+            "bg_index": number,
+            "bg": records.encode_picture(sources.backgrounds[number], options.jpeg_quality).numpy(),
+            "depth": records.encode_labels(codes[number][..., None]).numpy(),
+        }
+        writer.write(records.serialize(record, records.BACKGROUND))
+    return writer.finish({}), codes
+
+
+def _compare(prepared: Prepared, teacher, batch: int, count: int) -> dict:
+    """How far the labels from geometry are from what the teacher sees, on the first composites of the first split."""
+    if prepared.options.labels == "teacher":
+        raise ValueError("--compare_labels compares ground or exact labels with the teacher's; --labels is teacher already.")
+    split = prepared.splits[0]
+    made = plans(prepared, split, 0, min(count, split.count)).map(
+        lambda planned: {"background": planned["background"], **composed(prepared, planned)}
+    )
+    pictures = made.map(lambda element: {"fg_bg": element["fg_bg"]})
+    seen = np.stack([element["metres"] for element in depths.label(pictures, teacher, batch).as_numpy_iterator()])
+    said = []
+    for element in made.as_numpy_iterator():
+        codes = prepared.depth_codes[element["background"]].copy()
+        top, left, bottom, right = element["box"]
+        patch = element["depth"][..., 0]
+        codes[top:bottom, left:right] = np.where(patch > 0, patch, codes[top:bottom, left:right])
+        said.append(depths.from_code(codes).numpy())
+    return {"composites": len(said), **depths.disagreement(np.stack(said), seen)}
+
+
+def _identity(sources: Sources, options: Options, teacher: dict, shard_count: int, compare_labels: int) -> dict:
+    """Everything that decides what is in the files, by the name of its flag where it has one."""
+    said = asdict(options)
+    layout = said.pop("placement")
+    said["image_size"] = f"{said.pop('height')}x{said.pop('width')}"
+    said |= {"placement": layout.pop("layout"), "placements": layout.pop("places"), **layout}
+    said |= {"shards": shard_count, "compare_labels": compare_labels, "teacher": teacher}
+    said["object_size"] = list(said["object_size"])
+    said["physical_height"] = sources.physical_height.tolist()
+    said["field_of_view"] = sources.field_of_view.tolist()
+    for kind in ("background", "foreground"):
+        origins = getattr(sources, f"{kind}_origins")
+        said[f"{kind}s"] = [{"source": origin.source, "digest": origin.digest} for origin in origins]
+    return said
+
+
+def _claim(output: str, identity: dict) -> dict | None:
+    """The manifest, if the data set is finished already; None if it is to be made or gone on with."""
+    note = shards.join(output, shards.PROGRESS, OPTIONS)
+    if tf.io.gfile.exists(shards.join(output, shards.MANIFEST)):
+        manifest = shards.read_manifest(output)
+        _refuse_other(output, manifest["options"], identity)
+        return manifest
+    if tf.io.gfile.exists(note):
+        _refuse_other(output, shards.read_json(note), identity)
+        return None
+    if tf.io.gfile.isdir(output):
+        strangers = sorted(n for n in tf.io.gfile.listdir(output) if n.endswith((".tfrecord", ".json", ".part")))
+        if strangers:
+            raise DatasetError(
+                f"{output} holds {strangers[0]}, which this program cannot place; choose another --output or empty it."
+            )
+    shards.write_json(note, identity)
+    return None
+
+
+def _refuse_other(output: str, before: dict, now: dict) -> None:
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        if old == new:
+            continue
+        detail = f"--{key} was {_shown(old)} and is now {_shown(new)}"
+        if key in ("backgrounds", "foregrounds") and len(old) == len(new):
+            old, new = next(pair for pair in zip(old, new, strict=True) if pair[0] != pair[1])
+            detail = f"of the {key}, {old['source']} is now {new['source']} or another picture"
+        raise DatasetError(
+            f"{output} was begun with other options: {detail}; start it as before, or choose another --output."
+        )
+
+
+def _shown(value) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(part) for part in value.values())
+    if isinstance(value, list):
+        return ",".join(str(part) for part in value) if len(value) <= 4 else f"{len(value)} of them"
+    return str(value)
+
+
+def _manifest(sources: Sources, prepared: Prepared, identity: dict, background_note: Note, notes, disagreement) -> dict:
+    options = prepared.options
+    splits = {}
+    for split in prepared.splits:
+        own = {shard: note for shard, note in notes.items() if shard.split == split.name}
+        splits[split.name] = {
+            "records": split.count,
+            "bytes": sum(note.bytes for note in own.values()),
+            "backgrounds": list(split.backgrounds),
+            "foregrounds": list(split.foregrounds),
+            "statistics": summary([note.sums for note in own.values()], depths.DEPTH_SCALE),
+            "shards": [_file(shard.name, note) for shard, note in own.items()],
+        }
+    return {
+        "schema_version": records.SCHEMA_VERSION,
+        "image_size": [options.height, options.width],
+        "depth_unit": depths.DEPTH_UNIT,
+        "depth_scale": depths.DEPTH_SCALE,
+        "labels": options.labels,
+        "records": sum(split["records"] for split in splits.values()),
+        "bytes": background_note.bytes + sum(split["bytes"] for split in splits.values()),
+        "statistics": summary([note.sums for note in notes.values()], depths.DEPTH_SCALE),
+        "grid": asdict(prepared.grid),
+        "splits": splits,
+        "backgrounds": _file(shards.BACKGROUNDS, background_note),
+        "label_disagreement": disagreement,
+        "backgrounds_without_floor": list(prepared.without_floor),
+        "refused_sources": [list(pair) for pair in sources.refused],
+        "options": identity,
+    }
+
+
+def _file(name: str, note: Note) -> dict:
+    return {"file": name, "records": note.records, "bytes": note.bytes, "sha256": note.sha256}

@@ -1,0 +1,235 @@
+"""Where cut-outs stand, and how large: the plan of a composite, made for many composites at once.
+
+Three layouts:
+
+    random   anywhere inside; sizes log-uniform
+    rows     the published depth-layer layout: 4 rows x 5 columns, 90/80/70/60 px tall on a 150 px canvas and scaled to
+             others; larger = lower = nearer
+    ground   on the floor that `ground.find_ground` saw, as tall as something of the cut-out's height looks from there
+
+The places of a pair of sources are spread: in `rows` they are the 20 cells, in `ground` the p-th place is in the p-th
+part of the floor from near to far. Everything is a function of the index and of draws that are keyed by it.
+"""
+
+import math
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+ROWS, COLUMNS, CANVAS = 4, 5, 150
+ROW_HEIGHTS = (90, 80, 70, 60)  # px on the published canvas, nearest row first
+ROW_FEET = (148, 132, 116, 100)
+DRAWS = 9  # random numbers for each object
+FURTHER_OBJECT = 0.4  # chance of one more object, while --max_objects allows it
+LEAST_VISIBLE = 0.3  # of the height and of the width of an object that is cut by the edge
+NEAREST_CUT = 0.35  # an object cut by the lower edge is this much nearer than the floor in view, at most
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How objects are placed. The defaults are the published layout: one whole object in every frame."""
+
+    layout: str = "ground"  # random, rows or ground
+    places: int = 20  # of each pair of sources
+    max_objects: int = 1  # in one composite, painted far to near
+    truncation: float = 0.0  # share of objects that the edge of the picture may cut
+    object_size: tuple[float, float] = (0.1, 0.9)  # longest side, as a share of the picture's shorter side
+    empty: float = 0.0  # share of frames with nobody in them
+    flip_backgrounds: bool = False  # mirror every other background
+
+    def __post_init__(self):
+        low, high = self.object_size
+        if self.layout not in ("random", "rows", "ground"):
+            raise ValueError(f"--placement={self.layout} is not a layout; take random, rows or ground.")
+        if self.places < 1:
+            raise ValueError(f"--placements={self.places} makes nothing; take 1 or more.")
+        if self.layout == "rows" and self.places > ROWS * COLUMNS:
+            raise ValueError(f"--placement=rows has {ROWS * COLUMNS} places; --placements={self.places} is more.")
+        if not 1 <= self.max_objects <= 16:
+            raise ValueError(f"--max_objects={self.max_objects} is not from 1 to 16.")
+        for flag, share in (("truncation", self.truncation), ("empty", self.empty)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"--{flag}={share} is not a share from 0 to 1.")
+        if not 0 < low <= high <= 4:
+            raise ValueError(f"--object_size={low},{high} is not a range such as 0.1,1.2 (at most 4).")
+        if high > 1 and not self.truncation:
+            raise ValueError(
+                f"--object_size={low},{high} makes cut-outs larger than the picture, which cannot stand in it whole; "
+                "lower it to 1 or less, or let the edge cut objects (--truncation=0.3)."
+            )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What placement knows of the sources; eager tensors, which a graph refers to instead of holding a copy.
+
+    aspect: float32 [cut-outs, 2], height and width with the longer one 1.
+    physical_height: float32 [cut-outs, 2], metres, the range from which it is drawn.
+    focal: float32 [backgrounds], focal length in picture heights.
+    points: float32 [backgrounds, n, 3], (row, column, metres) of floor, near to far; None unless layout is ground.
+    horizon: float32 [backgrounds], its row as a share of the height; None likewise.
+    depth_codes: uint16 [backgrounds, height, width] with depth_scale codes a metre; None when labels come later.
+    """
+
+    aspect: tf.Tensor
+    physical_height: tf.Tensor
+    focal: tf.Tensor
+    points: tf.Tensor | None = None
+    horizon: tf.Tensor | None = None
+    depth_codes: tf.Tensor | None = None
+    depth_scale: float = 256.0
+
+
+def draw(seed: int, indices, objects: int):
+    """float32 [n, objects + 1, DRAWS] from 0 to under 1, row 0 for the frame and then one for each object.
+
+    Keyed by the seed and by each of the int64 [n] indices, so who else is in the batch does not matter.
+    """
+    seed = tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int32)
+
+    def of_one(index):
+        key = tf.random.fold_in(seed, tf.cast(index, tf.int32))
+        return tf.random.stateless_uniform([objects + 1, DRAWS], key, alg="philox")
+
+    return tf.map_fn(of_one, indices, fn_output_signature=tf.float32)
+
+
+def place(parts, draws, foreground_pool, placement: Placement, stage: Stage, height: int, width: int) -> dict:
+    """The plan of n composites.
+
+    parts: (background, cut-out, mirrored, place), int64 [n] each; draws: float32 [n, 1 + k, DRAWS] from `draw`.
+    foreground_pool: int64 [m], the cut-outs that further objects are taken from (those of the split, or pictures leak).
+    Returns tensors over n, the objects (k) from far to near:
+        background int64 [n]; background_flipped bool [n]; count int32 [n], how many objects there are;
+        foreground int64, flipped bool, top, left, height, width float32 (pixels, may reach outside), metres float32
+        (0 when depth is not known yet), relief_scale float32 (size of what is seen by size of the cut-out): [n, k] each.
+    """
+    background, foreground, flipped, place_number = parts
+    frame, objects = draws[:, 0], draws[:, 1:]
+    further = objects.shape[1] - 1
+    pick = tf.cast(objects[:, 1:, 0] * tf.cast(tf.size(foreground_pool), tf.float32), tf.int32)
+    foreground = tf.concat([foreground[:, None], tf.gather(foreground_pool, pick)], axis=1)
+    flipped = tf.concat([flipped[:, None] == 1, objects[:, 1:, 1] < 0.5], axis=1)
+    background_flipped = frame[:, 0] < (0.5 if placement.flip_backgrounds else 0.0)
+    # The places of further objects are drawn; the first one's is part of its name.
+    drawn_place = tf.cast(objects[:, 1:, 2] * placement.places, tf.int64)
+    place_number = tf.concat([place_number[:, None], drawn_place], axis=1)
+
+    aspect = tf.gather(stage.aspect, foreground)
+    cut = objects[..., 3] < placement.truncation
+    where = _LAYOUTS[placement.layout](
+        background, place_number, foreground, aspect, objects, cut, placement, stage, height, width
+    )
+    top, left, tall, wide, metres = where
+    # Points and places are those of the picture as it was; mirror what was found there along with it.
+    left = tf.where(background_flipped[:, None], width - left - wide, left)
+    if metres is None and stage.depth_codes is not None:
+        metres = _depth_at_foot(background, background_flipped, top + tall, left + wide / 2, stage)
+    nearness = -(top + tall) if metres is None else metres
+    if metres is None:
+        metres = tf.zeros_like(top)
+
+    one_more = tf.cast(objects[:, 1:, 7] < FURTHER_OBJECT, tf.int32)
+    count = 1 + tf.reduce_sum(tf.math.cumprod(one_more, axis=1), axis=1)
+    count = tf.where(frame[:, 1] < placement.empty, 0, count)
+    # Absent objects go last; painting stops before them.
+    absent = tf.range(further + 1)[None] >= count[:, None]
+    order = tf.argsort(tf.where(absent, math.inf, -nearness), axis=1, stable=True)
+    in_order = {
+        "foreground": foreground,
+        "flipped": flipped,
+        "top": top,
+        "left": left,
+        "height": tall,
+        "width": wide,
+        "metres": metres,
+        "relief_scale": _relief_scale(background, foreground, tall, metres, stage, height),
+    }
+    in_order = {key: tf.gather(value, order, axis=1, batch_dims=1) for key, value in in_order.items()}
+    return {"background": background, "background_flipped": background_flipped, "count": count, **in_order}
+
+
+def _random(background, place_number, foreground, aspect, objects, cut, placement, stage, height, width):
+    low, high = placement.object_size
+    size = low * (high / low) ** objects[..., 4] * min(height, width)
+    tall, wide = _fitted(aspect[..., 0] * size, aspect[..., 1] * size, cut, height, width)
+    top = _along(objects[..., 5], tall, height, cut)
+    left = _along(objects[..., 6], wide, width, cut)
+    return top, left, tall, wide, None
+
+
+def _rows(background, place_number, foreground, aspect, objects, cut, placement, stage, height, width):
+    row = tf.cast(place_number // COLUMNS, tf.int32)
+    column = tf.cast(place_number % COLUMNS, tf.float32)
+    tall = tf.gather(tf.constant(ROW_HEIGHTS, tf.float32), row) * (height / CANVAS)
+    tall, wide = _fitted(tall, tall * aspect[..., 1] / aspect[..., 0], cut, height, width)
+    foot = tf.gather(tf.constant(ROW_FEET, tf.float32), row) * (height / CANVAS)
+    left = tf.where(cut, _along(objects[..., 6], wide, width, cut), column / (COLUMNS - 1) * (width - wide))
+    return tf.maximum(foot - tall, 0), left, tall, wide, None
+
+
+def _ground(background, place_number, foreground, aspect, objects, cut, placement, stage, height, width):
+    points = stage.points.shape[1]
+    part = (tf.cast(place_number, tf.float32) + objects[..., 5]) / placement.places
+    chosen = tf.minimum(tf.cast(part * points, tf.int32), points - 1)
+    table = tf.reshape(stage.points, [-1, 3])
+    # Further objects stand in the same background as the first.
+    point = tf.gather(table, tf.cast(background[:, None], tf.int32) * points + chosen)
+    row, column, metres = point[..., 0], point[..., 1], point[..., 2]
+    # Cut by the lower edge: nearer than the floor in view, on the same floor continued. A floor is affine in
+    # (row, 1 / depth) and 1 / depth is 0 at its horizon.
+    nearer = tf.where(cut, NEAREST_CUT ** objects[..., 6], 1.0)
+    horizon = tf.gather(stage.horizon, background)[:, None]
+    row = horizon + (row - horizon) / nearer
+    metres = metres * nearer
+    column = tf.where(cut, -0.1 + 1.2 * objects[..., 8], column)
+
+    low, high = tf.unstack(tf.gather(stage.physical_height, foreground), axis=-1)
+    physical = low + (high - low) * objects[..., 4]
+    focal = tf.gather(stage.focal, background)[:, None] * height
+    tall = focal * physical / metres
+    smallest, largest = (share * min(height, width) for share in placement.object_size)
+    longest = tall / aspect[..., 0]
+    tall = tall * tf.clip_by_value(longest, smallest, largest) / longest
+    foot = row * height
+    # A whole object cannot be taller than the room above its foot.
+    tall = tf.where(cut, tall, tf.minimum(tall, foot))
+    tall, wide = _fitted(tall, tall * aspect[..., 1] / aspect[..., 0], cut, height, width)
+    # What the lower edge cuts must still be seen.
+    foot = tf.where(cut, tf.minimum(foot, height + (1 - LEAST_VISIBLE) * tall), foot)
+    left = column * width - wide / 2
+    outside = tf.where(cut, (1 - LEAST_VISIBLE) * wide, 0.0)
+    left = tf.clip_by_value(left, -outside, width - wide + outside)
+    return foot - tall, left, tall, wide, metres
+
+
+_LAYOUTS = {"random": _random, "rows": _rows, "ground": _ground}
+
+
+def _fitted(tall, wide, cut, height, width):
+    """An object that the edge does not cut is made small enough to be inside."""
+    scale = tf.minimum(1.0, tf.minimum(height / tall, width / wide))
+    scale = tf.where(cut, 1.0, scale)
+    return tall * scale, wide * scale
+
+
+def _along(share, length, room, cut):
+    """Where an object of `length` begins: inside `room`, or with at least LEAST_VISIBLE of it in view when cut."""
+    outside = tf.where(cut, (1 - LEAST_VISIBLE) * length, 0.0)
+    return -outside + share * (room - length + 2 * outside)
+
+
+def _relief_scale(background, foreground, tall, metres, stage: Stage, height: int):
+    """How much larger than the cut-out itself is what is seen; 1 where perspective alone set its size."""
+    focal = tf.gather(stage.focal, background)[:, None] * height
+    return tall * metres / focal / tf.gather(stage.physical_height, foreground)[..., 0]
+
+
+def _depth_at_foot(background, background_flipped, foot, centre, stage: Stage):
+    """Metres of the scenery where each object's base is; float32 [n, k]."""
+    _, height, width = stage.depth_codes.shape
+    row = tf.clip_by_value(tf.cast(tf.round(foot - 1), tf.int32), 0, height - 1)
+    column = tf.clip_by_value(tf.cast(centre, tf.int32), 0, width - 1)
+    column = tf.where(background_flipped[:, None], width - 1 - column, column)
+    where = tf.stack([tf.broadcast_to(tf.cast(background[:, None], tf.int32), tf.shape(row)), row, column], axis=-1)
+    return tf.cast(tf.gather_nd(stage.depth_codes, where), tf.float32) / stage.depth_scale

@@ -1,0 +1,176 @@
+"""Everything that is made once for a data set: background depth, floors, scaled cut-outs, splits.
+
+After this, a composite is a pure function of its index.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from data_pipelines import depth as depths
+from data_pipelines import ground, pyramid
+from data_pipelines.composites import SEAMS, Materials, compose, materials, windows
+from data_pipelines.placement import Placement, Stage, draw, place
+from data_pipelines.sources import Sources
+from data_pipelines.splits import Grid, Split, limit, make_splits
+
+LABELS = ("teacher", "ground", "exact")
+LEAST_SIDE = 32  # pixels; below it no network and no SSIM works
+PLANNED_AT_ONCE = 256
+# Scenery hides an object when it is nearer by this share. A teacher errs by tens of percent, the truth does not.
+HIDES_WHEN_NEARER = {"exact": 0.05, "ground": 0.15, "teacher": 0.15}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a data set is, apart from its sources. The defaults are those of the flags."""
+
+    height: int = 224
+    width: int = 224
+    seed: int = 0
+    placement: Placement = field(default_factory=Placement)
+    seam: str = "soft"
+    labels: str = "ground"
+    split: str = "sources"
+    holdout: float = 0.16
+    limit: int = 0  # composites in all; 0 for every one
+    jpeg_quality: int = 80
+
+    def __post_init__(self):
+        if min(self.height, self.width) < LEAST_SIDE:
+            raise ValueError(f"--image_size={self.height}x{self.width} is too small; take {LEAST_SIDE} or more a side.")
+        if self.seam not in SEAMS:
+            raise ValueError(f"--seam={self.seam} is not a seam; take {', '.join(SEAMS)}.")
+        if self.labels not in LABELS:
+            raise ValueError(f"--labels={self.labels} is not a kind of label; take {', '.join(LABELS)}.")
+        if not 1 <= self.jpeg_quality <= 100:
+            raise ValueError(f"--jpeg_quality={self.jpeg_quality} is not from 1 to 100.")
+        if not 0 <= self.seed < 1 << 62:
+            raise ValueError(f"--seed={self.seed} is not a whole number from 0 to 2**62.")
+        if self.limit < 0:
+            raise ValueError(f"--limit={self.limit} is negative; 0 is for no limit.")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """depth_codes: uint16 [backgrounds, height, width]. without_floor: backgrounds in which no floor was found."""
+
+    options: Options
+    grid: Grid
+    splits: tuple[Split, ...]
+    stage: Stage
+    materials: Materials
+    backgrounds: np.ndarray
+    depth_codes: np.ndarray
+    without_floor: tuple[int, ...]
+
+
+def background_depth(sources: Sources, options: Options, load_teacher: Callable, batch: int) -> np.ndarray:
+    """uint16 [backgrounds, height, width]: the truth for `exact`, else what the teacher sees."""
+    if options.labels == "exact":
+        if sources.true_depth is None:
+            raise ValueError("--labels=exact needs sources that know their depth (--sources=demo); take ground or teacher.")
+        metres = sources.true_depth
+    else:
+        metres = depths.look_at_all(load_teacher(), sources.backgrounds, batch)
+    codes = depths.to_code(metres).numpy()
+    if not codes.all():
+        raise ValueError("The depth of a background is unknown in places; labels are made from dense maps only.")
+    return codes
+
+
+def prepare(sources: Sources, depth_codes: np.ndarray, options: Options) -> Prepared:
+    grid = Grid(len(sources.backgrounds), len(sources.foregrounds), options.placement.places)
+    splits = make_splits(grid, options.split, options.holdout, options.seed)
+    if options.limit:
+        splits = limit(splits, options.limit)
+    points, horizon, without_floor = _floors(sources, depth_codes, options)
+    # Composites that the teacher will look at are pasted over their scenery, as published, unless they stand in it.
+    in_depth = options.labels != "teacher" or options.placement.layout == "ground"
+    largest = int(np.ceil(max(1, options.placement.object_size[1]) * min(options.height, options.width)))
+    levels = pyramid.build(sources.foregrounds, sources.reliefs if options.labels == "exact" else None, largest)
+    material = materials(
+        sources.backgrounds,
+        depth_codes if in_depth else None,
+        depths.DEPTH_SCALE,
+        HIDES_WHEN_NEARER[options.labels],
+        levels,
+    )
+    with tf.device("/CPU:0"):
+        stage = Stage(
+            aspect=tf.convert_to_tensor(levels.aspect),
+            physical_height=tf.convert_to_tensor(sources.physical_height),
+            focal=tf.convert_to_tensor((0.5 / np.tan(np.radians(sources.field_of_view) / 2)).astype(np.float32)),
+            points=None if points is None else tf.convert_to_tensor(points),
+            horizon=None if horizon is None else tf.convert_to_tensor(horizon),
+            depth_codes=material.depth_codes,
+            depth_scale=depths.DEPTH_SCALE,
+        )
+    return Prepared(options, grid, splits, stage, material, sources.backgrounds, depth_codes, without_floor)
+
+
+def plan(prepared: Prepared, split: Split, positions) -> dict:
+    """The plan of the composites at int64 [n] positions of a split, with their `index`; tensors over n."""
+    options = prepared.options
+    indices = split.indices(positions, prepared.grid, options.seed)
+    placed = place(
+        prepared.grid.parts(indices),
+        draw(options.seed, indices, options.placement.max_objects),
+        tf.constant(split.foregrounds, tf.int64),
+        options.placement,
+        prepared.stage,
+        options.height,
+        options.width,
+    )
+    about = {key: placed[key] for key in ("foreground", "flipped")}
+    return {"index": indices, **about, **windows(placed, prepared.materials)}
+
+
+def composites(prepared: Prepared, split: Split, first: int, count: int) -> tf.data.Dataset:
+    """Composites first .. first+count-1 of a split, in order: what `compose` answers, and what it was asked for."""
+    return plans(prepared, split, first, count).map(
+        lambda planned: {**planned, **composed(prepared, planned)}, num_parallel_calls=tf.data.AUTOTUNE
+    )
+
+
+def plans(prepared: Prepared, split: Split, first: int, count: int) -> tf.data.Dataset:
+    positions = tf.data.Dataset.range(first, first + count)
+    return positions.batch(PLANNED_AT_ONCE).map(lambda batch: plan(prepared, split, batch)).unbatch()
+
+
+def composed(prepared: Prepared, planned: dict) -> dict:
+    return compose(planned, prepared.materials, prepared.options.seam)
+
+
+def _floors(sources: Sources, depth_codes: np.ndarray, options: Options):
+    """Places to stand in each background, the row of its horizon, and the backgrounds without a floor."""
+    if options.placement.layout != "ground":
+        return None, None, ()
+    points, horizons, without = [], [], []
+    for number, codes in enumerate(depth_codes):
+        floor = ground.find_ground(depths.from_code(codes).numpy(), seed=options.seed % (1 << 32))
+        if not floor.found:
+            without.append(number)
+        near_to_far, horizon = _in_reach(floor.points, sources, number, options)
+        points.append(near_to_far)
+        horizons.append(horizon)
+    return np.stack(points), np.array(horizons, np.float32), tuple(without)
+
+
+def _in_reach(points: np.ndarray, sources: Sources, number: int, options: Options):
+    """Keeps to places where something of common height is seen in the wanted range of sizes; and finds the horizon."""
+    # 1 / depth is affine in the row on a floor, and 0 at the horizon.
+    slope, level = np.polyfit(points[:, 0], 1 / points[:, 2], 1)
+    horizon = -level / slope if slope > 0 else 0.0
+    focal = 0.5 / np.tan(np.radians(sources.field_of_view[number]) / 2)
+    height = float(np.median(sources.physical_height))
+    low, high = (share * min(options.height, options.width) / options.height for share in options.placement.object_size)
+    seen = focal * height / points[:, 2]
+    useful = points[(seen >= low) & (seen <= high)]
+    if not len(useful):
+        nearest_wanted = np.argmin(np.abs(np.log(seen / np.sqrt(low * high))))
+        useful = points[nearest_wanted : nearest_wanted + 1]
+    chosen = np.linspace(0, len(useful) - 1, len(points)).round().astype(int)
+    return useful[chosen], min(horizon, float(points[:, 0].min()) - 0.02)

@@ -1,0 +1,80 @@
+"""How far a long task is: a bar in a terminal, a line every so often elsewhere."""
+
+import sys
+import time
+from typing import TextIO
+
+BAR = 24  # characters
+SECONDS_BETWEEN_BARS = 0.2
+SECONDS_BETWEEN_LINES = 15.0
+WINDOW = 30.0  # seconds; the rate is that of the last ones, so that time left follows a change
+
+
+class Progress:
+    """Counts up to `total`. what: "records", "pictures". Use as a context, so that the last state is shown."""
+
+    def __init__(self, title: str, total: int, what: str, stream: TextIO | None = None, clock=time.monotonic):
+        self._title, self._total, self._what = title, total, what
+        self._stream = sys.stderr if stream is None else stream
+        self._clock = clock
+        self._bar = self._stream.isatty()
+        self._done = 0
+        self._start = clock()
+        self._shown = -1e9 if self._bar else self._start
+        self._marks = [(self._start, 0)]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self._show(last=kind is None)
+        if self._bar:
+            self._stream.write("\n")
+            self._stream.flush()
+
+    def already(self, done: int) -> None:
+        """Work that an earlier run did: counts, but not for the rate."""
+        self._done += done
+        self._marks = [(self._clock(), self._done)]
+
+    def add(self, done: int = 1) -> None:
+        self._done += done
+        if self._clock() - self._shown >= (SECONDS_BETWEEN_BARS if self._bar else SECONDS_BETWEEN_LINES):
+            self._show()
+
+    def to(self, done: int) -> None:
+        self.add(done - self._done)
+
+    def _show(self, last: bool = False) -> None:
+        now = self._clock()
+        self._shown = now
+        self._marks.append((now, self._done))
+        while len(self._marks) > 2 and now - self._marks[0][0] > WINDOW:
+            self._marks.pop(0)
+        since, before = self._marks[0]
+        rate = (self._done - before) / max(now - since, 1e-9)
+        share = self._done / max(1, self._total)
+        text = f"{self._title} {self._done:,} of {self._total:,} {self._what}, {_rate(rate)}"
+        text += f", {_duration(now - self._start)}" if last else f", {_left(self._total - self._done, rate)}"
+        if self._bar:
+            filled = int(BAR * share)
+            self._stream.write(f"\r\x1b[K[{'#' * filled}{'.' * (BAR - filled)}] {share:4.0%} {text}")
+        else:
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2f}/s"
+
+
+def _left(missing: int, rate: float) -> str:
+    return f"{_duration(missing / rate)} left" if rate > 0 else "time left not known yet"
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"

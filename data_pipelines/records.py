@@ -1,0 +1,166 @@
+"""The schema of the shards: one table of features makes the writer and the parser.
+
+Two kinds of records, both tf.train.Example. A data set has one shard of backgrounds, each stored once, and many of
+composites that refer to them.
+
+    background   what the camera sees when nobody is there, and its depth
+    composite    the same with objects in it
+
+Pictures are JPEG (bg, fg_bg) or PNG (mask 8 bits, depth 16 bits: metres x the manifest's depth_scale, larger is
+farther, 0 unknown). The mask and the depth of a composite are stored for the part of the picture that is not scenery:
+outside mask_box the mask is 0; outside depth_box, and where the stored depth is 0, the depth is that of the bare
+background. `decode_composite` puts them together again.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+SCHEMA_VERSION = 1
+PNG_EFFORT = 3  # of zlib, 0..9: as fast as 1 on masks and smaller
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One key of a record. shape: () or a fixed length, or None for any number of values."""
+
+    key: str
+    dtype: tf.DType
+    shape: tuple[int, ...] | None
+    meaning: str
+
+
+BACKGROUND = (
+    Feature("name", tf.string, (), "bg005"),
+    Feature("source", tf.string, (), "the file's name, or demo and its number"),
+    Feature("bg_index", tf.int64, (), "which background, from 0"),
+    Feature("bg", tf.string, (), "JPEG"),
+    Feature("depth", tf.string, (), "PNG, 16 bits"),
+)
+COMPOSITE = (
+    Feature("name", tf.string, (), "bg005-fg073-flip-p07"),
+    Feature("index", tf.int64, (), "the number that everything about it follows from"),
+    Feature("bg_index", tf.int64, (), "which background, from 0"),
+    Feature("bg_flipped", tf.int64, (), "1: the background is mirrored in fg_bg, and so must be bg and its depth"),
+    Feature("fg_index", tf.int64, None, "which cut-outs, from far to near; none in an empty frame"),
+    Feature("fg_flipped", tf.int64, None, "1: that cut-out is mirrored"),
+    Feature("fg_bg", tf.string, (), "JPEG"),
+    Feature("mask", tf.string, (), "PNG, 8 bits, of mask_box"),
+    Feature("mask_box", tf.int64, (4,), "top, left, bottom, right"),
+    Feature("depth", tf.string, (), "PNG, 16 bits, of depth_box; 0 where the background's depth holds"),
+    Feature("depth_box", tf.int64, (4,), "top, left, bottom, right"),
+)
+
+
+class RecordError(ValueError):
+    """A record does not fit the schema: which feature, and how."""
+
+
+def serialize(record: dict, features: tuple[Feature, ...]) -> bytes:
+    """record: key -> bytes, str, int or a sequence of ints, exactly the table's keys."""
+    if record.keys() != {feature.key for feature in features}:
+        wrong = sorted(record.keys() ^ {feature.key for feature in features})
+        raise RecordError(f"The record and the schema differ in {', '.join(wrong)}.")
+    example = tf.train.Example()
+    fields = example.features.feature
+    for feature in features:
+        value = record[feature.key]
+        if feature.dtype == tf.string:
+            fields[feature.key].bytes_list.value.append(value.encode() if isinstance(value, str) else value)
+        elif feature.shape == ():
+            fields[feature.key].int64_list.value.append(value)
+        else:
+            if feature.shape is not None and len(value) != feature.shape[0]:
+                raise RecordError(f"Feature {feature.key} has {len(value)} values; the schema says {feature.shape[0]}.")
+            fields[feature.key].int64_list.value.extend(value)
+    # Deterministic, so that the same record is the same bytes.
+    return example.SerializeToString(deterministic=True)
+
+
+def specification(features: tuple[Feature, ...]) -> dict:
+    """For tf.io.parse_example. Nothing has a default: a missing feature is an error, not an empty picture."""
+    return {
+        feature.key: tf.io.RaggedFeature(feature.dtype)
+        if feature.shape is None
+        else tf.io.FixedLenFeature(feature.shape, feature.dtype)
+        for feature in features
+    }
+
+
+def parse(serialized, features: tuple[Feature, ...]) -> dict:
+    """One serialized record (a scalar string) -> tensors by key; pictures are still encoded."""
+    return tf.io.parse_single_example(serialized, specification(features))
+
+
+def encode_picture(picture, quality: int):
+    """uint8 [height, width, 3] -> JPEG."""
+    return tf.io.encode_jpeg(picture, quality=quality)
+
+
+def encode_labels(labels):
+    """uint8 or uint16 [height, width, 1] -> PNG, lossless."""
+    return tf.io.encode_png(labels, compression=PNG_EFFORT)
+
+
+def decode_background(parsed: dict, height: int, width: int) -> dict:
+    """-> bg uint8 [height, width, 3] and depth uint16 [height, width, 1], codes; the other keys stay."""
+    bg = tf.io.decode_jpeg(parsed["bg"], channels=3, dct_method="INTEGER_ACCURATE")
+    depth = tf.io.decode_png(parsed["depth"], channels=1, dtype=tf.uint16)
+    return {
+        **parsed,
+        "bg": tf.ensure_shape(bg, [height, width, 3]),
+        "depth": tf.ensure_shape(depth, [height, width, 1]),
+    }
+
+
+def decode_composite(parsed: dict, backgrounds, background_depths) -> dict:
+    """A parsed composite -> bg, fg_bg uint8 [h, w, 3], mask uint8 [h, w, 1], depth uint16 [h, w, 1]; other keys stay.
+
+    backgrounds: uint8 [n, h, w, 3]; background_depths: uint16 [n, h, w, 1], codes; in the order of bg_index.
+    """
+    _, height, width, _ = backgrounds.shape
+    bg = tf.gather(backgrounds, parsed["bg_index"])
+    scenery = tf.gather(background_depths, parsed["bg_index"])
+    bg, scenery = tf.cond(
+        parsed["bg_flipped"] == 1,
+        lambda: (tf.reverse(bg, [1]), tf.reverse(scenery, [1])),
+        lambda: (bg, scenery),
+    )
+    fg_bg = tf.io.decode_jpeg(parsed["fg_bg"], channels=3, dct_method="INTEGER_ACCURATE")
+    mask = tf.io.decode_png(parsed["mask"], channels=1)
+    patch = tf.io.decode_png(parsed["depth"], channels=1, dtype=tf.uint16)
+    patch = _in_full(patch, parsed["depth_box"], height, width)
+    return {
+        **parsed,
+        "bg": bg,
+        "fg_bg": tf.ensure_shape(fg_bg, [height, width, 3]),
+        "mask": _in_full(mask, parsed["mask_box"], height, width),
+        "depth": tf.where(patch > 0, patch, scenery),
+    }
+
+
+def _in_full(patch, box, height: int, width: int):
+    top, left, bottom, right = tf.unstack(tf.cast(box, tf.int32))
+    with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(patch)[:2], [bottom - top, right - left])]):
+        full = tf.pad(patch, [[top, height - bottom], [left, width - right], [0, 0]])
+    return tf.ensure_shape(full, [height, width, 1])
+
+
+def read_backgrounds(path: str, height: int, width: int) -> tuple[list[dict], np.ndarray, np.ndarray]:
+    """The shard of backgrounds -> (name, source, bg_index by record; uint8 [n, h, w, 3]; uint16 [n, h, w, 1])."""
+    about, pictures, depths = [], [], []
+    for serialized in tf.data.TFRecordDataset(path):
+        decoded = decode_background(parse(serialized, BACKGROUND), height, width)
+        about.append(
+            {
+                "name": decoded["name"].numpy().decode(),
+                "source": decoded["source"].numpy().decode(),
+                "bg_index": int(decoded["bg_index"]),
+            }
+        )
+        pictures.append(decoded["bg"].numpy())
+        depths.append(decoded["depth"].numpy())
+    if not pictures:
+        raise RecordError(f"{path} holds no backgrounds.")
+    return about, np.stack(pictures), np.stack(depths)

@@ -1,0 +1,114 @@
+"""The pictures that a data set is made from, in memory and at its size: from folders, or from the demo sources."""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_pipelines import demo_sources, images
+
+DEMO_CUTOUT_HEIGHT = 256  # pixels that a demo cut-out is drawn with, or the picture's height if that is more
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture came from. digest: SHA-256 of the file; for a demo source, of its pixels."""
+
+    source: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """backgrounds: uint8 [n, height, width, 3]. foregrounds: uint8 [h, w, 4] each, straight alpha, trimmed.
+
+    true_depth: float32 [n, height, width] metres, and reliefs: float32 [h, w] metres each; only demo sources know them.
+    field_of_view: float32 [n], vertical, degrees. physical_height: float32 [cut-outs, 2], metres, from and to.
+    refused: (path, reason) of pictures that --skip_bad left out.
+    """
+
+    backgrounds: np.ndarray
+    background_origins: tuple[Origin, ...]
+    foregrounds: tuple[np.ndarray, ...]
+    foreground_origins: tuple[Origin, ...]
+    field_of_view: np.ndarray
+    physical_height: np.ndarray
+    true_depth: np.ndarray | None = None
+    reliefs: tuple[np.ndarray, ...] | None = None
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+def from_demo(
+    seed: int, backgrounds: int, foregrounds: int, height: int, width: int, on_progress: Callable[[int, int], None]
+) -> Sources:
+    """Procedural scenes and cut-outs; on_progress(done, of) is called as they are drawn."""
+    total = backgrounds + foregrounds
+    # Numpy lets go of the interpreter in most of the drawing.
+    with ThreadPoolExecutor() as pool:
+        scenes = pool.map(lambda i: demo_sources.background(seed, i, height, width), range(backgrounds))
+        cutouts = pool.map(
+            lambda i: demo_sources.foreground(seed, i, max(DEMO_CUTOUT_HEIGHT, height)), range(foregrounds)
+        )
+        drawn = []
+        for kind in (scenes, cutouts):
+            for picture in kind:
+                drawn.append(picture)
+                on_progress(len(drawn), total)
+    scenes, cutouts = drawn[:backgrounds], drawn[backgrounds:]
+    return Sources(
+        backgrounds=np.stack([scene.picture for scene in scenes]),
+        background_origins=_demo_origins("background", seed, scenes),
+        foregrounds=tuple(cutout.picture for cutout in cutouts),
+        foreground_origins=_demo_origins("foreground", seed, cutouts),
+        field_of_view=np.array([scene.field_of_view for scene in scenes], np.float32),
+        physical_height=np.array([[cutout.physical_height] * 2 for cutout in cutouts], np.float32),
+        true_depth=np.stack([scene.depth for scene in scenes]),
+        reliefs=tuple(cutout.relief for cutout in cutouts),
+    )
+
+
+def from_folders(
+    backgrounds: str,
+    foregrounds: str,
+    height: int,
+    width: int,
+    *,
+    longest: int,
+    field_of_view: float,
+    physical_height: tuple[float, float],
+    background_count: int | None = None,
+    foreground_count: int | None = None,
+    skip_bad: bool = False,
+    keep_duplicates: bool = False,
+) -> Sources:
+    """Pictures of two folders. longest: the longest side, in pixels, that a cut-out is ever shown with."""
+    background_scan = images.scan_backgrounds(
+        backgrounds, skip_bad=skip_bad, keep_duplicates=keep_duplicates, count=background_count
+    )
+    foreground_scan = images.scan_foregrounds(
+        foregrounds, skip_bad=skip_bad, keep_duplicates=keep_duplicates, count=foreground_count
+    )
+    with ThreadPoolExecutor() as pool:
+        scenes = list(pool.map(lambda f: images.read_background(f.path, height, width), background_scan.files))
+        cutouts = tuple(pool.map(lambda f: images.read_foreground(f.path, longest), foreground_scan.files))
+    return Sources(
+        backgrounds=np.stack(scenes),
+        background_origins=tuple(Origin(file.path, file.digest) for file in background_scan.files),
+        foregrounds=cutouts,
+        foreground_origins=tuple(Origin(file.path, file.digest) for file in foreground_scan.files),
+        field_of_view=np.full(len(scenes), field_of_view, np.float32),
+        # The range is that of the longer side: somebody lying down is as long as somebody standing is tall.
+        physical_height=np.array(
+            [[metres * c.shape[0] / max(c.shape[:2]) for metres in physical_height] for c in cutouts], np.float32
+        ),
+        refused=background_scan.refused + foreground_scan.refused,
+    )
+
+
+def _demo_origins(kind: str, seed: int, drawn) -> tuple[Origin, ...]:
+    return tuple(
+        Origin(f"demo {kind} {number} of seed {seed} ({picture.kind})", hashlib.sha256(picture.picture.tobytes()).hexdigest())
+        for number, picture in enumerate(drawn)
+    )
