@@ -1,7 +1,7 @@
 """Alpha compositing in tf ops: a plan and the sources in, `fg_bg`, `mask` and `depth` out.
 
-A pure function: no state, no random numbers (those are in the plan), no files. Everything that costs is done only inside
-the window that an object covers.
+A pure function: no state, no random numbers (those are in the plan), no files. Everything that costs is done only
+inside the window that an object covers.
 
 What comes out, for pictures of height x width:
 
@@ -73,12 +73,14 @@ def windows(plan: dict, materials: Materials) -> dict:
     """Turns the placement plan of n composites into what `compose` needs for each; vectorised, so that it costs little.
 
     Adds, [n, k] each: offset, level_height, level_width (the pyramid's level), window int32 [n, k, 4] (pixels covered,
-    inside the picture), sample float32 [n, k, 4] (the same window in the level, as CropAndResize wants it), and
-    relief_scale float32.
+    inside the picture), sample float32 [n, k, 4] (the same window in the level, as CropAndResize wants it), and cut
+    bool [n, k, 4] (whether the picture's top, left, bottom, right edge cuts the object).
     """
     _, height, width, _ = materials.backgrounds.shape
     size = tf.maximum(plan["height"], plan["width"])
-    level = tf.reduce_sum(tf.cast(tf.gather(materials.longest, plan["foreground"]) >= size[..., None], tf.int32), -1) - 1
+    level = (
+        tf.reduce_sum(tf.cast(tf.gather(materials.longest, plan["foreground"]) >= size[..., None], tf.int32), -1) - 1
+    )
     level = tf.stack([tf.cast(plan["foreground"], tf.int32), tf.maximum(level, 0)], axis=-1)
     level_height = tf.gather_nd(materials.level_height, level)
     level_width = tf.gather_nd(materials.level_width, level)
@@ -99,6 +101,15 @@ def windows(plan: dict, materials: Materials) -> dict:
         "level_width": level_width,
         "window": tf.stack([top, left, bottom, right], axis=-1),
         "sample": tf.stack([first_row, first_column, last_row, last_column], axis=-1),
+        "cut": tf.stack(
+            [
+                plan["top"] < 0,
+                plan["left"] < 0,
+                plan["top"] + plan["height"] > height,
+                plan["left"] + plan["width"] > width,
+            ],
+            axis=-1,
+        ),
         "metres": plan["metres"],
         "relief_scale": plan["relief_scale"],
     }
@@ -147,12 +158,12 @@ def compose(plan: dict, materials: Materials, seam: str) -> dict:
         if scenery is not None:
             hides = tf.cast(tf.cast(code, tf.float32) * (1 - materials.hides_when_nearer), tf.int32)
             layer *= tf.cast(tf.cast(_cut(scenery, begin, end), tf.int32) >= hides, tf.float32)
-        layer = _with_seam(layer, seam)
+        layer = _with_seam(layer, seam, plan["cut"][number])
         colour, alpha = layer[..., :3], layer[..., 3:]
         before = _cut(fg_bg, begin, end)
         transparent = 1 - alpha * (1 / 255)
         after = tf.cast(tf.cast(before, tf.float32) * transparent + colour + 0.5, tf.uint8)
-        covered = 255 - tf.cast(255 - _cut(mask, begin, end), tf.float32) * transparent if objects > 1 else alpha
+        covered = alpha + tf.cast(_cut(mask, begin, end), tf.float32) * transparent if objects > 1 else alpha
         fg_bg = _paste(fg_bg, begin, end, after)
         mask = _paste(mask, begin, end, tf.cast(covered + 0.5, tf.uint8))
         if scenery is not None:
@@ -187,7 +198,7 @@ def compose(plan: dict, materials: Materials, seam: str) -> dict:
 
 
 def _layer(plan: dict, number: int, materials: Materials, size):
-    """The object as it covers its window: premultiplied RGBA float32 [h, w, 4] 0..255; relief float32 [h, w, 1] metres."""
+    """The object over its window: premultiplied RGBA float32 [h, w, 4] 0..255, and relief float32 [h, w, 1] metres."""
     height, width = plan["level_height"][number], plan["level_width"][number]
     offset, sample = plan["offset"][number], plan["sample"][number][None]
     level = tf.reshape(tf.slice(materials.pixels, [offset], [height * width * 4]), [1, height, width, 4])
@@ -204,19 +215,29 @@ def _sampled(level, sample, size, method: str):
     )[0]
 
 
-def _with_seam(layer, seam: str):
-    """hard: all or nothing. soft: as the cut-out was drawn. feathered: fades over FEATHER pixels, inwards."""
+def _with_seam(layer, seam: str, cut):
+    """hard: all or nothing. soft: as the cut-out was drawn. feathered: fades over FEATHER pixels, inwards.
+
+    cut: bool [4], whether the picture's top, left, bottom, right edge cuts the object; it does not fade there.
+    """
     if seam == "soft":
         return layer
     alpha = layer[..., 3:]
     if seam == "hard":
         wanted = tf.cast(alpha >= 127.5, tf.float32) * 255
     else:
-        around = tf.pad(alpha, [[FEATHER // 2] * 2, [FEATHER // 2] * 2, [0, 0]])[None]
-        inner = tf.nn.avg_pool2d(around, FEATHER, 1, "VALID")[0]
+        inner = _mean_around(alpha) / _mean_around(tf.ones_like(alpha), 1 - tf.cast(cut, tf.float32))
         # 0 on the edge itself, where half of the surroundings is covered.
         wanted = tf.minimum(alpha, tf.maximum(2 * inner - 255, 0))
     return layer * (wanted / tf.maximum(alpha, 1e-3))
+
+
+def _mean_around(values, beyond=(0.0, 0.0, 0.0, 0.0)):
+    """Mean over FEATHER x FEATHER pixels. beyond: the value beyond the top, left, bottom, right."""
+    near, far = [FEATHER // 2, 0], [0, FEATHER // 2]
+    for side, padding in enumerate(([near, [0, 0]], [[0, 0], near], [far, [0, 0]], [[0, 0], far])):
+        values = tf.pad(values, [*padding, [0, 0]], constant_values=beyond[side])
+    return tf.nn.avg_pool2d(values[None], FEATHER, 1, "VALID")[0]
 
 
 def _cut(picture, begin, end):

@@ -1,11 +1,9 @@
-"""Draws a cut-out: solids seen from far away (parallel rays), nearest first, with a bulge that is known everywhere.
+"""Draws a cut-out from its parts, nearest first, with a bulge that is known everywhere.
 
 `draw(parts, height, light)` gives
   picture  uint8 [height, w, 4], straight alpha, area-averaged from about three samples a pixel each way, trimmed
   relief   float32 [height, w], metres behind (+) or before (-) the place where the lowest part touches the ground
   metres   the height of the picture
-
-View space: metres, x right, y up, z away from the viewer. Parts are made in view space: turn them with `turned`.
 """
 
 import functools
@@ -15,218 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_raycast import Material
-from data_pipelines.demo_textures import BOTTOM, SIDE_X, SIDE_Z, TOP, Surface, grain
+from data_pipelines.demo_parts import Part
+from data_pipelines.demo_textures import Surface
 
 LARGEST = 900_000  # samples; cut-outs wider than that have two samples a pixel each way, not three
-
-
-def turned(yaw: float, tilt: float = 0.0, roll: float = 0.0) -> np.ndarray:
-    """A rotation [3, 3], radians: `roll` in the picture's plane first, `yaw` about the vertical, `tilt` seen from above."""
-    cr, sr, cy, sy, ct, st = (f(angle) for angle in (roll, yaw, tilt) for f in (math.cos, math.sin))
-    in_plane = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1.0]])
-    about = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    down = np.array([[1, 0, 0], [0, ct, st], [0, -st, ct]])
-    return down @ about @ in_plane
-
-
-@dataclass(frozen=True)
-class Bulge:
-    """A part at some points: unit normal and place on the surface."""
-
-    normal: tuple[np.ndarray, np.ndarray, np.ndarray]
-    u: np.ndarray
-    v: np.ndarray
-    face: np.ndarray
-
-
-@dataclass(frozen=True)
-class Limb:
-    """A tapered capsule from a to b; `flat` < 1 is thinner from front to back, `cut` has no round ends (skirts)."""
-
-    a: np.ndarray
-    b: np.ndarray
-    radius: tuple[float, float]
-    material: Material
-    flat: float = 1.0
-    cut: bool = False
-
-    def bounds(self) -> tuple[float, float, float, float]:
-        (ra, rb), a, b = self.radius, self.a, self.b
-        return (
-            min(a[0] - ra, b[0] - rb), max(a[0] + ra, b[0] + rb), min(a[1] - ra, b[1] - rb), max(a[1] + ra, b[1] + rb)
-        )  # fmt: skip
-
-    def _along(self, x, y):
-        ax, ay, bx, by = float(self.a[0]), float(self.a[1]), float(self.b[0]), float(self.b[1])
-        length2 = max((bx - ax) ** 2 + (by - ay) ** 2, 1e-8)
-        share = ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length2
-        clipped = np.clip(share, 0, 1)
-        dx, dy = x - (ax + clipped * (bx - ax)), y - (ay + clipped * (by - ay))
-        return share, clipped, dx, dy, self.radius[0] + clipped * (self.radius[1] - self.radius[0])
-
-    def depth(self, x, y):
-        share, clipped, dx, dy, radius = self._along(x, y)
-        inside = radius * radius - dx * dx - dy * dy
-        if self.cut:
-            inside = np.where((share < 0) | (share > 1), -1, inside)
-        z = float(self.a[2]) + clipped * float(self.b[2] - self.a[2])
-        return np.where(inside > 0, z - self.flat * np.sqrt(np.maximum(inside, 0)), np.inf)
-
-    def surface(self, x, y, z) -> Bulge:
-        _, clipped, dx, dy, radius = self._along(x, y)
-        depth = np.sqrt(np.maximum(radius * radius - dx * dx - dy * dy, 0)) / self.flat
-        scale = 1 / np.maximum(np.sqrt(dx * dx + dy * dy + depth * depth), 1e-6)
-        side = self.b - self.a
-        length = max(float(np.linalg.norm(side)), 1e-4)
-        across = (dx * float(side[1]) - dy * float(side[0])) / length
-        around = radius * np.arcsin(np.clip(across / radius, -1, 1))
-        return Bulge(
-            (dx * scale, dy * scale, -depth * scale), around, clipped * length, np.full(x.shape, SIDE_Z, np.int8)
-        )
-
-
-@dataclass(frozen=True)
-class Ball:
-    """An ellipsoid with half axes `radii` in a frame turned by `frame`; `ragged` 0..1 eats noise into its outline."""
-
-    centre: np.ndarray
-    radii: tuple[float, float, float]
-    frame: np.ndarray
-    material: Material
-    ragged: float = 0.0
-
-    @property
-    def _form(self) -> np.ndarray:
-        return self.frame @ np.diag(1 / np.square(self.radii)) @ self.frame.T
-
-    def bounds(self) -> tuple[float, float, float, float]:
-        reach = np.sqrt(np.square(self.frame * np.asarray(self.radii)).sum(1))
-        x, y = self.centre[:2]
-        return x - reach[0], x + reach[0], y - reach[1], y + reach[1]
-
-    def depth(self, x, y):
-        m = self._form.tolist()
-        dx, dy = x - float(self.centre[0]), y - float(self.centre[1])
-        b = m[0][2] * dx + m[1][2] * dy
-        c = m[0][0] * dx * dx + 2 * m[0][1] * dx * dy + m[1][1] * dy * dy - 1
-        inside = b * b - m[2][2] * c
-        if self.ragged:
-            noise = grain(x + float(self.centre[2]), y, 1.3, 0.55)
-            inside = inside - self.ragged * m[2][2] * np.square(0.5 + 0.5 * noise)
-        root = np.sqrt(np.maximum(inside, 0))
-        return np.where(inside > 0, float(self.centre[2]) + (-b - root) / m[2][2], np.inf)
-
-    def surface(self, x, y, z) -> Bulge:
-        m, f = self._form.tolist(), self.frame.tolist()
-        d = x - float(self.centre[0]), y - float(self.centre[1]), z - float(self.centre[2])
-        n = [m[i][0] * d[0] + m[i][1] * d[1] + m[i][2] * d[2] for i in range(3)]
-        scale = 1 / np.maximum(np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]), 1e-6)
-        u, v, w = (f[0][i] * d[0] + f[1][i] * d[1] + f[2][i] * d[2] for i in range(3))
-        u, v = np.arctan2(u, -w) * self.radii[0], np.arcsin(np.clip(v / self.radii[1], -1, 1)) * self.radii[1]
-        return Bulge(tuple(part * scale for part in n), u, v, np.full(x.shape, SIDE_Z, np.int8))
-
-
-@dataclass(frozen=True)
-class Slab:
-    """A convex outline [(x, y), ...] (counter-clockwise) in its own frame, `half` thick each way along its own z.
-
-    `lean`: its sides come closer by so much a metre upwards.
-    """
-
-    outline: Sequence[tuple[float, float]]
-    half: float
-    origin: np.ndarray
-    frame: np.ndarray
-    material: Material
-    lean: float = 0.0
-
-    def _planes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Outward normals in view space, offsets, and the face that each is."""
-        points = np.asarray(self.outline, float)
-        edges = np.roll(points, -1, 0) - points
-        outward = np.stack([edges[:, 1], -edges[:, 0], np.zeros(len(edges))], 1)
-        outward /= np.linalg.norm(outward, axis=1, keepdims=True)
-        offsets = (outward[:, :2] * points).sum(1)
-        scale = 1 / math.hypot(1, self.lean)
-        sides = np.array([[0, self.lean, -1], [0, self.lean, 1]]) * scale
-        normals = np.concatenate([outward, sides]) @ self.frame.T
-        offsets = np.concatenate([offsets, [self.half * scale] * 2]) + normals @ self.origin
-        faces = np.where(outward[:, 1] > 0.7, TOP, np.where(outward[:, 1] < -0.7, BOTTOM, SIDE_X))
-        return normals, offsets, np.concatenate([faces, [SIDE_Z, SIDE_Z]]).astype(np.int8)
-
-    def bounds(self) -> tuple[float, float, float, float]:
-        corners = []
-        for x, y in self.outline:
-            z = self.half - self.lean * y
-            corners += [(x, y, z), (x, y, -z)]
-        seen = np.array(corners) @ self.frame.T + self.origin
-        return seen[:, 0].min(), seen[:, 0].max(), seen[:, 1].min(), seen[:, 1].max()
-
-    def depth(self, x, y):
-        near, far = np.full(np.broadcast(x, y).shape, -np.inf, np.float32), np.float32(np.inf)
-        for (nx, ny, nz), offset in zip(*(part.tolist() for part in self._planes()[:2]), strict=True):
-            rest = offset - nx * x - ny * y
-            if abs(nz) < 1e-6:
-                far = np.where(rest >= 0, far, -np.inf)
-            elif nz < 0:
-                near = np.maximum(near, rest / nz)
-            else:
-                far = np.minimum(far, rest / nz)
-        return np.where(near < far, near, np.inf)
-
-    def surface(self, x, y, z) -> Bulge:
-        normals, offsets, faces = self._planes()
-        front = np.flatnonzero(normals[:, 2] < -1e-6)
-        gaps = [np.abs(float(offsets[i]) - sum(float(n) * p for n, p in zip(normals[i], (x, y, z), strict=True))) for i in front]
-        which = front[np.stack(gaps).argmin(0)]
-        d = [p - float(o) for p, o in zip((x, y, z), self.origin, strict=True)]
-        f = self.frame.tolist()
-        lx, ly, lz = (f[0][i] * d[0] + f[1][i] * d[1] + f[2][i] * d[2] for i in range(3))
-        normal = normals[which].astype(np.float32)
-        face = faces[which]
-        u = np.where(face == SIDE_X, lz, lx)
-        return Bulge((normal[:, 0], normal[:, 1], normal[:, 2]), u, np.where(face <= BOTTOM, lz, ly), face)
-
-
-@dataclass(frozen=True)
-class Ring:
-    """A hoop in its own xy plane, seen more or less from the side: wheels."""
-
-    centre: np.ndarray
-    radius: float
-    tube: float
-    frame: np.ndarray
-    material: Material
-
-    def bounds(self) -> tuple[float, float, float, float]:
-        reach = self.radius * np.sqrt(np.square(self.frame[:, :2]).sum(1)) + self.tube
-        x, y = self.centre[:2]
-        return x - reach[0], x + reach[0], y - reach[1], y + reach[1]
-
-    def _local(self, x, y):
-        f = self.frame.tolist()
-        dx, dy = x - float(self.centre[0]), y - float(self.centre[1])
-        dz = -(f[0][2] * dx + f[1][2] * dy) / f[2][2]
-        lx, ly = (f[0][i] * dx + f[1][i] * dy + f[2][i] * dz for i in range(2))
-        away = np.maximum(np.hypot(lx, ly), 1e-6)
-        return lx, ly, dz, away
-
-    def depth(self, x, y):
-        _, _, dz, away = self._local(x, y)
-        inside = self.tube**2 - np.square(away - self.radius)
-        return np.where(inside > 0, float(self.centre[2]) + dz - np.sqrt(np.maximum(inside, 0)), np.inf)
-
-    def surface(self, x, y, z) -> Bulge:
-        lx, ly, _, away = self._local(x, y)
-        bend = np.clip((away - self.radius) / self.tube, -1, 1)
-        f = self.frame.tolist()
-        out = lx / away * bend, ly / away * bend, -np.sqrt(1 - bend * bend)
-        normal = tuple(f[i][0] * out[0] + f[i][1] * out[1] + f[i][2] * out[2] for i in range(3))
-        return Bulge(normal, np.arctan2(ly, lx) * self.radius, away, np.full(x.shape, SIDE_Z, np.int8))
-
-
-Part = Limb | Ball | Slab | Ring
 
 
 @dataclass(frozen=True)
@@ -279,7 +69,7 @@ def _shade(parts, x, y, z, owner, scale, light: StudioLight, middle: float) -> n
     order = order[edges[0] :]
     edges = edges - edges[0]
     row, column = order // len(x), order % len(x)
-    px, py, pz = x[column], y[row], z.ravel()[order]
+    px, py = x[column], y[row]
     albedo, normal = np.empty((order.size, 3), np.float32), np.empty((3, order.size), np.float32)
     gloss, glow = np.zeros(order.size, np.float32), np.zeros(order.size, np.float32)
     for index, part in enumerate(parts):
@@ -323,7 +113,7 @@ def _shade(parts, x, y, z, owner, scale, light: StudioLight, middle: float) -> n
 
 @functools.cache
 def _curve() -> np.ndarray:
-    """Display value, float32 [4096], of linear light 0..4 coded as 4095 * sqrt(light / 4): a soft shoulder, then gamma."""
+    """Display value, float32 [4096], of linear light 0..4 coded as 4095 * sqrt(light / 4); a soft shoulder."""
     light = 1.45 * 4 * np.square(np.arange(4096) / 4095)
     toned = np.clip(light * (1 + light / 6) / (1 + light) * 1.12, 0, 1)
     return (toned**0.46).astype(np.float32)
@@ -354,7 +144,9 @@ def _screen_shadows(z: np.ndarray, scale: float, key: np.ndarray) -> tuple[np.nd
         metres = step * size
         line = here + np.float32(key[2] * metres)
         over = line - beside(step * rows * key[0], step * rows * key[1])
-        blocked = np.maximum(blocked, np.clip((over - 0.006 * size) * np.float32(60 / size), 0, 1) * (over < 0.2 * size))
+        blocked = np.maximum(
+            blocked, np.clip((over - 0.006 * size) * np.float32(60 / size), 0, 1) * (over < 0.2 * size)
+        )
     return open_, 1 - 0.75 * blocked
 
 
@@ -377,7 +169,9 @@ def _reduce(colour: np.ndarray, z: np.ndarray, covered: np.ndarray, height: int)
     picture[..., :3] = np.clip(straight * 255 + 0.5, 0, 255)
     picture[..., 3] = cover / count * 255 + 0.5
     mean = summed(np.where(covered, z, 0)) / total
-    middle = np.ix_(np.minimum(tops + rows // height // 2, rows - 1), np.minimum(lefts + columns // width // 2, columns - 1))
+    middle = np.ix_(
+        np.minimum(tops + rows // height // 2, rows - 1), np.minimum(lefts + columns // width // 2, columns - 1)
+    )
     relief = np.where(covered[middle], z[middle], mean)
     return picture, _filled(relief, cover > 0).astype(np.float32)
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_canvas import StudioLight, draw
 from data_pipelines.demo_animals import animal
-from data_pipelines.demo_objects import furniture, vehicle
+from data_pipelines.demo_canvas import StudioLight, draw
+from data_pipelines.demo_objects import furniture
 from data_pipelines.demo_people import person
+from data_pipelines.demo_vehicles import vehicle
 
 KINDS = {"person": person, "animal": animal, "vehicle": vehicle, "furniture": furniture}
 ORDER = ("person", "animal", "person", "vehicle", "person", "furniture")  # half are people
@@ -38,4 +39,4 @@ def foreground(seed: int, index: int, height: int = 256) -> Foreground:
         warmth=rng.normal(0.02, 0.05),
     )
     picture, relief, metres = draw(KINDS[kind](rng), height, light)
-    return Foreground(picture, relief, metres, kind)
+    return Foreground(picture, relief, float(metres), kind)

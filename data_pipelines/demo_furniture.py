@@ -5,13 +5,14 @@ solids. In a Place's own frame x runs to the right, z away from whoever stands i
 """
 
 import math
-
 from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_raycast import Block, Ellipsoid, Frustum, Material, Solid
-from data_pipelines.demo_textures import Books, Colour, Facade, Foliage, Painting, Panels, Plain, Planks, Sided, hsv
+from data_pipelines.demo_exteriors import Facade, Foliage
+from data_pipelines.demo_noise import Colour, hsv
+from data_pipelines.demo_solids import Block, Ellipsoid, Frustum, Material, Solid
+from data_pipelines.demo_textures import Books, Painting, Panels, Plain, Planks, Sided
 
 Random = np.random.Generator
 
@@ -116,7 +117,9 @@ def on_top(place: Place, rng: Random, width: float, level: float, depth: float =
                 parts.append(place.block(x, z, half, 0.035, book, base=level + 0.035 * i, yaw=rng.uniform(-0.4, 0.4)))
         elif kind == 1:
             parts.append(place.frustum(x, z, 0.06, rng.uniform(0.15, 0.3), material, base=level, top=0.04))
-            parts.append(place.ellipsoid(x, level + 0.38, z, (0.14, 0.15, 0.14), Material(Foliage(leaf(rng), 0.7)), 0.6))
+            parts.append(
+                place.ellipsoid(x, level + 0.38, z, (0.14, 0.15, 0.14), Material(Foliage(leaf(rng), 0.7)), 0.6)
+            )
         elif kind == 2:
             parts.append(place.frustum(x, z, 0.07, 0.09, material, base=level, top=0.14))
         elif kind == 3:
@@ -197,7 +200,10 @@ def plant(place: Place, rng: Random, width: float = 0.6) -> list[Solid]:
     pot = Material(Plain(hsv(rng.uniform(0.02, 0.12), rng.uniform(0.05, 0.6), rng.uniform(0.4, 0.85))))
     green, height = Material(Foliage(leaf(rng), 1.0)), rng.uniform(0.9, 1.9)
     spread = min(width / 2, rng.uniform(0.25, 0.42))
-    parts = [place.frustum(0, 0, 0.13, 0.32, pot, top=0.18), place.frustum(0, 0, 0.025, height * 0.6, _wooden(wood(rng)))]
+    parts = [
+        place.frustum(0, 0, 0.13, 0.32, pot, top=0.18),
+        place.frustum(0, 0, 0.025, height * 0.6, _wooden(wood(rng))),
+    ]
     for i in range(4):
         turn = i * 2.4 + rng.uniform(0, 1)
         size = spread * rng.uniform(0.55, 0.85)
@@ -223,7 +229,9 @@ def boxes(place: Place, rng: Random, width: float = 0.8) -> list[Solid]:
     parts, level = [], 0.0
     for _ in range(rng.integers(1, 4)):
         half, height = (rng.uniform(0.18, min(0.32, width / 2)), rng.uniform(0.15, 0.25)), rng.uniform(0.25, 0.45)
-        parts.append(place.block(rng.uniform(-0.05, 0.05), 0, half, height, card, base=level, yaw=rng.uniform(-0.25, 0.25)))
+        parts.append(
+            place.block(rng.uniform(-0.05, 0.05), 0, half, height, card, base=level, yaw=rng.uniform(-0.25, 0.25))
+        )
         level += height
     return parts
 
@@ -271,7 +279,9 @@ def car(place: Place, rng: Random) -> list[Solid]:
     paint = hsv(hue, float(saturation), value)
     length, tall = rng.uniform(3.7, 4.5), rng.uniform(1.42, 1.6)
     body = Material(Plain(paint, 0.01, 0.02), gloss=0.55)
-    glass = Material(Sided(Facade(Plain((0.02, 0.025, 0.03)), paint, (0.05, 0.06, 0.07), 3.0, 3.0), Plain(paint)), gloss=0.8)
+    glass = Material(
+        Sided(Facade(Plain((0.02, 0.025, 0.03)), paint, (0.05, 0.06, 0.07), 3.0, 3.0), Plain(paint)), gloss=0.8
+    )
     black, rim = Material(Plain((0.015, 0.015, 0.016))), Material(Plain((0.35, 0.36, 0.37)))
     h = length / 2
     parts = [
@@ -322,6 +332,3 @@ def bush(place: Place, rng: Random, size: float, colour: Colour) -> list[Solid]:
         x, z = rng.uniform(-0.5, 0.5, 2) * size
         parts.append(place.ellipsoid(float(x), r * 0.7, float(z), (r, r * 0.85, r), green, 0.65))
     return parts
-
-
-

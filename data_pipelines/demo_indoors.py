@@ -1,12 +1,14 @@
-"""Rooms and corridors for the demo sources. The camera stands near z = 0 and looks along +z; a third of the floor is free."""
+"""Rooms and corridors for the demo sources. The camera is near z = 0, looks along +z; the near floor is free."""
 
 import math
 
 import numpy as np
 
 from data_pipelines import demo_furniture as things
-from data_pipelines.demo_furniture import Place, cloth, hsv, wood
-from data_pipelines.demo_raycast import Block, Camera, Frustum, Ground, Light, Material, Scene, Shell, Solid
+from data_pipelines.demo_furniture import Place, cloth, wood
+from data_pipelines.demo_noise import hsv
+from data_pipelines.demo_raycast import Camera, Light, Scene
+from data_pipelines.demo_solids import Block, Frustum, Ground, Material, Shell, Solid
 from data_pipelines.demo_textures import (
     Floor,
     Panes,
@@ -91,7 +93,12 @@ def _furnish(wall: str, start: float, end: float, x: float, z: float, rng: Rando
     s = start + rng.uniform(0.05, 0.3)
     while end - s > 0.5:
         room_left = end - s
-        menu = [(things.plant, 0.7, 0.3), (things.floor_lamp, 0.5, 0.25), (things.boxes, 0.7, 0.3), (things.bin_, 0.4, 0.25)]
+        menu = [
+            (things.plant, 0.7, 0.3),
+            (things.floor_lamp, 0.5, 0.25),
+            (things.boxes, 0.7, 0.3),
+            (things.bin_, 0.4, 0.25),
+        ]
         if room_left > 1.1:
             menu += [(things.armchair, 1.0, 0.5), (things.cabinet, rng.uniform(0.8, 1.1), 0.26), (None, 1.1, 0.0)]
             menu += [(things.bookshelf, rng.uniform(0.8, 1.1), 0.2)] * 2
@@ -133,7 +140,11 @@ def room(rng: Random) -> Scene:
     patches = []
     if rng.random() < 0.7:
         a, b = cloth(rng), cloth(rng)
-        cover = Plain(a, 0.12, 0.05, 0.9) if rng.random() < 0.4 else Stripes(a, b, rng.uniform(0.15, 0.6), bool(rng.random() < 0.5), 0.1)
+        cover = (
+            Plain(a, 0.12, 0.05, 0.9)
+            if rng.random() < 0.4
+            else Stripes(a, b, rng.uniform(0.15, 0.6), bool(rng.random() < 0.5), 0.1)
+        )
         half = rng.uniform(0.9, 1.5), rng.uniform(0.7, 1.3)
         where = rng.uniform(-0.6, 0.6), depth * rng.uniform(0.4, 0.6)
         patches.append(Patch(cover, where, half, rng.uniform(-0.2, 0.2), bool(rng.random() < 0.25), cloth(rng)))
@@ -164,7 +175,9 @@ def room(rng: Random) -> Scene:
         softness = 0.22
         lamp = Material(Plain((1.0, 0.93, 0.8), 0, 0), glow=0.8)
         solids.append(Frustum(position[0], position[2], 0.22, 0.22, lamp, height - 0.4, rng.uniform(0.1, 0.2)))
-        solids.append(Block(position[0], position[2], (0.01, 0.01), 0.2, Material(Plain((0.1, 0.1, 0.1))), height - 0.2))
+        solids.append(
+            Block(position[0], position[2], (0.01, 0.01), 0.2, Material(Plain((0.1, 0.1, 0.1))), height - 0.2)
+        )
     camera_height = rng.uniform(1.35, height - 0.35)
     camera_x = rng.uniform(-0.5, 0.5) * x
     camera = Camera(
@@ -198,7 +211,8 @@ def corridor(rng: Random) -> Scene:
     shell = Shell((-x, x), (-0.6, length), height, Material(Sided(walls, ceiling)))
     runner = ()
     if rng.random() < 0.35:
-        runner = (Patch(Plain(cloth(rng), 0.12, 0.04, 0.9), (0.0, length / 2), (x * 0.5, length), 0.0, False, cloth(rng)),)
+        carpet = Plain(cloth(rng), 0.12, 0.04, 0.9)
+        runner = (Patch(carpet, (0.0, length / 2), (x * 0.5, length), border=cloth(rng)),)
     elif rng.random() < 0.4:
         stripe = Plain(hsv(rng.random(), 0.6, 0.7))
         runner = tuple(Patch(stripe, (side * (x - 0.18), length / 2), (0.05, length)) for side in (-1, 1))
@@ -225,7 +239,9 @@ def corridor(rng: Random) -> Scene:
             if s > 4 and rng.random() < 0.3:
                 builder = [things.plant, things.bin_, things.bench, things.boxes][rng.integers(4)]
                 depth = 0.3 if builder is things.bench else 0.26
-                solids += builder(_along(wall, x, length, s + spacing * 0.3).at(0, -depth), rng, 0.6 if x < 1.4 else 1.0)
+                solids += builder(
+                    _along(wall, x, length, s + spacing * 0.3).at(0, -depth), rng, 0.6 if x < 1.4 else 1.0
+                )
             s += spacing
     if rng.random() < 0.5:
         pipe = Material(Plain(things.metal(rng), 0.02, 0.05))
@@ -242,7 +258,12 @@ def corridor(rng: Random) -> Scene:
     bounce = np.array(hsv(rng.choice([0.1, 0.13, 0.55]), rng.uniform(0.0, 0.12), 1.0))
     tilt = np.array([rng.uniform(-0.12, 0.12), 1.0, rng.uniform(-0.2, 0.2)])
     light = Light(
-        tuple(0.75 * bounce), tuple(0.42 * bounce), tuple(0.4 * bounce), tuple(tilt / np.linalg.norm(tilt)), None, 0.16,
+        tuple(0.75 * bounce),
+        tuple(0.42 * bounce),
+        tuple(0.4 * bounce),
+        tuple(tilt / np.linalg.norm(tilt)),
+        None,
+        0.16,
         (lamps, rng.uniform(0.1, 0.4)),
     )
     camera_height = rng.uniform(1.5, height - 0.3)

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_pipelines.demo_noise import cloud, paint
 from data_pipelines.demo_raycast import Scene, Sky, cast, shaded
-from data_pipelines.demo_textures import Surface, cloud, paint
+from data_pipelines.demo_textures import Surface
 
 SAMPLES = 2  # colour samples along each side of a pixel
 
@@ -130,9 +131,9 @@ def _card_shadows(scene: Scene, points, towards, standing: Sequence[Standing]) -
 
 
 def _light(scene, points, normal, order, owner, glow, ground):
-    """Light straight from the lamp or the sun and light from all around, float32 [N, 3]; the way to the light, a triple."""
+    """Light straight from the lamp or sun, light from all around: float32 [N, 3]; the way to the light: a triple."""
     light, width = scene.light, owner.shape[1]
-    x, y, z = points
+    x, _, z = points
     # Each of the samples of a pixel sees its own point of the lamp; turned from pixel to pixel, so edges are soft.
     row, column = order // width, order % width
     sample = (row % SAMPLES) * SAMPLES + column % SAMPLES
@@ -164,7 +165,9 @@ def _light(scene, points, normal, order, owner, glow, ground):
         dip = 1 - np.float32(light.pools[1]) * (1 - wave)
         around, direct = around * dip, direct * dip
     above, below = up * around, (1 - up) * around
-    ambient = np.asarray(light.below, np.float32) * below[:, None] + np.asarray(light.above, np.float32) * above[:, None]
+    ambient = (
+        np.asarray(light.below, np.float32) * below[:, None] + np.asarray(light.above, np.float32) * above[:, None]
+    )
     return np.asarray(light.colour, np.float32) * direct[:, None], ambient, towards
 
 

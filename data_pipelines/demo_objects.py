@@ -1,270 +1,26 @@
-"""Vehicles and furniture for the demo cut-outs. Vehicles point along +x; y = 0 is the ground, z is away from the viewer."""
+"""Furniture and other things for the demo cut-outs. They stand on y = 0; z is away from the viewer."""
 
 import math
 
 import numpy as np
 
-from data_pipelines.demo_canvas import Ball, Limb, Part, Ring, Slab, turned
-from data_pipelines.demo_raycast import Material
-from data_pipelines.demo_textures import (
-    Colour,
-    Foliage,
-    Painting,
-    Panels,
-    Plain,
-    Planks,
-    Stripes,
-    Texture,
-    Tiles,
-    bars,
-    between,
-    hsv,
-    paint,
-)
+from data_pipelines.demo_exteriors import Foliage
+from data_pipelines.demo_noise import bars, hsv, paint
+from data_pipelines.demo_parts import Frame, Part, turned
+from data_pipelines.demo_solids import Material
+from data_pipelines.demo_textures import Panels, Plain, Planks, Stripes, Texture
+from data_pipelines.demo_vehicles import BLACK, CHROME, car_paint
 
 Random = np.random.Generator
-BLACK = Material(Plain((0.018, 0.018, 0.02), 0.05, 0.05))
-GLASS = Material(Plain((0.016, 0.02, 0.024), 0, 0.3, 1.5), gloss=0.45)
-CHROME = Material(Plain((0.5, 0.5, 0.52), 0.01, 0), gloss=0.7)
-
-
-class _Frame:
-    """Collects parts given in the thing's own frame, turned into view space."""
-
-    def __init__(self, view: np.ndarray):
-        self.view, self.parts = view, []
-
-    def limb(self, a, b, ra, rb, material, flat=1.0, cut=False):
-        a, b = self.view @ np.asarray(a, float), self.view @ np.asarray(b, float)
-        self.parts.append(Limb(a, b, (ra, rb), material, flat, cut))
-
-    def ball(self, centre, radii, material, ragged=0.0):
-        self.parts.append(Ball(self.view @ np.asarray(centre, float), radii, self.view, material, ragged))
-
-    def slab(self, outline, half, material, origin=(0, 0, 0), frame=None, lean=0.0):
-        frame = self.view if frame is None else self.view @ frame
-        self.parts.append(Slab(outline, half, self.view @ np.asarray(origin, float), frame, material, lean))
-
-    def box(self, centre, half, material, frame=None):
-        x, y, z = half
-        self.slab([(-x, -y), (x, -y), (x, y), (-x, y)], z, material, centre, frame)
-
-    def ring(self, centre, radius, tube, material):
-        self.parts.append(Ring(self.view @ np.asarray(centre, float), radius, tube, self.view, material))
-
-    def disc(self, centre, radius, half, material):
-        outline = [(radius * math.cos(a), radius * math.sin(a)) for a in np.arange(22) * (2 * math.pi / 22)]
-        self.slab(outline, half, material, centre)
-
-
-def car_paint(rng: Random) -> Colour:
-    if rng.random() < 0.45:
-        return hsv(0.6, rng.uniform(0, 0.08), float(rng.choice([0.14, 0.35, 0.6, 0.8, 0.93])))
-    return hsv(float(rng.choice([0.0, 0.02, 0.1, 0.3, 0.42, 0.56, 0.6, 0.66])), rng.uniform(0.5, 0.85), rng.uniform(0.35, 0.85))
-
-
-def _road_view(rng: Random, most: float) -> np.ndarray:
-    return turned(float(rng.choice([0.0, math.pi])) + rng.uniform(-most, most), rng.uniform(0.05, 0.14))
-
-
-def vehicle(rng: Random) -> list[Part]:
-    kind = str(rng.choice(["car", "car", "van", "bicycle", "motorbike"]))
-    return {"car": _car, "van": _van, "bicycle": _bicycle, "motorbike": _motorbike}[kind](rng)
-
-
-class Bodywork:
-    """Painted sheet metal with upright door gaps at `gaps` (u) between two heights, and a darker sill."""
-
-    def __init__(self, colour: Colour, gaps: tuple[float, ...], low: float, high: float):
-        self.colour, self.gaps, self.low, self.high = colour, gaps, low, high
-
-    def __call__(self, s) -> np.ndarray:
-        colour = Plain(self.colour, 0.008, 0.02, 3.0)(s)
-        side = s.face == 3
-        line = between(s.v, -9, 0.33, s.blur) * 0.45
-        for gap in self.gaps:
-            line = np.maximum(line, between(s.u, gap - 0.008, gap + 0.008, s.blur) * between(s.v, self.low, self.high, s.blur))
-            handle = between(s.u, gap + 0.08, gap + 0.24, s.blur) * between(s.v, self.high - 0.12, self.high - 0.085, s.blur)
-            line = np.maximum(line, handle * 0.7)
-        return paint(colour, tuple(0.12 * c for c in self.colour), line * side)
-
-
-def _wheels(frame: _Frame, places: tuple[float, ...], radius: float, half_track: float):
-    """Tyres flush with the body, arches in the dark behind them."""
-    for x in places:
-        for side in (-1, 1):
-            z = side * (half_track - 0.1)
-            frame.disc((x, radius * 1.03, z), radius * 1.13, 0.112, BLACK)
-            frame.disc((x, radius, z), radius, 0.125, Material(Plain((0.022, 0.022, 0.023), 0.1, 0)))
-            frame.disc((x, radius, z), radius * 0.66, 0.129, CHROME)
-            frame.disc((x, radius, z), radius * 0.56, 0.131, Material(Plain((0.06, 0.06, 0.065))))
-            for spoke in range(5):
-                a = spoke * 2 * math.pi / 5 + x
-                tip = (x + radius * 0.6 * math.cos(a), radius * (1 + 0.6 * math.sin(a)), z + side * 0.12)
-                frame.limb((x, radius, z + side * 0.125), tip, radius * 0.11, radius * 0.1, CHROME, 0.3)
-
-
-def _car(rng: Random) -> list[Part]:
-    frame = _Frame(_road_view(rng, 0.85))
-    length, tall, half = rng.uniform(3.7, 4.6), rng.uniform(1.4, 1.55), 0.86
-    h, belt, radius = length / 2, rng.uniform(0.86, 0.94), 0.315
-    hatch = rng.random() < 0.55
-    colour = car_paint(rng)
-    front_axle, rear_axle = h - 0.78, -h + (0.68 if hatch else 0.85)
-    body = Material(Bodywork(colour, (0.55, -0.45), 0.3, belt), gloss=0.75)
-    nose = rng.uniform(0.7, 0.8)
-    bonnet = h * rng.uniform(0.34, 0.44)  # where the windscreen starts
-    frame.slab([(-h, 0.42), (-h + 0.12, 0.2), (h - 0.2, 0.2), (h, 0.38), (h, 0.58), (h - 0.08, nose), (bonnet, belt),
-                (-h + 0.06, belt if not hatch else belt + 0.02), (-h, belt - 0.16)], half + 0.025, body, lean=0.03)  # fmt: skip
-    roof_front, roof_rear = bonnet - rng.uniform(0.6, 0.75), (-h + 0.38) if hatch else (-h + 1.05)
-    tail = (-h + 0.05) if hatch else (-h + 0.5)
-    lean = 0.34
-    # The greenhouse: glass first, then the roof and pillars a little proud of it.
-    cabin = [(tail, belt - 0.01), (bonnet, belt - 0.01), (roof_front, tall), (roof_rear, tall)]
-    frame.slab([(x, y - belt) for x, y in cabin], half - 0.002, GLASS, (0, belt, 0), lean=lean)
-    skin = Material(Plain(colour, 0.008, 0.02), gloss=0.75)
-    roof = [(roof_rear - 0.1, tall - 0.07), (roof_front + 0.06, tall - 0.07), (roof_front - 0.04, tall + 0.015), (roof_rear + 0.03, tall + 0.015)]
-    frame.slab([(x, y - belt) for x, y in roof], half + 0.006, skin, (0, belt, 0), lean=lean)
-    middle = (roof_front + roof_rear) / 2 + rng.uniform(-0.1, 0.1)
-
-    for x0, x1, width in ((bonnet, roof_front, 0.045), (middle, middle, 0.04), (tail + 0.06, roof_rear, 0.1 if hatch else 0.07)):
-        for side in (-1, 1):
-            y0, y1 = (np.array([x, y, side * (half - 0.002 - lean * (y - belt))]) for x, y in ((x0, belt), (x1, tall - 0.04)))
-            frame.limb(y0, y1, width, width * 0.8, skin if width > 0.042 else BLACK, 0.4)
-    _wheels(frame, (front_axle, rear_axle), radius, half + 0.01)
-    for side in (-1, 1):
-        frame.ball((h - 0.1, 0.62, side * 0.6), (0.12, 0.085, 0.2), Material(Plain((0.8, 0.8, 0.78), 0, 0), glow=0.25, gloss=0.6))
-        frame.ball((-h + 0.06, belt - 0.13, side * 0.66), (0.09, 0.1, 0.16), Material(Plain((0.55, 0.02, 0.02), 0, 0), 0.2, 0.5))
-        frame.ball((bonnet - 0.12, belt + 0.07, side * (half + 0.09)), (0.08, 0.065, 0.09), skin)
-    frame.box((h - 0.01, 0.36, 0), (0.03, 0.07, 0.55), BLACK)
-    frame.box((h - 0.0, 0.47, 0), (0.035, 0.05, 0.25), Material(Plain((0.72, 0.72, 0.68), 0.02, 0)))
-    frame.box((-h + 0.0, 0.55, 0), (0.03, 0.055, 0.25), Material(Plain((0.72, 0.7, 0.55), 0.02, 0)))
-    frame.box((-h + 0.03, 0.3, 0), (0.05, 0.06, 0.7), BLACK)
-    return frame.parts
-
-
-def _van(rng: Random) -> list[Part]:
-    frame = _Frame(_road_view(rng, 0.8))
-    length, tall, half, belt, radius = rng.uniform(4.6, 5.4), rng.uniform(1.9, 2.3), 0.95, 1.12, 0.34
-    h = length / 2
-    colour = car_paint(rng)
-    skin = Material(Bodywork(colour, (h - 1.75, h - 2.9), 0.32, tall - 0.2), gloss=0.6)
-    frame.slab([(-h, 0.3), (h - 0.15, 0.22), (h, 0.4), (h - 0.02, 0.85), (h - 0.25, belt), (-h, belt)], half, skin)
-    top = [(-h, belt - 0.01), (h - 0.27, belt - 0.01), (h - 0.95, tall), (-h + 0.06, tall)]
-    frame.slab([(x, y - belt) for x, y in top], half, skin, (0, belt, 0), lean=0.06)
-    # Windscreen and door windows, a centimetre proud.
-    screen = [(h - 0.85, belt + 0.04), (h - 0.26, belt + 0.04), (h - 0.82, tall - 0.16), (h - 0.95, tall - 0.16)]
-    frame.slab([(x + 0.012, y - belt) for x, y in screen], half - 0.1, GLASS, (0, belt, 0), lean=0.06)
-    window = [(h - 1.65, belt + 0.05), (h - 0.5, belt + 0.05), (h - 0.98, tall - 0.2), (h - 1.65, tall - 0.2)]
-    frame.slab([(x, y - belt) for x, y in window], half + 0.008, GLASS, (0, belt, 0), lean=0.06)
-    if rng.random() < 0.5:
-        for x0, x1 in ((h - 2.85, h - 1.85), (-h + 0.2, h - 3.0)):
-            glass = [(x0, 0.06), (x1, 0.06), (x1, tall - belt - 0.2), (x0, tall - belt - 0.2)]
-            frame.slab(glass, half + 0.008, GLASS, (0, belt, 0), lean=0.06)
-    else:
-        sign = Material(Painting((colour, car_paint(rng), car_paint(rng)), 1.4, 0.5, colour, rng.uniform(0, 30)))
-        frame.slab([(-0.7, 0), (0.7, 0), (0.7, 0.5), (-0.7, 0.5)], half + 0.006, sign, (-h + 1.4, belt - 0.02, 0), lean=0.06)
-    _wheels(frame, (h - 0.85, -h + 0.95), radius, half + 0.015)
-    for side in (-1, 1):
-        frame.ball((h - 0.08, 0.75, side * 0.68), (0.1, 0.12, 0.16), Material(Plain((0.8, 0.8, 0.78), 0, 0), 0.25, 0.6))
-        frame.box((-h - 0.005, 0.95, side * 0.84), (0.02, 0.25, 0.07), Material(Plain((0.5, 0.02, 0.02), 0, 0), 0.2, 0.4))
-        frame.ball((h - 0.6, belt + 0.16, side * (half + 0.12)), (0.07, 0.13, 0.09), BLACK)
-    frame.box((h + 0.0, 0.38, 0), (0.03, 0.1, 0.8), BLACK)
-    frame.box((-h, 0.36, 0), (0.04, 0.07, 0.85), BLACK)
-    return frame.parts
-
-
-def _bicycle(rng: Random) -> list[Part]:
-    frame = _Frame(_road_view(rng, 0.6))
-    tube = Material(Plain(car_paint(rng), 0.01, 0), gloss=0.5)
-    radius, reach = 0.34, 0.52
-    rear, front = np.array([-reach, radius, 0]), np.array([reach, radius, 0])
-    for centre in (rear, front):
-        frame.ring(centre, radius - 0.018, 0.018, BLACK)
-        frame.ring(centre, radius - 0.045, 0.011, CHROME)
-        for a in np.arange(14) * (2 * math.pi / 14):
-            frame.limb(centre, centre + (radius - 0.05) * np.array([math.cos(a), math.sin(a), 0]), 0.0022, 0.0022, CHROME)
-        frame.limb(centre - (0, 0, 0.05), centre + (0, 0, 0.05), 0.02, 0.02, CHROME)
-        for a in np.linspace(0.5, 2.4, 6):  # a mudguard over the upper part
-            arc = [centre + (radius + 0.025) * np.array([math.cos(b), math.sin(b), 0]) for b in (a, a + 0.4)]
-            frame.limb(*arc, 0.014, 0.014, tube)
-    crank, seat, head = np.array([-0.06, 0.29, 0]), np.array([-0.22, 0.8, 0]), np.array([0.34, 0.86, 0])
-    low_head = np.array([0.38, 0.7, 0])
-    step_through = rng.random() < 0.4
-    frame.limb(crank, seat, 0.018, 0.017, tube)
-    frame.limb(crank, low_head, 0.02, 0.02, tube)
-    frame.limb(seat * 0.95 + crank * 0.05 if not step_through else crank + (seat - crank) * 0.45, low_head + (0, 0.05, 0), 0.017, 0.017, tube)
-    frame.limb(low_head, head, 0.022, 0.022, tube)
-    for side in (-1, 1):
-        z = (0, 0, 0.045 * side)
-        frame.limb(low_head + z, front + z, 0.014, 0.011, tube)
-        frame.limb(crank + z, rear + z, 0.011, 0.01, tube)
-        frame.limb(crank + (seat - crank) * 0.85 + z, rear + z, 0.01, 0.009, tube)
-        pedal = crank + np.array([0.12 * side, -0.11 * side, 0.11 * side])
-        frame.limb(crank, pedal - (0, 0, 0.03 * side), 0.011, 0.01, CHROME)
-        frame.box(pedal, (0.045, 0.012, 0.04), BLACK)
-        grip = head + np.array([-0.1, 0.16, 0.27 * side])
-        frame.limb(head + (0.02, 0.14, 0), grip + (0.06, 0, -0.04 * side), 0.011, 0.011, CHROME)
-        frame.limb(grip + (0.06, 0, -0.04 * side), grip, 0.016, 0.016, BLACK)
-    frame.disc(crank + (0, 0, -0.03), 0.085, 0.004, CHROME)
-    frame.limb(head, head + (0.02, 0.14, 0), 0.014, 0.014, CHROME)
-    frame.limb(seat, seat + (-0.03, 0.13, 0), 0.012, 0.012, CHROME)
-    frame.limb(seat + (-0.14, 0.155, 0), seat + (0.13, 0.15, 0), 0.045, 0.02, BLACK, 1.2)
-    if rng.random() < 0.45:
-        wicker = Material(Tiles(hsv(0.09, 0.5, 0.65), hsv(0.09, 0.5, 0.5), hsv(0.09, 0.5, 0.3), 0.04, 0.025, 0.006))
-        frame.slab([(-0.12, 0), (0.12, 0), (0.15, 0.22), (-0.15, 0.22)], 0.14, wicker, head + (0.2, -0.08, 0))
-    if rng.random() < 0.5:
-        frame.limb(rear + (-0.1, 0.4, 0), rear + (0.3, 0.41, 0), 0.012, 0.012, BLACK)
-        frame.limb(rear + (-0.08, 0.4, 0), rear, 0.007, 0.007, BLACK)
-    return frame.parts
-
-
-def _motorbike(rng: Random) -> list[Part]:
-    frame = _Frame(_road_view(rng, 0.65))
-    skin = Material(Plain(car_paint(rng), 0.01, 0.02), gloss=0.8)
-    leather = Material(Plain(hsv(0.06, rng.uniform(0, 0.5), rng.uniform(0.1, 0.3)), 0.05))
-    engine = Material(Tiles((0.2, 0.2, 0.21), (0.2, 0.2, 0.21), (0.03, 0.03, 0.03), 0.4, 0.035, 0.012), gloss=0.4)
-    radius = 0.31
-    rear, front = np.array([-0.66, radius, 0]), np.array([0.7, radius, 0])
-    for centre in (rear, front):
-        frame.ring(centre, radius - 0.055, 0.058, BLACK)
-        frame.disc(centre, radius * 0.55, 0.03, Material(Plain((0.05, 0.05, 0.055))))
-        for a in np.arange(7) * (2 * math.pi / 7):
-            tip = centre + (radius - 0.1) * np.array([math.cos(a), math.sin(a), 0])
-            frame.limb(centre - (0, 0, 0.035), tip - (0, 0, 0.035), 0.018, 0.014, CHROME)
-    head = np.array([0.42, 0.88, 0])
-    for side in (-1, 1):
-        z = np.array([0, 0, 0.09 * side])
-        frame.limb(front + z, head + z, 0.026, 0.03, CHROME)
-        frame.limb(rear + z, np.array([-0.12, 0.38, 0]) + z, 0.026, 0.03, BLACK)
-        frame.limb(rear + z + (0.05, 0.03, 0), np.array([-0.42, 0.7, 0]) + z, 0.026, 0.026, CHROME)
-        grip = head + np.array([-0.16, 0.16, 0.34 * side])
-        frame.limb(head + (0, 0.1, 0), grip, 0.013, 0.013, CHROME)
-        frame.limb(grip, grip + (-0.05, -0.01, 0.09 * side), 0.02, 0.02, BLACK)
-        frame.limb(grip + (0.1, 0.02, 0), grip + (0.12, 0.16, 0.02 * side), 0.006, 0.006, BLACK)
-        frame.ball(grip + (0.12, 0.18, 0.02 * side), (0.02, 0.04, 0.06), CHROME)
-    frame.slab([(-0.14, 0.24), (0.2, 0.22), (0.26, 0.45), (0.12, 0.64), (-0.12, 0.62)], 0.13, engine)
-    frame.disc((-0.02, 0.38, -0.12), 0.12, 0.05, CHROME)
-    frame.limb((0.2, 0.5, -0.14), (0.22, 0.28, -0.15), 0.03, 0.03, CHROME)
-    frame.limb((0.2, 0.27, -0.15), (-0.35, 0.27, -0.16), 0.03, 0.035, CHROME)
-    frame.limb((-0.35, 0.27, -0.16), (-0.85, 0.34, -0.17), 0.05, 0.06, CHROME)
-    frame.ball((0.16, 0.79, 0), (0.3, 0.145, 0.15), skin)
-    frame.limb((-0.12, 0.74, 0), (-0.5, 0.79, 0), 0.1, 0.075, leather, 1.3)
-    frame.limb((-0.5, 0.74, 0), (-0.82, 0.78, 0), 0.085, 0.05, skin, 1.2)
-    frame.ball((-0.87, 0.76, 0), (0.035, 0.045, 0.06), Material(Plain((0.55, 0.02, 0.02), 0, 0), 0.25, 0.4))
-    frame.ball((0.53, 0.87, 0), (0.1, 0.1, 0.1), CHROME)
-    frame.ball((0.6, 0.87, 0), (0.05, 0.085, 0.085), Material(Plain((0.85, 0.85, 0.8), 0, 0), 0.3, 0.5))
-    for a in np.linspace(0.6, 2.2, 6):
-        arc = [front + (radius + 0.03) * np.array([math.cos(b), math.sin(b), 0]) for b in (a, a + 0.3)]
-        frame.limb(*arc, 0.05, 0.05, skin)
-    if rng.random() < 0.4:
-        frame.slab([(-0.1, 0), (0.05, 0), (-0.12, 0.34), (-0.16, 0.34)], 0.18, GLASS, head + (0.14, 0.08, 0))
-    return frame.parts
 
 
 def furniture(rng: Random) -> list[Part]:
-    kind = str(rng.choice(["chair", "chair", "armchair", "stool", "lamp", "plant", "plant", "box", "suitcase", "cone", "cabinet"]))
-    frame = _Frame(turned(rng.uniform(-0.9, 0.9), rng.uniform(0.1, 0.3)))
+    kind = str(
+        rng.choice(
+            ["chair", "chair", "armchair", "stool", "lamp", "plant", "plant", "box", "suitcase", "cone", "cabinet"]
+        )
+    )
+    frame = Frame(turned(rng.uniform(-0.9, 0.9), rng.uniform(0.1, 0.3)))
     {
         "chair": _chair, "armchair": _armchair, "stool": _stool, "lamp": _lamp, "plant": _plant, "box": _box,
         "suitcase": _suitcase, "cone": _cone, "cabinet": _cabinet,
@@ -273,15 +29,19 @@ def furniture(rng: Random) -> list[Part]:
 
 
 def _timber(rng: Random) -> Material:
-    return Material(Planks(hsv(rng.uniform(0.05, 0.1), rng.uniform(0.3, 0.65), rng.uniform(0.35, 0.85)), 0.3, 3.0, 0.1, 0.0))
+    return Material(
+        Planks(hsv(rng.uniform(0.05, 0.1), rng.uniform(0.3, 0.65), rng.uniform(0.35, 0.85)), 0.3, 3.0, 0.1, 0.0)
+    )
 
 
 def _fabric(rng: Random) -> Texture:
     colour = hsv(rng.random(), rng.uniform(0.1, 0.75), rng.uniform(0.3, 0.85))
-    return Plain(colour, 0.08, 0.06, 0.4) if rng.random() < 0.7 else Stripes(colour, tuple(0.6 * c for c in colour), 0.07)
+    return (
+        Plain(colour, 0.08, 0.06, 0.4) if rng.random() < 0.7 else Stripes(colour, tuple(0.6 * c for c in colour), 0.07)
+    )
 
 
-def _chair(frame: _Frame, rng: Random):
+def _chair(frame: Frame, rng: Random):
     wood = _timber(rng) if rng.random() < 0.65 else Material(Plain(car_paint(rng)), gloss=0.2)
     seat = wood if rng.random() < 0.5 else Material(_fabric(rng))
     frame.box((0, 0.44, 0), (0.22, 0.022, 0.21), seat)
@@ -298,7 +58,7 @@ def _chair(frame: _Frame, rng: Random):
         frame.box((0, 0.74, 0.235), (0.2, 0.15, 0.016), seat, tilt)
 
 
-def _armchair(frame: _Frame, rng: Random):
+def _armchair(frame: Frame, rng: Random):
     cloth, wood = Material(_fabric(rng)), _timber(rng)
     frame.box((0, 0.27, 0), (0.36, 0.13, 0.36), cloth)
     frame.ball((0, 0.43, -0.04), (0.3, 0.1, 0.32), cloth)
@@ -315,7 +75,7 @@ def _armchair(frame: _Frame, rng: Random):
         frame.ball((0.05, 0.62, 0.1), (0.19, 0.17, 0.09), Material(_fabric(rng)))
 
 
-def _stool(frame: _Frame, rng: Random):
+def _stool(frame: Frame, rng: Random):
     wood, high = _timber(rng), rng.uniform(0.45, 0.72)
     top = Material(_fabric(rng)) if rng.random() < 0.5 else wood
     frame.ball((0, high, 0), (0.19, 0.04, 0.19), top)
@@ -328,7 +88,7 @@ def _stool(frame: _Frame, rng: Random):
         frame.limb((r * c, high * 0.4, r * s), (r * math.cos(b), high * 0.4, r * math.sin(b)), 0.01, 0.01, wood)
 
 
-def _lamp(frame: _Frame, rng: Random):
+def _lamp(frame: Frame, rng: Random):
     pole, high = Material(Plain(car_paint(rng)), gloss=0.5), rng.uniform(1.35, 1.75)
     shade = Material(Plain(hsv(0.11, rng.uniform(0.1, 0.45), 0.95), 0.02, 0.02), glow=0.5)
     frame.ball((0, 0.02, 0), (0.15, 0.03, 0.15), pole)
@@ -336,8 +96,10 @@ def _lamp(frame: _Frame, rng: Random):
     frame.limb((0, high, 0), (0, high - 0.3, 0), rng.uniform(0.1, 0.15), rng.uniform(0.19, 0.24), shade, cut=True)
 
 
-def _plant(frame: _Frame, rng: Random):
-    pot = Material(Plain(hsv(rng.uniform(0.01, 0.12), rng.uniform(0.05, 0.65), rng.uniform(0.4, 0.9)), 0.04), gloss=0.15)
+def _plant(frame: Frame, rng: Random):
+    pot = Material(
+        Plain(hsv(rng.uniform(0.01, 0.12), rng.uniform(0.05, 0.65), rng.uniform(0.4, 0.9)), 0.04), gloss=0.15
+    )
     leaf = hsv(rng.uniform(0.22, 0.36), rng.uniform(0.45, 0.75), rng.uniform(0.35, 0.6))
     high = rng.uniform(0.7, 1.6)
     frame.limb((0, 0.0, 0), (0, 0.3, 0), 0.13, 0.18, pot, cut=True)
@@ -361,7 +123,7 @@ def _plant(frame: _Frame, rng: Random):
             frame.ball((away * math.cos(a), y, away * math.sin(a)), (size, size * 0.85, size), colour, 0.3)
 
 
-def _box(frame: _Frame, rng: Random):
+def _box(frame: Frame, rng: Random):
     card = hsv(0.085, rng.uniform(0.35, 0.5), rng.uniform(0.62, 0.78))
     level = 0.0
     for _ in range(int(rng.integers(1, 4))):
@@ -372,7 +134,7 @@ def _box(frame: _Frame, rng: Random):
         level += 2 * y
 
 
-def _suitcase(frame: _Frame, rng: Random):
+def _suitcase(frame: Frame, rng: Random):
     colour = hsv(rng.random(), rng.uniform(0.3, 0.8), rng.uniform(0.3, 0.85))
     shell, y = Material(Stripes(colour, tuple(0.8 * c for c in colour), 0.045), gloss=0.35), rng.uniform(0.26, 0.36)
     x, z = y * 0.68, 0.13
@@ -390,7 +152,7 @@ def _suitcase(frame: _Frame, rng: Random):
     frame.box((0, base + y, 0), (x + 0.003, y + 0.003, 0.008), BLACK)
 
 
-def _cone(frame: _Frame, rng: Random):
+def _cone(frame: Frame, rng: Random):
     orange = hsv(rng.uniform(0.02, 0.06), 0.9, 0.95)
     high = rng.uniform(0.5, 0.75)
     frame.box((0, 0.02, 0), (0.19, 0.02, 0.19), BLACK)
@@ -402,7 +164,7 @@ def _cone(frame: _Frame, rng: Random):
     frame.limb((0, 0.04, 0), (0, high, 0), 0.14, 0.025, Material(stripes), cut=True)
 
 
-def _cabinet(frame: _Frame, rng: Random):
+def _cabinet(frame: Frame, rng: Random):
     width, high = rng.uniform(0.4, 0.9), rng.uniform(0.6, 1.1)
     colour = hsv(rng.uniform(0.05, 0.12), rng.uniform(0.1, 0.6), rng.uniform(0.4, 0.85))
     front = Panels(colour, width, high, 1 if width < 0.6 else 2, int(rng.integers(1, 4)))

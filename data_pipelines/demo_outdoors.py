@@ -1,26 +1,17 @@
-"""Streets and open land for the demo sources. The camera stands near z = 0 and looks along +z; the near ground is free."""
+"""Streets and open land for the demo sources. The camera is near z = 0, looks along +z; the near ground is free."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from data_pipelines import demo_furniture as things
-from data_pipelines.demo_furniture import Place, hsv
-from data_pipelines.demo_raycast import Block, Camera, Ellipsoid, Frustum, Ground, Light, Material, Scene, Sky, Solid
-from data_pipelines.demo_textures import (
-    Colour,
-    Facade,
-    Floor,
-    Meadow,
-    Patch,
-    Plain,
-    Planks,
-    Roadway,
-    Sided,
-    Stripes,
-    Texture,
-    Tiles,
-)
+from data_pipelines.demo_exteriors import Facade, Meadow, Roadway
+from data_pipelines.demo_furniture import Place
+from data_pipelines.demo_noise import Colour, hsv
+from data_pipelines.demo_raycast import Camera, Light, Scene, Sky
+from data_pipelines.demo_solids import Block, Ellipsoid, Frustum, Ground, Material, Solid
+from data_pipelines.demo_textures import Floor, Patch, Plain, Planks, Sided, Stripes, Texture, Tiles
 
 Random = np.random.Generator
 
@@ -72,7 +63,9 @@ def _wall(rng: Random) -> tuple[Texture, Colour]:
         return Tiles(brick, brick, hsv(0.1, 0.1, 0.65), 0.24, 0.08, 0.012, 0.5, 0.16), hsv(0.1, 0.05, 0.8)
     if kind == 1:
         stone = hsv(rng.uniform(0.06, 0.14), rng.uniform(0.08, 0.25), rng.uniform(0.6, 0.85))
-        return Tiles(stone, stone, tuple(0.6 * c for c in stone), 0.9, 0.42, 0.015, 0.5, 0.1), tuple(0.85 * c for c in stone)
+        return Tiles(stone, stone, tuple(0.6 * c for c in stone), 0.9, 0.42, 0.015, 0.5, 0.1), tuple(
+            0.85 * c for c in stone
+        )
     hue = rng.choice([0.03, 0.08, 0.11, 0.14, 0.3, 0.55, 0.6])
     paint = hsv(float(hue), rng.uniform(0.1, 0.55), rng.uniform(0.6, 0.92))
     return Plain(paint, 0.02, 0.05, 3.0), hsv(0.1, 0.03, rng.uniform(0.75, 0.92))
@@ -86,8 +79,15 @@ def _house(x: float, z: float, half_x: float, bays: int, rng: Random) -> list[So
     wall, trim = _wall(rng)
     glass = hsv(0.58, rng.uniform(0.1, 0.35), rng.uniform(0.4, 0.62))
     front = Facade(
-        wall, trim, glass, storey, bay, (rng.uniform(0.9, 1.3), rng.uniform(1.3, 1.75)), rng.uniform(0, 0.2),
-        bool(rng.random() < 0.45), int(rng.integers(1000)),
+        wall,
+        trim,
+        glass,
+        storey,
+        bay,
+        (rng.uniform(0.9, 1.3), rng.uniform(1.3, 1.75)),
+        rng.uniform(0, 0.2),
+        bool(rng.random() < 0.45),
+        int(rng.integers(1000)),
     )
     height = floors * storey + 0.3
     roof_colour = hsv(rng.choice([0.02, 0.05, 0.6]), rng.uniform(0.1, 0.5), rng.uniform(0.3, 0.55))
@@ -96,7 +96,9 @@ def _house(x: float, z: float, half_x: float, bays: int, rng: Random) -> list[So
     cornice = Material(Plain(trim))
     parts.append(Block(x, z, (half_x + 0.18, half_z), 0.25, cornice, height))
     if rng.random() < 0.6:
-        parts.append(Block(x, z, (half_x + 0.1, half_z), rng.uniform(1.5, 3.2), Material(roof), height + 0.25, top=(0.3, half_z)))
+        parts.append(
+            Block(x, z, (half_x + 0.1, half_z), rng.uniform(1.5, 3.2), Material(roof), height + 0.25, top=(0.3, half_z))
+        )
     edge = x - math.copysign(half_x, x)
     toward = -math.copysign(1, x)
     if front.shop and rng.random() < 0.8:
@@ -132,12 +134,20 @@ def street(rng: Random) -> Scene:
     asphalt = hsv(rng.uniform(0.05, 0.7), 0.025, rng.uniform(0.36, 0.54))
     crossing = rng.uniform(9, 16) if rng.random() < 0.45 else -100.0
     road = Roadway(
-        half, asphalt, paving, tuple(1.05 * c for c in slab), bool(rng.random() < 0.75), bool(rng.random() < 0.3), crossing
+        half,
+        asphalt,
+        paving,
+        tuple(1.05 * c for c in slab),
+        bool(rng.random() < 0.75),
+        bool(rng.random() < 0.3),
+        crossing,
     )
     patches = []
     for _ in range(2):
         lid = Plain((0.06, 0.06, 0.062), 0.2, 0, 0.3)
-        patches.append(Patch(lid, (rng.uniform(-0.7, 0.7) * half, rng.uniform(4, 20)), (0.34, 0.34), 0, True, (0.03, 0.03, 0.03)))
+        patches.append(
+            Patch(lid, (rng.uniform(-0.7, 0.7) * half, rng.uniform(4, 20)), (0.34, 0.34), 0, True, (0.03, 0.03, 0.03))
+        )
     solids: list[Solid] = [Ground(Material(Floor(road, tuple(patches))))]
     front = half + pavement
     for side in (-1, 1):
@@ -152,11 +162,20 @@ def street(rng: Random) -> Scene:
                 continue
             house = _house(side * (front + 5), 0.0, 5.0, bays, rng)
             depth = house[0].half[1]
-            solids += [_moved(part, z + depth) for part in house]
+            # Beside and behind the camera, awnings and balconies would only get in its way.
+            solids += [_moved(part, z + depth) for part in (house if z > 5 else house[:1])]
             z += 2 * depth
     # Something closes the view where the street ends.
     end, _ = _wall(rng)
-    solids.append(Block(rng.uniform(-3, 3), 97.0, (front + 8, 4.0), rng.uniform(8, 14), Material(Facade(end, slab, hsv(0.58, 0.2, 0.5)))))
+    solids.append(
+        Block(
+            rng.uniform(-3, 3),
+            97.0,
+            (front + 8, 4.0),
+            rng.uniform(8, 14),
+            Material(Facade(end, slab, hsv(0.58, 0.2, 0.5))),
+        )
+    )
     for side in (-1, 1):
         if rng.random() < 0.85:
             z = rng.uniform(7, 13)
@@ -182,7 +201,9 @@ def street(rng: Random) -> Scene:
             if rng.random() < 0.35 and z < 30:
                 solids += things.bin_(Place(side * (half + 0.5), z + 2), rng)
             if rng.random() < 0.3 and z < 25:
-                solids += [Frustum(side * (half + 0.35), z + 3 + i * 1.4, 0.06, 0.9, Material(Plain(post))) for i in range(3)]
+                solids += [
+                    Frustum(side * (half + 0.35), z + 3 + i * 1.4, 0.06, 0.9, Material(Plain(post))) for i in range(3)
+                ]
             z += spacing
             number += 1
     height = rng.uniform(2.0, 4.2)
@@ -199,8 +220,6 @@ def street(rng: Random) -> Scene:
 
 
 def _moved(solid: Block, z: float) -> Block:
-    from dataclasses import replace
-
     return replace(solid, z=solid.z + z)
 
 
@@ -220,8 +239,14 @@ def land(rng: Random) -> Scene:
     dry = hsv(rng.uniform(0.11, 0.17), rng.uniform(0.3, 0.5), rng.uniform(0.55, 0.72))
     soil = hsv(rng.uniform(0.06, 0.1), rng.uniform(0.2, 0.4), rng.uniform(0.55, 0.75))
     meadow = Meadow(
-        grass, dry, soil, rng.uniform(1.2, 3.0) if rng.random() < 0.8 else 0.0, rng.uniform(-2, 2), rng.uniform(0.3, 2.2),
-        rng.uniform(12, 40), rng.uniform(5, 14) if rng.random() < 0.6 else 0.0,
+        grass,
+        dry,
+        soil,
+        rng.uniform(1.2, 3.0) if rng.random() < 0.8 else 0.0,
+        rng.uniform(-2, 2),
+        rng.uniform(0.3, 2.2),
+        rng.uniform(12, 40),
+        rng.uniform(5, 14) if rng.random() < 0.6 else 0.0,
     )
     solids: list[Solid] = [Ground(Material(meadow))]
     colours = [things.leaf(rng) for _ in range(3)]
@@ -237,7 +262,9 @@ def land(rng: Random) -> Scene:
         x = rng.uniform(-0.8, 0.8) * (z + 3)
         if abs(x - path(z)) < 2.2:
             x += 4.5 * (1 if x > path(z) else -1)
-        solids += things.tree(Place(x, z), rng, rng.uniform(4, 9), colours[rng.integers(3)], bool(conifers and rng.random() < 0.6))
+        solids += things.tree(
+            Place(x, z), rng, rng.uniform(4, 9), colours[rng.integers(3)], bool(conifers and rng.random() < 0.6)
+        )
     for _ in range(int(rng.integers(3, 9))):
         z = rng.uniform(5, 28)
         x = rng.uniform(-0.8, 0.8) * (z + 1)
@@ -279,7 +306,9 @@ def _farm(place: Place, rng: Random) -> list[Solid]:
     wall, trim = _wall(rng)
     bay = 2.4
     half = (bay * 2, 3.2)
-    front = Material(Sided(Facade(wall, trim, hsv(0.58, 0.25, 0.4), 3.0, bay, (1.0, 1.3), 0.0, False, int(rng.integers(99))), wall))
+    front = Material(
+        Sided(Facade(wall, trim, hsv(0.58, 0.25, 0.4), 3.0, bay, (1.0, 1.3), 0.0, False, int(rng.integers(99))), wall)
+    )
     red = hsv(rng.uniform(0.0, 0.06), rng.uniform(0.3, 0.6), rng.uniform(0.4, 0.6))
     tiles = Material(Tiles(red, red, tuple(0.5 * c for c in red), 0.35, 0.4, 0.03, 0.5, 0.14))
     return [

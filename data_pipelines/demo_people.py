@@ -1,22 +1,31 @@
 """People for the demo cut-outs: a skeleton of limbs, a pose, clothes.
 
-A person's own frame: metres, x to the viewer's right, y up from the ground, z away from the viewer; a person at yaw 0 looks
-at the viewer. All numbers are for somebody 1.75 m tall, and are scaled.
+A person's own frame: metres, x to the viewer's right, y up from the ground, z away from the viewer; a person at yaw 0
+looks at the viewer. All numbers are for somebody 1.75 m tall, and are scaled.
 """
 
 import math
 
 import numpy as np
 
-from data_pipelines.demo_canvas import Ball, Limb, Part, Slab, turned
-from data_pipelines.demo_raycast import Material
-from data_pipelines.demo_textures import Colour, Plain, Stripes, Texture, Tiles, hsv
+from data_pipelines.demo_noise import Colour, hsv
+from data_pipelines.demo_parts import Frame, Part, turned
+from data_pipelines.demo_textures import Plain, Stripes, Texture, Tiles
 
 Random = np.random.Generator
 
 # From light to dark, display values.
 SKINS = ((244, 208, 184), (232, 184, 150), (214, 160, 122), (186, 130, 94), (148, 98, 68), (110, 72, 50), (78, 52, 38))
-HAIRS = ((24, 20, 18), (48, 34, 26), (82, 54, 36), (120, 80, 44), (176, 132, 78), (206, 176, 120), (140, 60, 32), (150, 148, 146))
+HAIRS = (
+    (24, 20, 18),
+    (48, 34, 26),
+    (82, 54, 36),
+    (120, 80, 44),
+    (176, 132, 78),
+    (206, 176, 120),
+    (140, 60, 32),
+    (150, 148, 146),
+)
 
 
 def _linear(display: tuple[int, int, int]) -> Colour:
@@ -26,7 +35,7 @@ def _linear(display: tuple[int, int, int]) -> Colour:
 def garment_colour(rng: Random) -> Colour:
     if rng.random() < 0.3:  # black, grey, white
         return hsv(0.6, rng.uniform(0, 0.1), rng.uniform(0.15, 0.92))
-    return hsv(rng.random(), rng.uniform(0.25, 0.85), rng.uniform(0.3, 0.9))
+    return hsv(rng.random(), rng.uniform(0.2, 0.72), rng.uniform(0.3, 0.88))
 
 
 def _cloth(rng: Random, plain: float = 0.55) -> Texture:
@@ -37,32 +46,9 @@ def _cloth(rng: Random, plain: float = 0.55) -> Texture:
     if kind < plain + 0.22:
         return Stripes(colour, other, rng.uniform(0.03, 0.11), bool(rng.random() < 0.75), 0.05)
     size = rng.uniform(0.04, 0.09)
-    return Tiles(colour, tuple(0.6 * a + 0.4 * b for a, b in zip(colour, other, strict=True)), other, size, size, size * 0.16)
-
-
-class _Body:
-    """Collects parts given in the person's own frame, scaled and turned into view space."""
-
-    def __init__(self, tall: float, view: np.ndarray):
-        self.scale, self.view, self.parts = tall / 1.75, view, []
-
-    def place(self, point) -> np.ndarray:
-        return self.view @ (np.asarray(point, float) * self.scale)
-
-    def limb(self, a, b, ra, rb, texture, flat=1.0, cut=False):
-        k = self.scale
-        material = texture if isinstance(texture, Material) else Material(texture)
-        self.parts.append(Limb(self.place(a), self.place(b), (ra * k, rb * k), material, flat, cut))
-
-    def ball(self, centre, radii, texture, roll=0.0, ragged=0.0):
-        radii = tuple(r * self.scale for r in radii)
-        frame = self.view @ turned(0, 0, roll)
-        self.parts.append(Ball(self.place(centre), radii, frame, Material(texture), ragged))
-
-    def slab(self, outline, half, origin, texture, yaw=0.0, roll=0.0, lean=0.0, gloss=0.0):
-        outline = [(x * self.scale, y * self.scale) for x, y in outline]
-        frame = self.view @ turned(yaw, 0, roll)
-        self.parts.append(Slab(outline, half * self.scale, self.place(origin), frame, Material(texture, gloss=gloss), lean))
+    return Tiles(
+        colour, tuple(0.6 * a + 0.4 * b for a, b in zip(colour, other, strict=True)), other, size, size, size * 0.16
+    )
 
 
 def _reach(start, length, swing, out) -> np.ndarray:
@@ -77,12 +63,18 @@ def person(rng: Random) -> list[Part]:
     build = float(np.clip(rng.normal(1.0, 0.13), 0.8, 1.35))
     woman = rng.random() < 0.5
     yaw = float(rng.choice([0.0, 0.5, -0.5, 1.2, -1.2, math.pi, math.pi - 0.7, math.pi + 0.7])) + rng.normal(0, 0.2)
-    body = _Body(tall, turned(yaw, rng.uniform(0.0, 0.14)))
+    body = Frame(turned(yaw, rng.uniform(0.0, 0.14)), tall / 1.75)
     skin = Plain(_linear(SKINS[rng.integers(len(SKINS))]), 0.015, 0.03)
     hair = Plain(_linear(HAIRS[rng.integers(len(HAIRS))]), 0.2, 0.1, 0.35)
-    top, bottom = _cloth(rng), Plain(hsv(rng.choice([0.6, 0.62, 0.09, 0.1]), rng.uniform(0.1, 0.6), rng.uniform(0.14, 0.6)), 0.09, 0.08, 0.4)
+    coat = Plain(garment_colour(rng), 0.07, 0.07, 0.6)
+    top, bottom = (
+        _cloth(rng),
+        Plain(hsv(rng.choice([0.6, 0.62, 0.09, 0.1]), rng.uniform(0.1, 0.6), rng.uniform(0.14, 0.6)), 0.09, 0.08, 0.4),
+    )
     shoe = Plain(garment_colour(rng) if rng.random() < 0.4 else hsv(0.07, 0.3, rng.uniform(0.08, 0.35)), 0.03)
-    outfit = str(rng.choice(["trousers", "shorts", "skirt", "coat"], p=[0.5, 0.14, 0.2, 0.16] if woman else [0.62, 0.2, 0, 0.18]))
+    outfit = str(
+        rng.choice(["trousers", "shorts", "skirt", "coat"], p=[0.5, 0.14, 0.2, 0.16] if woman else [0.62, 0.2, 0, 0.18])
+    )
     sleeves = outfit == "coat" or rng.random() < 0.55
     jacket = rng.random() < 0.35 and outfit != "coat"
 
@@ -94,8 +86,8 @@ def person(rng: Random) -> list[Part]:
         bottom = top if rng.random() < 0.5 else _cloth(rng)
     lead = float(rng.choice([-1.0, 1.0]))
     _legs(body, rng, build, stride, lead, pose, outfit, skin, bottom, shoe)
-    _torso(body, rng, build, woman, outfit, top, bottom, jacket)
-    hands = _arms(body, rng, build, stride, lead, pose, sleeves, skin, body.coat if outfit == "coat" or jacket else top)
+    _torso(body, rng, build, woman, outfit, top, bottom, coat if outfit == "coat" or jacket else None)
+    hands = _arms(body, rng, build, stride, lead, pose, sleeves, skin, coat if outfit == "coat" or jacket else top)
     _head(body, rng, woman, skin, hair, build)
     _luggage(body, rng, hands)
     return body.parts
@@ -122,34 +114,47 @@ def _legs(body, rng, build, stride, lead, pose, outfit, skin, bottom, shoe):
             body.limb(hip, hip + 0.3 * (knee - hip), 0.094 * thick, 0.09 * thick, bottom)
         body.limb(knee, ankle, 0.058 * thick * width, (0.038 if bare else 0.05) * thick * width, lower)
         body.limb(heel, toe, 0.042, 0.034, shoe)
-        body.limb(ankle + (0, 0.03, 0), heel, 0.04, 0.04, shoe)
+        body.limb(np.add(ankle, (0, 0.03, 0)), heel, 0.04, 0.04, shoe)
 
 
-def _torso(body, rng, build, woman, outfit, top, bottom, jacket):
+def _torso(body, rng, build, woman, outfit, top, bottom, coat):
     waist = build * (0.86 if woman else 0.97)
     shoulders = 0.155 if woman else 0.178
-    body.coat = Plain(garment_colour(rng), 0.07, 0.07, 0.6)
     for side in (-1, 1):
         body.limb((0.07 * side, 0.93, 0), (0.06 * side * waist, 1.08, 0), 0.105 * build, 0.1 * waist, bottom, 0.95)
-        body.limb((0.062 * side * waist, 1.06, 0), (0.085 * side, 1.34, 0), 0.106 * waist, 0.1 * (0.4 + 0.6 * build), top, 0.95)
+        body.limb(
+            (0.062 * side * waist, 1.06, 0),
+            (0.085 * side, 1.34, 0),
+            0.106 * waist,
+            0.1 * (0.4 + 0.6 * build),
+            top,
+            0.95,
+        )
     body.limb((-shoulders, 1.415, 0.01), (shoulders, 1.415, 0.01), 0.06, 0.06, top)
     body.limb((0, 1.3, 0), (0, 1.43, 0.005), 0.13, 0.07, top, 0.8)
     if woman:
         for side in (-1, 1):
-            body.ball((0.06 * side, 1.27, -0.06), (0.07, 0.07, 0.05), body.coat if outfit == "coat" or jacket else top)
+            body.ball((0.06 * side, 1.27, -0.06), (0.07, 0.07, 0.05), coat or top)
     elif build > 1.12:
-        body.ball((0, 1.08, -0.06), (0.15 * build, 0.14, 0.12 * build), top)
+        body.ball((0, 1.1, -0.035), (0.14 * build, 0.17, 0.115 * build), top)
     if outfit == "skirt":
         hem, flare = rng.uniform(0.35, 0.7), rng.uniform(0.2, 0.28)
         body.limb((0, 0.99, 0), (0, hem, 0), 0.175 * build, flare * (0.5 + 0.5 * build), bottom, cut=True)
-    if outfit == "coat" or jacket:
+    if coat is not None:
         hem = rng.uniform(0.45, 0.68) if outfit == "coat" else 0.9
         for side in (-1, 1):  # open at the front
             chest = 0.115 * (0.4 + 0.6 * build)
-            body.limb((0.06 * side, 1.06, 0.012), (0.085 * side, 1.35, 0.012), 0.122 * waist, chest, body.coat, 0.96)
-            body.limb((0.06 * side, 1.1, 0.012), (0.085 * side, hem, 0.012), 0.12 * waist, 0.135 * build, body.coat, 0.95, cut=True)
-        body.limb((-shoulders, 1.42, 0.012), (shoulders, 1.42, 0.012), 0.068, 0.068, body.coat)
-        body.limb((0, 1.0, 0.045), (0, 1.41, 0.045), 0.1 * build, 0.085, body.coat, 0.95)
+            body.limb((0.06 * side, 1.06, 0.012), (0.085 * side, 1.35, 0.012), 0.122 * waist, chest, coat, 0.96)
+            body.limb(
+                (0.06 * side, 1.1, 0.012),
+                (0.085 * side, hem, 0.012),
+                0.13 * waist,
+                0.15 * max(build, 1.0),
+                coat,
+                cut=True,
+            )
+        body.limb((-shoulders, 1.42, 0.012), (shoulders, 1.42, 0.012), 0.068, 0.068, coat)
+        body.limb((0, 1.0, 0.045), (0, 1.41, 0.045), 0.1 * build, 0.085, coat, 0.95)
         body.limb((0, 1.02, -0.085 * build), (0, 1.36, -0.09), 0.038, 0.05, top, 0.9)
 
 
@@ -169,13 +174,13 @@ def _arms(body, rng, build, stride, lead, pose, sleeves, skin, cloth) -> list[np
             out, swing, bend, turn = 0.15, 0.35, 1.75, -0.25
         elbow = _reach(shoulder, 0.28, swing, out * side)
         wrist = _reach(elbow, 0.24, swing + bend, (out + turn) * side)
-        body.limb(shoulder, elbow, 0.05 * thick, 0.042 * thick, cloth)
-        if not sleeves:
-            body.limb(shoulder + 0.55 * (elbow - shoulder), elbow, 0.036 * thick, 0.036 * thick, skin)
-            body.parts[-2] = Limb(
-                body.parts[-2].a, body.place(shoulder + 0.6 * (elbow - shoulder)), body.parts[-2].radius, body.parts[-2].material
-            )
-        body.limb(elbow, wrist, (0.041 if sleeves else 0.036) * thick, (0.034 if sleeves else 0.026) * thick, cloth if sleeves else skin)
+        cuff = elbow if sleeves else shoulder + 0.6 * (elbow - shoulder)
+        body.limb(shoulder, cuff, 0.05 * thick, 0.042 * thick, cloth)
+        if sleeves:
+            body.limb(elbow, wrist, 0.041 * thick, 0.034 * thick, cloth)
+        else:
+            body.limb(cuff, elbow, 0.037 * thick, 0.036 * thick, skin)
+            body.limb(elbow, wrist, 0.036 * thick, 0.026 * thick, skin)
         hand = wrist + (wrist - elbow) / 0.24 * 0.075
         body.limb(wrist, hand, 0.028, 0.03, skin)
         hands.append(hand)
@@ -186,7 +191,10 @@ def _head(body, rng, woman, skin, hair, build):
     body.limb((0, 1.4, 0.005), (0, 1.54, 0.0), 0.052 * (0.6 + 0.4 * build), 0.05, skin)
     body.ball((0, 1.635, -0.005), (0.074, 0.11, 0.094), skin)
     body.ball((0, 1.575, -0.03), (0.055, 0.05, 0.055), skin)
-    dark, lips = Plain((0.02, 0.016, 0.014), 0, 0), Plain(tuple(c * f for c, f in zip(skin.colour, (0.75, 0.42, 0.42), strict=True)), 0, 0)
+    dark, lips = (
+        Plain((0.02, 0.016, 0.014), 0, 0),
+        Plain(tuple(c * f for c, f in zip(skin.colour, (0.75, 0.42, 0.42), strict=True)), 0, 0),
+    )
     for side in (-1, 1):
         body.ball((0.03 * side, 1.645, -0.085), (0.013, 0.008, 0.01), dark)
         body.ball((0.031 * side, 1.667, -0.083), (0.018, 0.005, 0.01), hair)
@@ -216,15 +224,16 @@ def _luggage(body, rng, hands):
     kind = rng.random()
     fabric = Plain(garment_colour(rng), 0.06, 0.06, 0.4)
     if kind < 0.16:  # a backpack
-        body.ball((0, 1.22, 0.17), (0.135, 0.2, 0.085), fabric)
-        body.ball((0, 1.14, 0.235), (0.1, 0.09, 0.05), fabric)
+        body.ball((0, 1.22, 0.2), (0.135, 0.2, 0.085), fabric)
+        body.ball((0, 1.14, 0.265), (0.1, 0.09, 0.05), fabric)
         for side in (-1, 1):
             body.limb((0.1 * side, 1.44, 0.04), (0.105 * side, 1.2, -0.105), 0.02, 0.02, fabric)
     elif kind < 0.3:  # a bag in the hand
         x, y, z = hands[0]
         low = max(y - 0.42, 0.1)
         half = rng.uniform(0.1, 0.17)
-        body.slab([(-half, 0), (half, 0), (half * 0.9, 0.28), (-half * 0.9, 0.28)], 0.06, (x, low, z), fabric, rng.uniform(-1, 1))
+        outline = [(-half, 0), (half, 0), (half * 0.9, 0.28), (-half * 0.9, 0.28)]
+        body.slab(outline, 0.06, fabric, (x, low, z), turned(rng.uniform(-1, 1)))
         for side in (-1, 1):
             body.limb((x + side * 0.06, low + 0.27, z), (x, y, z), 0.008, 0.008, fabric)
     elif kind < 0.4:  # a bag across the shoulder

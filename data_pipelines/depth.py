@@ -18,7 +18,9 @@ DEPTH_SCALE = 256.0  # codes a metre, as in KITTI: 4 mm steps, up to 256 m
 
 def to_metres(teacher_output, max_depth: float):
     """Teacher's coding -> metres, clipped to what it was trained on: from a hundredth of max_depth to max_depth."""
-    return tf.clip_by_value(tf.math.divide_no_nan(max_depth, tf.maximum(teacher_output, 1e-6)), max_depth / 100, max_depth)
+    return tf.clip_by_value(
+        tf.math.divide_no_nan(max_depth, tf.maximum(teacher_output, 1e-6)), max_depth / 100, max_depth
+    )
 
 
 def to_code(metres, depth_scale: float = DEPTH_SCALE):

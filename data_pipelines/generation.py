@@ -11,22 +11,27 @@ The same sources, options and seed give the same records, whatever the number of
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 
 import numpy as np
 import tensorflow as tf
 
 from data_pipelines import depth as depths
 from data_pipelines import records, shards
+from data_pipelines.claim import claim, identity_of
 from data_pipelines.preparation import Options, Prepared, background_depth, composed, plans, prepare
 from data_pipelines.progress import Progress
-from data_pipelines.shards import DatasetError, Note, Shard, ShardWriter, deal
+from data_pipelines.shards import Note, Shard, ShardWriter, deal
 from data_pipelines.sources import Sources
 from data_pipelines.splits import Split
 from data_pipelines.statistics import add_up, of_backgrounds, summary
 
-RECORDS_PER_SHARD = {"ground": 5000, "exact": 5000, "teacher": 1000}  # a few seconds of work, or minutes of the teacher's
+RECORDS_PER_SHARD = {
+    "ground": 5000,
+    "exact": 5000,
+    "teacher": 1000,
+}  # a few seconds of work, or minutes of the teacher's
 WRITTEN_AT_ONCE = 64
-OPTIONS = "options.json"
 
 
 def export(
@@ -49,8 +54,8 @@ def export(
     what the teacher sees. threads: 0 for all cores. engine: None for this process, or a function that makes the shards
     elsewhere (data_pipelines.beam).
     """
-    identity = _identity(sources, options, teacher_identity, shard_count, compare_labels)
-    if finished := _claim(output, identity):
+    identity = identity_of(sources, options, teacher_identity, shard_count, compare_labels)
+    if finished := claim(output, identity):
         return finished
     background_note, codes = _backgrounds(sources, options, output, load_teacher, teacher_batch)
     prepared = prepare(sources, codes, options)
@@ -110,13 +115,13 @@ def _batches(prepared: Prepared, missing: Sequence[Shard], teacher, teacher_batc
         for batch in dataset.as_numpy_iterator():
             size = len(batch["index"])
             cuts = [0, *(end - at for end in ends if at < end < at + size), size]
-            for begin, end in zip(cuts, cuts[1:], strict=False):
+            for begin, end in pairwise(cuts):
                 yield {key: value[begin:end] for key, value in batch.items()}
             at += size
 
 
 def encoded(prepared: Prepared, split: Split, first: int, count: int, teacher, teacher_batch: int) -> tf.data.Dataset:
-    """Composites first .. first+count-1 of a split with their pictures as JPEG and PNG and what the record says of them.
+    """Composites first .. first+count-1 of a split with their pictures as JPEG and PNG and what a record says of them.
 
     Besides a record's pictures: index, foreground and flipped [k], count, bg_flipped, bg_index, mask_box, depth_box,
     and the sums of `compose`.
@@ -224,7 +229,9 @@ def _backgrounds(sources: Sources, options: Options, output: str, load_teacher, 
 def _compare(prepared: Prepared, teacher, batch: int, count: int) -> dict:
     """How far the labels from geometry are from what the teacher sees, on the first composites of the first split."""
     if prepared.options.labels == "teacher":
-        raise ValueError("--compare_labels compares ground or exact labels with the teacher's; --labels is teacher already.")
+        raise ValueError(
+            "--compare_labels compares ground or exact labels with the teacher's; --labels is teacher already."
+        )
     split = prepared.splits[0]
     made = plans(prepared, split, 0, min(count, split.count)).map(
         lambda planned: {"background": planned["background"], **composed(prepared, planned)}
@@ -239,64 +246,6 @@ def _compare(prepared: Prepared, teacher, batch: int, count: int) -> dict:
         codes[top:bottom, left:right] = np.where(patch > 0, patch, codes[top:bottom, left:right])
         said.append(depths.from_code(codes).numpy())
     return {"composites": len(said), **depths.disagreement(np.stack(said), seen)}
-
-
-def _identity(sources: Sources, options: Options, teacher: dict, shard_count: int, compare_labels: int) -> dict:
-    """Everything that decides what is in the files, by the name of its flag where it has one."""
-    said = asdict(options)
-    layout = said.pop("placement")
-    said["image_size"] = f"{said.pop('height')}x{said.pop('width')}"
-    said |= {"placement": layout.pop("layout"), "placements": layout.pop("places"), **layout}
-    said |= {"shards": shard_count, "compare_labels": compare_labels, "teacher": teacher}
-    said["object_size"] = list(said["object_size"])
-    said["physical_height"] = sources.physical_height.tolist()
-    said["field_of_view"] = sources.field_of_view.tolist()
-    for kind in ("background", "foreground"):
-        origins = getattr(sources, f"{kind}_origins")
-        said[f"{kind}s"] = [{"source": origin.source, "digest": origin.digest} for origin in origins]
-    return said
-
-
-def _claim(output: str, identity: dict) -> dict | None:
-    """The manifest, if the data set is finished already; None if it is to be made or gone on with."""
-    note = shards.join(output, shards.PROGRESS, OPTIONS)
-    if tf.io.gfile.exists(shards.join(output, shards.MANIFEST)):
-        manifest = shards.read_manifest(output)
-        _refuse_other(output, manifest["options"], identity)
-        return manifest
-    if tf.io.gfile.exists(note):
-        _refuse_other(output, shards.read_json(note), identity)
-        return None
-    if tf.io.gfile.isdir(output):
-        strangers = sorted(n for n in tf.io.gfile.listdir(output) if n.endswith((".tfrecord", ".json", ".part")))
-        if strangers:
-            raise DatasetError(
-                f"{output} holds {strangers[0]}, which this program cannot place; choose another --output or empty it."
-            )
-    shards.write_json(note, identity)
-    return None
-
-
-def _refuse_other(output: str, before: dict, now: dict) -> None:
-    for key in sorted(before.keys() | now.keys()):
-        old, new = before.get(key), now.get(key)
-        if old == new:
-            continue
-        detail = f"--{key} was {_shown(old)} and is now {_shown(new)}"
-        if key in ("backgrounds", "foregrounds") and len(old) == len(new):
-            old, new = next(pair for pair in zip(old, new, strict=True) if pair[0] != pair[1])
-            detail = f"of the {key}, {old['source']} is now {new['source']} or another picture"
-        raise DatasetError(
-            f"{output} was begun with other options: {detail}; start it as before, or choose another --output."
-        )
-
-
-def _shown(value) -> str:
-    if isinstance(value, dict):
-        return " ".join(str(part) for part in value.values())
-    if isinstance(value, list):
-        return ",".join(str(part) for part in value) if len(value) <= 4 else f"{len(value)} of them"
-    return str(value)
 
 
 def _manifest(sources: Sources, prepared: Prepared, identity: dict, background_note: Note, notes, disagreement) -> dict:

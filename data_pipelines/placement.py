@@ -102,7 +102,7 @@ def place(parts, draws, foreground_pool, placement: Placement, stage: Stage, hei
     Returns tensors over n, the objects (k) from far to near:
         background int64 [n]; background_flipped bool [n]; count int32 [n], how many objects there are;
         foreground int64, flipped bool, top, left, height, width float32 (pixels, may reach outside), metres float32
-        (0 when depth is not known yet), relief_scale float32 (size of what is seen by size of the cut-out): [n, k] each.
+        (0 when depth is not known yet), relief_scale float32 (what is seen by the cut-out's own size): [n, k] each.
     """
     background, foreground, flipped, place_number = parts
     frame, objects = draws[:, 0], draws[:, 1:]
@@ -192,8 +192,8 @@ def _ground(background, place_number, foreground, aspect, objects, cut, placemen
     longest = tall / aspect[..., 0]
     tall = tall * tf.clip_by_value(longest, smallest, largest) / longest
     foot = row * height
-    # A whole object cannot be taller than the room above its foot.
-    tall = tf.where(cut, tall, tf.minimum(tall, foot))
+    # A whole object cannot be taller than the room above its foot; what the upper edge cuts must still be seen.
+    tall = tf.minimum(tall, tf.where(cut, foot / LEAST_VISIBLE, foot))
     tall, wide = _fitted(tall, tall * aspect[..., 1] / aspect[..., 0], cut, height, width)
     # What the lower edge cuts must still be seen.
     foot = tf.where(cut, tf.minimum(foot, height + (1 - LEAST_VISIBLE) * tall), foot)

@@ -71,7 +71,9 @@ def background_depth(sources: Sources, options: Options, load_teacher: Callable,
     """uint16 [backgrounds, height, width]: the truth for `exact`, else what the teacher sees."""
     if options.labels == "exact":
         if sources.true_depth is None:
-            raise ValueError("--labels=exact needs sources that know their depth (--sources=demo); take ground or teacher.")
+            raise ValueError(
+                "--labels=exact needs sources that know their depth (--sources=demo); take ground or teacher."
+            )
         metres = sources.true_depth
     else:
         metres = depths.look_at_all(load_teacher(), sources.backgrounds, batch)

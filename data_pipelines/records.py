@@ -79,7 +79,10 @@ def serialize(record: dict, features: tuple[Feature, ...]) -> bytes:
 
 
 def specification(features: tuple[Feature, ...]) -> dict:
-    """For tf.io.parse_example. Nothing has a default: a missing feature is an error, not an empty picture."""
+    """For tf.io.parse_example. Nothing has a default: a missing feature is an error, not an empty picture.
+
+    Except that an empty list, of shape None, is stored as nothing, so its lack is not noticed here.
+    """
     return {
         feature.key: tf.io.RaggedFeature(feature.dtype)
         if feature.shape is None
@@ -152,6 +155,10 @@ def read_backgrounds(path: str, height: int, width: int) -> tuple[list[dict], np
     about, pictures, depths = [], [], []
     for serialized in tf.data.TFRecordDataset(path):
         decoded = decode_background(parse(serialized, BACKGROUND), height, width)
+        if decoded["bg_index"] != len(pictures):
+            raise RecordError(
+                f"{path}: record {len(pictures)} has bg_index {decoded['bg_index']}; they must be in order."
+            )
         about.append(
             {
                 "name": decoded["name"].numpy().decode(),

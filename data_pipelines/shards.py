@@ -1,16 +1,17 @@
 """Files of a data set: names, atomic writes, the manifest.
 
-A shard is written as NAME.part and appears under its name when it is whole; beside it, in progress/, goes a note of what
-is in it. So after a kill at any moment, every shard is either there and accounted for or made again. The manifest comes
-last: a folder with a manifest.json is a finished data set.
+A shard is written as NAME.part and appears under its name when it is whole; beside it, in progress/, goes a note of
+what is in it. So after a kill at any moment, every shard is either there and accounted for or made again. The manifest
+comes last: a folder with a manifest.json is a finished data set.
 
-A note and a shard in the manifest say: records, bytes, sha256, and sums (whole numbers, so that the statistics made from
-them are exact and do not depend on how the records were dealt out).
+A note says: records, bytes, sha256, and sums (whole numbers, so that the statistics made from them are exact and do not
+depend on how the records were dealt out).
 """
 
 import contextlib
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 
 import tensorflow as tf
@@ -113,7 +114,7 @@ def read_manifest(folder: str) -> dict:
             )
         raise DatasetError(f"There is no data set in {folder}: {MANIFEST} is missing.")
     manifest = read_json(path)
-    if manifest.get("format") != FORMAT:
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise DatasetError(f"{path} is not the manifest of a data set of this program.")
     return manifest
 
@@ -128,7 +129,9 @@ def write_manifest(folder: str, manifest: dict) -> None:
 def write_json(path: str, value) -> None:
     tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
     with tf.io.gfile.GFile(path + ".part", "w") as file:
-        file.write(json.dumps(value, indent=1) + "\n")
+        text = json.dumps(value, indent=1)
+        # Lists of numbers on one line: a person reads this file too.
+        file.write(re.sub(r"\[[\d\s.,e+-]+\]", lambda numbers: " ".join(numbers[0].split()), text) + "\n")
     tf.io.gfile.rename(path + ".part", path, overwrite=True)
 
 
@@ -138,7 +141,9 @@ def read_json(path: str):
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise DatasetError(f"{path} cannot be read as JSON ({error}); restore it or make the data set again.") from error
+        raise DatasetError(
+            f"{path} cannot be read as JSON ({error}); restore it or make the data set again."
+        ) from error
 
 
 def join(folder: str, *names: str) -> str:

@@ -109,6 +109,9 @@ def from_folders(
 
 def _demo_origins(kind: str, seed: int, drawn) -> tuple[Origin, ...]:
     return tuple(
-        Origin(f"demo {kind} {number} of seed {seed} ({picture.kind})", hashlib.sha256(picture.picture.tobytes()).hexdigest())
+        Origin(
+            f"demo {kind} {number} of seed {seed} ({picture.kind})",
+            hashlib.sha256(picture.picture.tobytes()).hexdigest(),
+        )
         for number, picture in enumerate(drawn)
     )

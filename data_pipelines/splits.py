@@ -23,7 +23,7 @@ import tensorflow as tf
 
 SEEN_SHARE = 0.02  # of the composites of seen sources, kept out of training for the seen/seen corner of the grid
 RANDOM_TRAIN_SHARE = 0.7
-NAME = re.compile(r"^bg(\d{3,})-fg(\d{3,})(-flip)?-p(\d{2,})$")
+NAME = re.compile(r"bg(\d{3,})-fg(\d{3,})(-flip)?-p(\d{2,})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Grid:
 
     def index_of(self, name: str) -> int:
         """The inverse of `name`."""
-        match = NAME.match(name)
+        match = NAME.fullmatch(name)
         if not match:
             raise ValueError(f"{name!r} is not the name of a composite, which look like bg005-fg073-flip-p07.")
         background, foreground, place = (int(match[group]) for group in (1, 2, 4))
@@ -86,9 +86,8 @@ class Split:
         """int64 [n] positions -> int64 [n] indices; a bijection, so that nothing is lost or made twice."""
         cell = Grid(len(self.backgrounds), len(self.foregrounds), grid.places)
         # The shuffle is keyed by its length too, so cells of unlike size do not share an order.
-        shuffled = tf.random.experimental.index_shuffle(
-            positions + self.first, seed=tf.constant([seed & 0x7FFFFFFF, cell.size], tf.int32), max_index=cell.size - 1
-        )
+        key = tf.constant([seed & 0x7FFFFFFF, cell.size ^ seed >> 31], tf.int32)
+        shuffled = tf.random.experimental.index_shuffle(positions + self.first, seed=key, max_index=cell.size - 1)
         background, foreground, flipped, place = cell.parts(shuffled)
         return grid.index(
             tf.gather(tf.constant(self.backgrounds, tf.int64), background),

@@ -1,8 +1,8 @@
 """Exact statistics of a data set: whole-number sums that are added up as records are written.
 
-Sums are Python integers, so nothing is rounded and the order does not matter. A dict of them has: records, pixels (of one
-picture x records), bg and fg_bg [[3 channels], [3 channels squared]], mask and depth [sum, sum of squares], all of codes
-0..255 or depth codes. Every pixel's depth is known in what this program makes.
+Sums are Python integers, so nothing is rounded and the order does not matter. A dict of them has: records, pixels (of
+one picture x records), bg and fg_bg [[3 channels], [3 channels squared]], mask and depth [sum, sum of squares], all of
+codes 0..255 or depth codes. Every pixel's depth is known in what this program makes.
 """
 
 from collections.abc import Sequence

@@ -25,6 +25,7 @@ from data_pipelines import teacher_weights
 SMALL_WEIGHTS = Path(__file__).parent / "weights" / "teacher_small.npz"
 # Of Keras's own DenseNet: with Keras's default of 1e-3, published weights give other numbers.
 BATCH_NORM_EPSILON = 1.001e-5
+SMALL_SIZE, PUBLISHED_SIZE = (192, 256), (480, 640)
 # Metres at which the published networks' answer is 1, by the data set in the file's name.
 PUBLISHED_MAX_DEPTH = {"nyu": 10.0, "kitti": 80.0}
 
@@ -75,8 +76,8 @@ def load(weights: str, input_size: tuple[int, int], max_depth: float | None = No
 
     weights: "small" for the weights that come with this package; a local `.h5` file as DenseDepth publishes them (a
         whole Keras 2 model or its weights only); or a local `.npz` file from tools/train_teacher.py.
-    input_size: (height, width) of the pictures, multiples of 32. Weights fit any size, but see best what they were
-        trained at: 480 x 640 for the published ones.
+    input_size: (height, width) of the pictures, multiples of 32. Weights fit any size, but see best at their own: see
+        `usual_size`.
     max_depth: metres. None takes what a `.npz` file says, or 10 and 80 for `.h5` files with "nyu" or "kitti" in their
         names. A wrong one scales all depths.
     """
@@ -95,6 +96,11 @@ def load(weights: str, input_size: tuple[int, int], max_depth: float | None = No
         network = build(_published_network(stored, path), input_size)
         teacher_weights.assign(network, stored, path)
     return Teacher(network, tuple(input_size), float(max_depth))
+
+
+def usual_size(weights: str) -> tuple[int, int]:
+    """(height, width) that the weights were trained at, or for published ones were meant for."""
+    return SMALL_SIZE if weights == "small" or weights.endswith(".npz") else PUBLISHED_SIZE
 
 
 def digest(weights: str) -> str:

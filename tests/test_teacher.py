@@ -354,6 +354,11 @@ def test_missing_file_is_refused():
         teacher.load("gs://bucket/nyu.h5", (32, 64))
 
 
+def test_usual_size_is_the_one_of_training(tiny_published):
+    assert teacher.usual_size("small") == teacher.usual_size("mine.npz") == (192, 256)
+    assert teacher.usual_size(str(tiny_published[0])) == (480, 640)
+
+
 # ---- files of tools/train_teacher.py -----------------------------------------------------------------------------
 
 

@@ -2,9 +2,9 @@
 
   python tools/train_teacher.py --work=/tmp/teacher --output=data_pipelines/weights/teacher_small.npz
 
-Scenes are rendered once into `--work` by two processes while training runs, and every `--report_every` steps the averaged
-weights are scored on scenes of another seed and written to `--output`; started again, all of it goes on where it
-stopped. `--rgbd` names folders with rgb/ and depth/ (16-bit PNG, millimetres, 0 = unknown, the same file names): real
+Scenes are rendered once into `--work` by two processes while training runs, and every `--report_every` steps the
+averaged weights are scored on scenes of another seed and written to `--output`; started again, all of it goes on where
+it stopped. `--rgbd` names folders with rgb/ and depth/ (16-bit PNG, millimetres, 0 = unknown; the same names): real
 pictures to report on, never to train or to choose by. For orientation: an hour on two cores.
 """
 
@@ -73,13 +73,15 @@ def start_rendering(pool, work, size, seed, scenes):
     """Futures of the files of these scenes; what is on disk already is not rendered again."""
     folder = work / f"scenes_{size[0]}x{size[1]}_seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    return [pool.submit(render_chunk, folder, seed, first, size) for first in range(0, scenes, CHUNK)]
+    return [
+        pool.submit(render_chunk, folder, seed, range(scenes)[n : n + CHUNK], size) for n in range(0, scenes, CHUNK)
+    ]
 
 
-def render_chunk(folder, seed, first, size):
-    path = folder / f"{first:06d}.npz"
+def render_chunk(folder, seed, indices, size):
+    path = folder / f"{indices[0]:06d}_{len(indices)}.npz"
     if not path.exists():
-        views = [render(seed, index, size) for index in range(first, first + CHUNK)]
+        views = [render(seed, index, size) for index in indices]
         part = path.with_suffix(".part.npz")
         codes = [np.round(view.depth * CODES_PER_METRE).astype("uint16") for view in views]
         np.savez(part, picture=np.stack([view.picture for view in views]), depth=np.stack(codes))
@@ -88,7 +90,19 @@ def render_chunk(folder, seed, first, size):
 
 
 def render(seed, index, size):
-    return demo_sources.render(demo_sources.scene(seed, index), *size)
+    """Scene number `index` with up to two cards on its ground, also large ones that the picture's edge cuts."""
+    random = np.random.default_rng([seed, index])
+    cards = []
+    for _ in range(random.choice(3, p=[0.3, 0.4, 0.3])):
+        foreground = demo_sources.foreground(seed, int(random.integers(100_000)), height=size[0])
+        place = random.uniform(0, 1), random.uniform(0.5, 1.2)
+        cards.append(demo_sources.Card(foreground, *place, flipped=bool(random.integers(2))))
+    scene = demo_sources.scene(seed, index)
+    while True:
+        try:
+            return demo_sources.render(scene, *size, cards)
+        except ValueError:  # one stands behind a wall or above the horizon
+            cards.pop()
 
 
 def wait_for(futures):
@@ -129,9 +143,11 @@ def train(work, rendering, scored, size):
     manager = tf.train.CheckpointManager(checkpoint, str(work / f"checkpoints_{size[0]}x{size[1]}"), max_to_keep=2)
     manager.restore_or_initialize()
 
-    @tf.function
+    @tf.function(reduce_retracing=True)
     def update(pictures, codes):
-        pictures, target = augmented(pictures, codes, size)
+        pictures, metres = cut_out_parts(pictures, codes)
+        pictures = recoloured(pictures)
+        target = tf.math.log(MAX_DEPTH / tf.clip_by_value(metres, MAX_DEPTH / 100, MAX_DEPTH))
         with tf.GradientTape() as tape:
             loss = log_depth_loss(tf.math.log(network(pictures, training=True)[..., 0]), target)
         gradients = tape.gradient(loss, network.trainable_variables)
@@ -145,7 +161,7 @@ def train(work, rendering, scored, size):
     pictures, codes = wait_for(rendering[:1])
     losses, began = [], time.time()
     while int(step) < _STEPS.value:
-        if int(step) % 100 == 0 and len(pictures) < len(rendering) * CHUNK:
+        if int(step) % 100 == 0 and len(pictures) < _SCENES.value:
             pictures, codes = wait_for([future for future in rendering if future.done()] or rendering[:1])
         chosen = np.random.default_rng([_SEED.value, int(step)]).integers(len(pictures), size=_BATCH_SIZE.value)
         losses.append(float(update(pictures[chosen], codes[chosen])))
@@ -165,7 +181,7 @@ def train(work, rendering, scored, size):
 
 
 def log_depth_loss(predicted, target):
-    """L1 of log(max_depth / depth) and of its differences between neighbours near and far: relative errors, sharp edges."""
+    """L1 of log(max_depth / depth), for small relative errors, and of its slopes at four scales, for sharp edges."""
     error = (predicted - target)[..., tf.newaxis]
     loss = tf.reduce_mean(tf.abs(error))
     for _ in range(4):
@@ -175,21 +191,19 @@ def log_depth_loss(predicted, target):
     return loss
 
 
-def augmented(pictures, codes, size):
-    """float32 [B, H, W, 3] and log(max_depth / depth) at half the size.
+def cut_out_parts(pictures, codes):
+    """A part of each scene, stretched and perhaps mirrored: float32 [B, H, W, 3] and metres [B, H/2, W/2].
 
-    A part of each scene, stretched and perhaps mirrored. What a longer lens would show is labelled with what it looks
-    like, a nearer thing: the same picture must not have two depths. Colours vary far more than in the scenes, so that
-    the network leans on shapes, which real pictures share.
+    What a longer lens would show is labelled with what it looks like, a nearer thing: the same picture must not have
+    two depths.
     """
-    batch, (height, width) = _BATCH_SIZE.value, size
+    batch, height, width, _ = pictures.shape
 
-    def uniform(low, high, *shape):
-        return tf.random.uniform((batch, *shape), low, high)
+    def uniform(low, high):
+        return tf.random.uniform((batch,), low, high)
 
-    pictures = tf.cast(pictures, tf.float32) / 255
-    metres = tf.cast(codes, tf.float32)[..., tf.newaxis] / CODES_PER_METRE
-    tall = uniform(0.8, 1.0)
+    # Most look like whole scenes; some come nearer than scenes do.
+    tall = tf.where(uniform(0, 1) < 0.75, uniform(0.8, 1.0), uniform(0.45, 0.8))
     wide = tall * uniform(0.75, 1.0)
     top, left = uniform(0, 1) * (1 - tall), uniform(0, 1) * (1 - wide)
     mirrored = uniform(0, 1) < 0.5
@@ -202,16 +216,24 @@ def augmented(pictures, codes, size):
         boxes = tf.clip_by_value(tf.stack([y[0], x[0], y[1], x[1]], axis=1), 0, 1)
         return tf.image.crop_and_resize(images, boxes, tf.range(batch), (rows, columns), method)
 
-    x = cut(pictures, height, width, "bilinear")
+    metres = tf.cast(codes, tf.float32)[..., tf.newaxis] / CODES_PER_METRE
     metres = cut(metres, height // 2, width // 2, "nearest")[..., 0]
     metres = tf.where(metres < MAX_DEPTH, metres * tall[:, tf.newaxis, tf.newaxis], metres)
+    return cut(tf.cast(pictures, tf.float32) / 255, height, width, "bilinear"), metres
 
-    per_picture = (batch, 1, 1, 1)
-    x = tf.pow(tf.maximum(x, 1e-4), tf.reshape(tf.exp(uniform(-0.5, 0.5)), per_picture))
+
+def recoloured(x):
+    """[B, H, W, 3] in [0, 1] with colours varied beyond the scenes, so that shapes matter: real pictures share them."""
+    batch, height, width, _ = x.shape
+
+    def uniform(low, high, *shape):
+        return tf.random.uniform((batch, *shape), low, high)
+
+    x = tf.pow(tf.maximum(x, 1e-4), tf.exp(uniform(-0.5, 0.5, 1, 1, 1)))
     # Saturation (sometimes none), hue and white balance in one 3 x 3 matrix.
     grey = tf.constant([[0.299, 0.587, 0.114]] * 3)
-    saturation = tf.where(uniform(0, 1) < 0.1, 0.0, uniform(0.3, 1.5))[:, tf.newaxis, tf.newaxis]
-    angle = uniform(-0.4, 0.4)[:, tf.newaxis, tf.newaxis]
+    saturation = tf.where(uniform(0, 1, 1, 1) < 0.1, 0.0, uniform(0.3, 1.5, 1, 1))
+    angle = uniform(-0.4, 0.4, 1, 1)
     cross = tf.constant([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
     hue = tf.eye(3) + tf.sin(angle) * cross + (1 - tf.cos(angle)) * (cross @ cross)
     balance = tf.exp(uniform(-0.15, 0.15, 3, 1))
@@ -219,12 +241,18 @@ def augmented(pictures, codes, size):
     contrast, brightness = tf.exp(uniform(-0.4, 0.4, 1, 1, 1)), uniform(-0.15, 0.15, 1, 1, 1)
     mean = tf.reduce_mean(x, axis=(1, 2, 3), keepdims=True)
     x = (x - mean) * contrast + mean + brightness
+    mean += brightness
+    # A random filter shared by the batch, mixed into half of the pictures: other textures, edges where they were.
+    filtered = tf.nn.conv2d(x - mean, tf.random.normal((3, 3, 3, 3)), 1, "SAME")
+    filtered *= tf.math.reduce_std(x - mean) / (tf.math.reduce_std(filtered) + 1e-3)
+    share = tf.where(uniform(0, 1, 1, 1, 1) < 0.5, 0.0, uniform(0, 1, 1, 1, 1))
+    x += share * (filtered + mean - x)
     # Blur, or sharpening where the share is negative; light that falls off to one side; noise.
     x += uniform(-0.5, 1.0, 1, 1, 1) * (tf.nn.avg_pool2d(x, 3, 1, "SAME") - x)
     x *= 1 + uniform(-0.4, 0.4, 1, 1, 1) * tf.linspace(-1.0, 1.0, height)[:, tf.newaxis, tf.newaxis]
     x *= 1 + uniform(-0.4, 0.4, 1, 1, 1) * tf.linspace(-1.0, 1.0, width)[:, tf.newaxis]
     x += tf.random.normal(tf.shape(x)) * tf.square(uniform(0, 0.25, 1, 1, 1))
-    return tf.clip_by_value(x, 0, 1), tf.math.log(MAX_DEPTH / tf.clip_by_value(metres, MAX_DEPTH / 100, MAX_DEPTH))
+    return tf.clip_by_value(x, 0, 1)
 
 
 def scores(network, pictures, codes):

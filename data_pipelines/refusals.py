@@ -1,0 +1,24 @@
+"""How a command ends when something is wrong: one sentence, not a traceback.
+
+Errors of these kinds are about what the user gave or what the machine has, and their text says what, where and what to
+do. Anything else is a defect of this program and keeps its traceback.
+"""
+
+import errno
+
+import tensorflow as tf
+
+REFUSALS = (ValueError, OSError, tf.errors.OpError)
+
+
+def sentence(error: Exception) -> str:
+    """What to print for one of REFUSALS."""
+    full = isinstance(error, tf.errors.ResourceExhaustedError) or getattr(error, "errno", None) == errno.ENOSPC
+    if full or "No space left" in str(error):
+        return f"the disk is full ({error}). What was finished is kept: free room and start again with the same flags."
+    if isinstance(error, tf.errors.OpError):
+        # Without the names of graph nodes.
+        return str(error.message).split(" [[")[0].strip()
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
