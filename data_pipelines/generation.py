@@ -11,6 +11,7 @@ The same sources, options and seed give the same records, whatever the number of
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +24,6 @@ from data_pipelines.preparation import Options, Prepared, background_depth, comp
 from data_pipelines.progress import Progress
 from data_pipelines.shards import Note, Shard, ShardWriter, deal
 from data_pipelines.sources import Sources
-from data_pipelines.splits import Split
 from data_pipelines.statistics import add_up, of_backgrounds, summary
 
 RECORDS_PER_SHARD = {
@@ -66,32 +66,35 @@ def export(
         for split in prepared.splits
         for shard in deal(split.name, split.count, shard_count or -(-split.count // RECORDS_PER_SHARD[options.labels]))
     ]
-    if engine is None:
-        notes = make_shards(prepared, wanted, output, teacher, teacher_batch, threads)
+    notes = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
+    missing = [shard for shard in wanted if notes[shard] is None]
+    if engine is not None:
+        notes |= engine(missing, output)
     else:
-        notes = engine(wanted, output)
+        with Progress("composites", sum(shard.count for shard in wanted), "records") as progress:
+            progress.already(sum(shard.count for shard in wanted if notes[shard]))
+            notes |= make_shards(prepared, missing, output, teacher, teacher_batch, threads, progress.add)
     manifest = _manifest(sources, prepared, identity, background_note, notes, disagreement)
     shards.write_manifest(output, manifest)
     return shards.read_manifest(output)
 
 
 def make_shards(
-    prepared: Prepared, wanted: Sequence[Shard], output: str, teacher, teacher_batch: int, threads: int
+    prepared: Prepared,
+    wanted: Sequence[Shard],
+    output: str,
+    teacher,
+    teacher_batch: int,
+    threads: int = 0,
+    on_records: Callable[[int], None] = lambda count: None,
 ) -> dict[Shard, Note]:
-    """Makes the shards that are not there yet, in order."""
-    notes = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
-    missing = [shard for shard in wanted if notes[shard] is None]
+    """Makes shards, in order, in one pipeline; on_records(count) is told as records are written."""
     background_sums = of_backgrounds(prepared.backgrounds, prepared.depth_codes)
-    total = sum(shard.count for shard in wanted)
-    with Progress("composites", total, "records") as progress:
-        progress.already(total - sum(shard.count for shard in missing))
-        batches = _batches(prepared, missing, teacher, teacher_batch, threads)
-        for shard in missing:
-            notes[shard] = _write_shard(prepared, shard, batches, background_sums, output, progress)
-    return notes
+    batches = _batches(prepared, wanted, teacher, teacher_batch, threads)
+    return {shard: _write_shard(prepared, shard, batches, background_sums, output, on_records) for shard in wanted}
 
 
-def _write_shard(prepared: Prepared, shard: Shard, batches, background_sums, output: str, progress) -> Note:
+def _write_shard(prepared: Prepared, shard: Shard, batches, background_sums, output: str, on_records) -> Note:
     writer = ShardWriter(output, shard.name)
     sums = None
     while shard.count > (sums["records"] if sums else 0):
@@ -99,29 +102,33 @@ def _write_shard(prepared: Prepared, shard: Shard, batches, background_sums, out
         for record in _records(prepared, batch):
             writer.write(records.serialize(record, records.COMPOSITE))
         sums = add_up(sums, batch, background_sums, prepared.options.labels == "teacher")
-        progress.add(len(batch["index"]))
+        on_records(len(batch["index"]))
     return writer.finish(sums)
 
 
-def _batches(prepared: Prepared, missing: Sequence[Shard], teacher, teacher_batch: int, threads: int) -> Iterator[dict]:
-    """Encoded composites of the missing shards, in order, in batches of numpy arrays that end where a shard does."""
+def _batches(prepared: Prepared, wanted: Sequence[Shard], teacher, teacher_batch: int, threads: int) -> Iterator[dict]:
+    """Encoded composites of the shards, in order, in batches of numpy arrays that end where a shard does."""
+    dataset = encoded(prepared, planned(prepared, wanted), teacher, teacher_batch)
+    dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(threading(threads, teacher is not None))
+    ends = np.cumsum([shard.count for shard in wanted])
+    at = 0
+    for batch in dataset.as_numpy_iterator():
+        size = len(batch["index"])
+        cuts = [0, *(end - at for end in ends if at < end < at + size), size]
+        for begin, end in pairwise(cuts):
+            yield {key: value[begin:end] for key, value in batch.items()}
+        at += size
+
+
+def planned(prepared: Prepared, wanted: Sequence[Shard]) -> tf.data.Dataset:
+    """The plans of all composites of the shards, one after the other."""
     splits = {split.name: split for split in prepared.splits}
-    for run in _runs(missing):
-        first, count = run[0].first, sum(shard.count for shard in run)
-        dataset = encoded(prepared, splits[run[0].split], first, count, teacher, teacher_batch)
-        dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(_threading(threads, teacher is not None))
-        ends = np.cumsum([shard.count for shard in run])
-        at = 0
-        for batch in dataset.as_numpy_iterator():
-            size = len(batch["index"])
-            cuts = [0, *(end - at for end in ends if at < end < at + size), size]
-            for begin, end in pairwise(cuts):
-                yield {key: value[begin:end] for key, value in batch.items()}
-            at += size
+    runs = [plans(prepared, splits[run[0].split], run[0].first, sum(s.count for s in run)) for run in _runs(wanted)]
+    return reduce(lambda one, other: one.concatenate(other), runs)
 
 
-def encoded(prepared: Prepared, split: Split, first: int, count: int, teacher, teacher_batch: int) -> tf.data.Dataset:
-    """Composites first .. first+count-1 of a split with their pictures as JPEG and PNG and what a record says of them.
+def encoded(prepared: Prepared, planned: tf.data.Dataset, teacher, teacher_batch: int) -> tf.data.Dataset:
+    """Plans -> their composites, with pictures as JPEG and PNG and what a record says of them.
 
     Besides a record's pictures: index, foreground and flipped [k], count, bg_flipped, bg_index, mask_box, depth_box,
     and the sums of `compose`.
@@ -136,15 +143,15 @@ def encoded(prepared: Prepared, split: Split, first: int, count: int, teacher, t
             "depth_box": depth_box,
         }
 
-    def make(planned):
-        made = composed(prepared, planned)
+    def make(plan):
+        made = composed(prepared, plan)
         element = {
-            "index": planned["index"],
-            "bg_index": planned["background"],
-            "bg_flipped": planned["background_flipped"],
-            "count": planned["count"],
-            "foreground": planned["foreground"],
-            "flipped": planned["flipped"],
+            "index": plan["index"],
+            "bg_index": plan["background"],
+            "bg_flipped": plan["background_flipped"],
+            "count": plan["count"],
+            "foreground": plan["foreground"],
+            "flipped": plan["flipped"],
             "fg_bg": made["fg_bg"],
             "fg_bg_sums": made["fg_bg_sums"],
             "mask": records.encode_labels(made["mask"]),
@@ -160,7 +167,7 @@ def encoded(prepared: Prepared, split: Split, first: int, count: int, teacher, t
         element["depth_sums"] = tf.stack([tf.reduce_sum(values), tf.reduce_sum(values * values)])
         return finish(element, codes, tf.constant([0, 0, height, width]))
 
-    made = plans(prepared, split, first, count).map(make, num_parallel_calls=tf.data.AUTOTUNE)
+    made = planned.map(make, num_parallel_calls=tf.data.AUTOTUNE)
     if teacher is None:
         return made
     return depths.label(made, teacher, teacher_batch).map(finish_seen, num_parallel_calls=tf.data.AUTOTUNE)
@@ -184,10 +191,10 @@ def _records(prepared: Prepared, batch: dict) -> Iterator[dict]:
         }
 
 
-def _runs(missing: Sequence[Shard]) -> list[list[Shard]]:
+def _runs(wanted: Sequence[Shard]) -> list[list[Shard]]:
     """Neighbouring shards of one split, so that one pipeline makes them all."""
     runs: list[list[Shard]] = []
-    for shard in missing:
+    for shard in wanted:
         last = runs[-1][-1] if runs else None
         if last and last.split == shard.split and last.first + last.count == shard.first:
             runs[-1].append(shard)
@@ -196,7 +203,7 @@ def _runs(missing: Sequence[Shard]) -> list[list[Shard]]:
     return runs
 
 
-def _threading(threads: int, with_teacher: bool) -> tf.data.Options:
+def threading(threads: int, with_teacher: bool) -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
     options.threading.private_threadpool_size = threads
@@ -208,10 +215,8 @@ def _threading(threads: int, with_teacher: bool) -> tf.data.Options:
 
 def _backgrounds(sources: Sources, options: Options, output: str, load_teacher, batch: int) -> tuple[Note, np.ndarray]:
     """The shard of backgrounds, made or read back, and their depth codes."""
-    path = shards.join(output, shards.BACKGROUNDS)
     if note := shards.finished(output, shards.BACKGROUNDS, len(sources.backgrounds)):
-        _, _, codes = records.read_backgrounds(path, options.height, options.width)
-        return note, codes[..., 0]
+        return note, stored_depth(options, output)
     codes = background_depth(sources, options, load_teacher, batch)
     writer = ShardWriter(output, shards.BACKGROUNDS)
     for number, origin in enumerate(sources.background_origins):
@@ -224,6 +229,13 @@ def _backgrounds(sources: Sources, options: Options, output: str, load_teacher, 
         }
         writer.write(records.serialize(record, records.BACKGROUND))
     return writer.finish({}), codes
+
+
+def stored_depth(options: Options, output: str) -> np.ndarray:
+    """The depth codes of the backgrounds that are in a data set: uint16 [backgrounds, height, width]."""
+    path = shards.join(output, shards.BACKGROUNDS)
+    _, _, codes = records.read_backgrounds(path, options.height, options.width)
+    return codes[..., 0]
 
 
 def _compare(prepared: Prepared, teacher, batch: int, count: int) -> dict:

@@ -113,8 +113,8 @@ def prepare(sources: Sources, depth_codes: np.ndarray, options: Options) -> Prep
     return Prepared(options, grid, splits, stage, material, sources.backgrounds, depth_codes, without_floor)
 
 
-def plan(prepared: Prepared, split: Split, positions) -> dict:
-    """The plan of the composites at int64 [n] positions of a split, with their `index`; tensors over n."""
+def placements(prepared: Prepared, split: Split, positions) -> dict:
+    """What `place` says of the composites at int64 [n] positions of a split, with their `index`; tensors over n."""
     options = prepared.options
     indices = split.indices(positions, prepared.grid, options.seed)
     placed = place(
@@ -126,8 +126,14 @@ def plan(prepared: Prepared, split: Split, positions) -> dict:
         options.height,
         options.width,
     )
-    about = {key: placed[key] for key in ("foreground", "flipped")}
-    return {"index": indices, **about, **windows(placed, prepared.materials)}
+    return {"index": indices, **placed}
+
+
+def plan(prepared: Prepared, split: Split, positions) -> dict:
+    """The same composites as `compose` wants them, with what their records say of them."""
+    placed = placements(prepared, split, positions)
+    about = {key: placed[key] for key in ("index", "foreground", "flipped")}
+    return {**about, **windows(placed, prepared.materials)}
 
 
 def composites(prepared: Prepared, split: Split, first: int, count: int) -> tf.data.Dataset:

@@ -66,7 +66,7 @@ def serialize(record: dict, features: tuple[Feature, ...]) -> bytes:
     fields = example.features.feature
     for feature in features:
         value = record[feature.key]
-        if feature.dtype == tf.string:
+        if feature.dtype is tf.string:  # "is": dtypes compare slowly
             fields[feature.key].bytes_list.value.append(value.encode() if isinstance(value, str) else value)
         elif feature.shape == ():
             fields[feature.key].int64_list.value.append(value)

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 
 import tensorflow as tf
 
+from data_pipelines.records import SCHEMA_VERSION
+
 FORMAT = "fgseg_tf data set"
 BACKGROUNDS = "backgrounds-00000-of-00001.tfrecord"
 MANIFEST = "manifest.json"
@@ -116,6 +118,11 @@ def read_manifest(folder: str) -> dict:
     manifest = read_json(path)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise DatasetError(f"{path} is not the manifest of a data set of this program.")
+    if manifest.get("schema_version") != SCHEMA_VERSION:
+        raise DatasetError(
+            f"{folder} holds records of schema version {manifest.get('schema_version')}; this program knows "
+            f"{SCHEMA_VERSION}: use the one that made them, or make the data set again."
+        )
     return manifest
 
 

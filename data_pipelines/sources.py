@@ -1,13 +1,14 @@
 """The pictures that a data set is made from, in memory and at its size: from folders, or from the demo sources."""
 
 import hashlib
-from collections.abc import Callable
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from data_pipelines import demo_sources, images
+from data_pipelines.progress import Progress
 
 DEMO_CUTOUT_HEIGHT = 256  # pixels that a demo cut-out is drawn with, or the picture's height if that is more
 
@@ -40,22 +41,18 @@ class Sources:
     refused: tuple[tuple[str, str], ...] = ()
 
 
-def from_demo(
-    seed: int, backgrounds: int, foregrounds: int, height: int, width: int, on_progress: Callable[[int, int], None]
-) -> Sources:
-    """Procedural scenes and cut-outs; on_progress(done, of) is called as they are drawn."""
-    total = backgrounds + foregrounds
+def from_demo(seed: int, backgrounds: int, foregrounds: int, height: int, width: int) -> Sources:
+    """Procedural scenes and cut-outs."""
     # Numpy lets go of the interpreter in most of the drawing.
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor() as pool, Progress("drawing", backgrounds + foregrounds, "pictures") as progress:
         scenes = pool.map(lambda i: demo_sources.background(seed, i, height, width), range(backgrounds))
         cutouts = pool.map(
             lambda i: demo_sources.foreground(seed, i, max(DEMO_CUTOUT_HEIGHT, height)), range(foregrounds)
         )
         drawn = []
-        for kind in (scenes, cutouts):
-            for picture in kind:
-                drawn.append(picture)
-                on_progress(len(drawn), total)
+        for picture in itertools.chain(scenes, cutouts):
+            drawn.append(picture)
+            progress.add()
     scenes, cutouts = drawn[:backgrounds], drawn[backgrounds:]
     return Sources(
         backgrounds=np.stack([scene.picture for scene in scenes]),

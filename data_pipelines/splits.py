@@ -85,8 +85,9 @@ class Split:
     def indices(self, positions, grid: Grid, seed: int):
         """int64 [n] positions -> int64 [n] indices; a bijection, so that nothing is lost or made twice."""
         cell = Grid(len(self.backgrounds), len(self.foregrounds), grid.places)
-        # The shuffle is keyed by its length too, so cells of unlike size do not share an order.
-        key = tf.constant([seed & 0x7FFFFFFF, cell.size ^ seed >> 31], tf.int32)
+        # Hashed, since of each word of its key the shuffle takes only as many bits as half of its length has (10 of 32
+        # for 400 000). Its length is in it, so cells of unlike size do not share an order.
+        key = np.random.SeedSequence([seed, cell.size]).generate_state(2).astype(np.int32)
         shuffled = tf.random.experimental.index_shuffle(positions + self.first, seed=key, max_index=cell.size - 1)
         background, foreground, flipped, place = cell.parts(shuffled)
         return grid.index(

@@ -93,7 +93,8 @@ def test_any_record_can_be_made_again_alone(tiny_sources, finished):
     prepared = preparation.prepare(tiny_sources, codes, options_for(tiny_sources))
     split = prepared.splits[0]
     position = split.count - 2
-    alone = next(iter(generation.encoded(prepared, split, position, 1, None, 1).as_numpy_iterator()))
+    planned = preparation.plans(prepared, split, position, 1)
+    alone = next(iter(generation.encoded(prepared, planned, None, 1).as_numpy_iterator()))
     parsed = records.parse(finished.records["train"][position], records.COMPOSITE)
     assert int(parsed["index"]) == alone["index"]
     for key in ("fg_bg", "mask", "depth"):

@@ -9,7 +9,8 @@ is wrong with what it was given; finished shards are kept.
 
 import math
 import sys
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 
 import tensorflow as tf
 from absl import app, flags, logging
@@ -17,7 +18,6 @@ from absl import app, flags, logging
 from data_pipelines import generation, shards, sheets, sources, teacher
 from data_pipelines.placement import Placement
 from data_pipelines.preparation import LABELS, Options
-from data_pipelines.progress import Progress
 from data_pipelines.refusals import REFUSALS, sentence
 
 DEMO_COUNT = 100  # of backgrounds and of cut-outs, as published
@@ -102,6 +102,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Other seed, other places and splits.")
 _LIMIT = flags.DEFINE_integer("limit", 0, "So many composites in all, to look at; 0 for every one.")
 _JPEG_QUALITY = flags.DEFINE_integer("jpeg_quality", 80, "Of bg and fg_bg; masks and depth are lossless.")
 _ENGINE = flags.DEFINE_enum("engine", "local", ["local", "beam"], "This process, or Apache Beam (pip install .[beam]).")
+_BEAM_ARGS = flags.DEFINE_multi_string("beam_args", [], "For Beam, such as --beam_args=--runner=DataflowRunner.")
 _THREADS = flags.DEFINE_integer("threads", 0, "0 for all cores.", lower_bound=0)
 
 
@@ -148,16 +149,19 @@ def export() -> dict:
         "size": f"{teacher_size[0]}x{teacher_size[1]}",
         "sha256": teacher.digest(_TEACHER_WEIGHTS.value) if uses_teacher else None,
     }
+    load_sources = source_loader(options)
+    load_teacher = partial(teacher.load, _TEACHER_WEIGHTS.value, teacher_size, _TEACHER_MAX_DEPTH.value)
     manifest = generation.export(
-        read_sources(options),
+        load_sources(),
         options,
         _OUTPUT.value,
-        load_teacher=cache(lambda: teacher.load(_TEACHER_WEIGHTS.value, teacher_size, _TEACHER_MAX_DEPTH.value)),
+        load_teacher=cache(load_teacher),
         teacher_identity=identity if uses_teacher else {},
         teacher_batch=_TEACHER_BATCH.value,
         shard_count=_SHARDS.value,
         compare_labels=_COMPARE_LABELS.value,
         threads=_THREADS.value,
+        engine=beam_engine(load_sources, options, load_teacher) if _ENGINE.value == "beam" else None,
     )
     said = [flag.serialize() for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])]
     with tf.io.gfile.GFile(shards.join(_OUTPUT.value, "export.flags"), "w") as file:
@@ -167,20 +171,24 @@ def export() -> dict:
     return manifest
 
 
-def read_sources(options: Options) -> sources.Sources:
-    """The pictures that the flags name, at the size of the data set."""
+def source_loader(options: Options) -> Callable[..., sources.Sources]:
+    """What reads the pictures that the flags name, at the size of the data set: here, or on a worker of Beam."""
     folders = _BACKGROUNDS.value, _FOREGROUNDS.value
     if _SOURCES.value == "demo" and not any(folders):
-        counts = (_BACKGROUNDS_COUNT.value or DEMO_COUNT), (_FOREGROUNDS_COUNT.value or DEMO_COUNT)
-        with Progress("drawing demo sources", sum(counts), "pictures") as progress:
-            return sources.from_demo(
-                options.seed, *counts, options.height, options.width, lambda done, of: progress.to(done)
-            )
+        return partial(
+            sources.from_demo,
+            options.seed,
+            _BACKGROUNDS_COUNT.value or DEMO_COUNT,
+            _FOREGROUNDS_COUNT.value or DEMO_COUNT,
+            options.height,
+            options.width,
+        )
     if not all(folders):
         raise ValueError(
             "--backgrounds=DIR and --foregrounds=DIR go together; give both, or neither for --sources=demo."
         )
-    return sources.from_folders(
+    return partial(
+        sources.from_folders,
         *folders,
         options.height,
         options.width,
@@ -192,6 +200,16 @@ def read_sources(options: Options) -> sources.Sources:
         skip_bad=_SKIP_BAD.value,
         keep_duplicates=_KEEP_DUPLICATES.value,
     )
+
+
+def beam_engine(load_sources: Callable, options: Options, load_teacher: Callable) -> Callable:
+    try:
+        from data_pipelines import beam
+    except ImportError as error:
+        raise ValueError(
+            f"--engine=beam needs Apache Beam ({error}); install it with: pip install '.[beam]'"
+        ) from error
+    return beam.engine(load_sources, options, load_teacher, _TEACHER_BATCH.value, _BEAM_ARGS.value)
 
 
 def size(flag: flags.FlagHolder) -> tuple[int, int]:

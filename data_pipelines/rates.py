@@ -1,0 +1,152 @@
+"""How fast data is made, beside what it could be compared with; every figure in one run, in turns."""
+
+import itertools
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+import tensorflow as tf
+
+from data_pipelines import depth, generation, records, sources
+from data_pipelines.pillow_loop import Paste, PillowLoop
+from data_pipelines.placement import Placement
+from data_pipelines.preparation import Options, Prepared, composites, placements, prepare
+from data_pipelines.shards import Shard
+
+SOURCES = 24  # demo backgrounds, and as many cut-outs
+
+
+def export_rates(side: int, count: int, rounds: int) -> list[dict]:
+    """Composites a second at side x side: ours, a Pillow loop on all cores, and our encoders alone.
+
+    Each row: what, rates (one a round), and its share of our rate by the median of the rounds' ratios.
+    """
+    drawn = sources.from_demo(0, SOURCES, SOURCES, side, side)
+    codes = depth.to_code(drawn.true_depth).numpy()
+    # 100 places a pair are more composites than are asked for; the rest is the published set's.
+    options = Options(height=side, width=side, labels="ground", placement=Placement(places=100), holdout=0)
+    prepared = prepare(drawn, codes, options)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        PillowLoop(drawn.backgrounds, codes, drawn.foregrounds, folder, options.jpeg_quality) as peer,
+    ):
+        pastes = _pastes(prepared, count)
+        encode = _encoders(prepared, count)
+        starts = itertools.count(step=count)
+
+        def ours():
+            shard = Shard("train", 0, 1, next(starts) % (prepared.splits[0].count - count), count)
+            return _rate(lambda: generation.make_shards(prepared, [shard], folder, None, 1), count)
+
+        return _in_turns(
+            {
+                "ours: composite, encode, write shards": ours,
+                "a Pillow loop on all cores, three files each": lambda: peer.rate(pastes),
+                "our encoders alone, nothing else": lambda: _rate(encode, count),
+            },
+            rounds,
+        )
+
+
+def teacher_rates(teacher, side: int, count: int, batch: int, rounds: int) -> list[dict]:
+    """Composites a second with --labels=teacher, and the network alone on a constant batch of the same size."""
+    drawn = sources.from_demo(0, 4, 4, side, side)
+    options = Options(height=side, width=side, labels="teacher", placement=Placement(layout="random"), holdout=0)
+    prepared = prepare(drawn, np.ones((4, side, side), np.uint16), options)
+    see = tf.function(lambda pictures: teacher.network(pictures, training=False))
+    pictures = tf.random.stateless_uniform([batch, *teacher.input_size, 3], [1, 2])
+
+    def network():
+        for _ in range(count // batch):
+            see(pictures)
+
+    with tempfile.TemporaryDirectory() as folder:
+        shard = Shard("train", 0, 1, 0, count // batch * batch)
+        return _in_turns(
+            {
+                "ours: composite, look, encode, write shards": lambda: _rate(
+                    lambda: generation.make_shards(prepared, [shard], folder, teacher, batch), shard.count
+                ),
+                "the teacher's network alone": lambda: _rate(network, shard.count),
+            },
+            rounds,
+        )
+
+
+def peak_memory_mb() -> float:
+    """Of this process, so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _pastes(prepared: Prepared, count: int) -> list[Paste]:
+    placed = {
+        k: v.numpy() for k, v in placements(prepared, prepared.splits[0], tf.range(count, dtype=tf.int64)).items()
+    }
+    return [
+        Paste(
+            background=int(placed["background"][at]),
+            foreground=int(placed["foreground"][at, 0]),
+            flipped=bool(placed["flipped"][at, 0]),
+            left=round(float(placed["left"][at, 0])),
+            top=round(float(placed["top"][at, 0])),
+            width=max(1, round(float(placed["width"][at, 0]))),
+            height=max(1, round(float(placed["height"][at, 0]))),
+            code=int(placed["metres"][at, 0] * depth.DEPTH_SCALE),
+        )
+        for at in range(count)
+    ]
+
+
+def _encoders(prepared: Prepared, count: int) -> Callable[[], None]:
+    """Encodes composites that lie in memory, over and over, with as many threads as the pipeline has."""
+    some = list(composites(prepared, prepared.splits[0], 0, 64))
+    quality = prepared.options.jpeg_quality
+
+    def encode(at):
+        branches = [
+            lambda e=element: (
+                records.encode_picture(e["fg_bg"], quality),
+                records.encode_labels(e["mask"]),
+                records.encode_labels(e["depth"]),
+            )
+            for element in some
+        ]
+        return tf.switch_case(tf.cast(at % len(some), tf.int32), branches)
+
+    dataset = tf.data.Dataset.range(count).map(encode, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.batch(generation.WRITTEN_AT_ONCE).prefetch(2).with_options(generation.threading(0, False))
+
+    def run():
+        for _ in dataset:
+            pass
+
+    return run
+
+
+def _rate(work: Callable[[], object], count: int) -> float:
+    start = time.perf_counter()
+    work()
+    return count / (time.perf_counter() - start)
+
+
+def _in_turns(measures: dict[str, Callable[[], float]], rounds: int) -> list[dict]:
+    """One uncounted round to warm up, then each in turn, so that a noisy minute hits all of them."""
+    rates: dict[str, list[float]] = {what: [] for what in measures}
+    for turn in range(rounds + 1):
+        for what, measure in measures.items():
+            rate = measure()
+            if turn:
+                rates[what].append(rate)
+    first = next(iter(rates.values()))
+    return [
+        {
+            "what": what,
+            "rates": own,
+            "median": median(own),
+            "ours_by_it": median(a / b for a, b in zip(first, own, strict=True)),
+        }
+        for what, own in rates.items()
+    ]

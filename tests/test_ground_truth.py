@@ -1,0 +1,69 @@
+"""Labels made in image space against a rendering of the same scene in three dimensions, which shares no code with them.
+
+The renderer stands an upright cut-out on the scene's ground and casts rays; `ground` labels know only the depth map.
+"""
+
+import numpy as np
+import pytest
+
+from data_pipelines import demo_sources, depth, preparation, sources
+from data_pipelines.placement import Placement
+from data_pipelines.preparation import Options
+
+SEED, SCENES, CUTOUTS, HEIGHT, WIDTH = 11, 8, 6, 96, 128
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return sources.from_demo(SEED, SCENES, CUTOUTS, HEIGHT, WIDTH)
+
+
+def compared(drawn, labels: str, count: int = 40):
+    """For composites whose size perspective alone decided: their labels, and the rendering."""
+    options = Options(height=HEIGHT, width=WIDTH, labels=labels, placement=Placement(places=4), holdout=0)
+    codes = depth.to_code(drawn.true_depth).numpy()
+    prepared = preparation.prepare(drawn, codes, options)
+    split = prepared.splits[0]
+    placed = {
+        key: value.numpy() for key, value in preparation.placements(prepared, split, np.arange(split.count)).items()
+    }
+    pairs = []
+    for at, made in enumerate(preparation.composites(prepared, split, 0, split.count).as_numpy_iterator()):
+        top, left, tall, wide = (float(placed[key][at, 0]) for key in ("top", "left", "height", "width"))
+        background, cutout, flipped, _ = prepared.grid.parts(int(made["index"]))
+        if abs(made["relief_scale"][0] - 1) > 0.001:
+            continue
+        card = demo_sources.Card(
+            demo_sources.foreground(SEED, cutout, max(sources.DEMO_CUTOUT_HEIGHT, HEIGHT)),
+            column=(left + wide / 2) / WIDTH,
+            row=(top + tall) / HEIGHT,
+            flipped=bool(flipped),
+        )
+        truth = demo_sources.render(demo_sources.scene(SEED, background), HEIGHT, WIDTH, [card])
+        top, left, bottom, right = made["box"]
+        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+        mask[top:bottom, left:right] = made["mask"][..., 0]
+        patch = np.zeros((HEIGHT, WIDTH), np.uint16)
+        patch[top:bottom, left:right] = made["depth"][..., 0]
+        metres = np.where(patch > 0, patch, codes[background]) / depth.DEPTH_SCALE
+        pairs.append((mask, metres, truth, made))
+        if len(pairs) == count:
+            return pairs
+    raise AssertionError(f"only {len(pairs)} composites to compare")
+
+
+@pytest.mark.parametrize("labels", ["exact", "ground"])
+def test_labels_agree_with_a_rendering(drawn, labels):
+    common, covered, on_object, everywhere = 0, 0, [], []
+    for mask, metres, truth, _ in compared(drawn, labels):
+        ours, theirs = mask >= 128, truth.mask >= 128
+        both = ours & theirs
+        common, covered = common + both.sum(), covered + (ours | theirs).sum()
+        error = np.abs(metres - truth.depth) / truth.depth
+        on_object.append(error[both].mean())
+        everywhere.append((error < 0.05).mean())
+    # Pixels at an edge may fall on either side, and scenery that is hardly nearer does not hide here; no more differs.
+    assert common / covered > 0.87
+    assert np.mean(everywhere) > 0.99
+    # `ground` puts the whole object at one distance; `exact` knows its relief.
+    assert np.mean(on_object) < {"exact": 0.02, "ground": 0.05}[labels]
