@@ -29,10 +29,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_cutouts import Foreground, foreground
-from data_pipelines.demo_light import SAMPLES, Standing, photograph
-from data_pipelines.demo_raycast import Scene, cast
-from data_pipelines.demo_scenes import scene
+from data_pipelines.demo.cutouts import Foreground, foreground
+from data_pipelines.demo.light import SAMPLES, Standing, photograph
+from data_pipelines.demo.raycast import Scene, cast
+from data_pipelines.demo.scenes import scene
 
 __all__ = ["MAX_DEPTH", "Background", "Card", "Foreground", "Rendering", "Scene"]
 __all__ += ["background", "foreground", "render", "scene"]

@@ -212,7 +212,8 @@ def _composites(catalogue: Catalogue, files: list[File], backgrounds: Background
 def _examined(catalogue: Catalogue, files: list[File], backgrounds: Backgrounds) -> Iterator[dict]:
     """Batches of what `examination.measure` answers; records that cannot be read are left out."""
     with tf.device("/CPU:0"):
-        pictures, codes = tf.convert_to_tensor(backgrounds.pictures), tf.convert_to_tensor(backgrounds.codes)
+        pictures = tf.convert_to_tensor(examination.thinned(backgrounds.pictures))
+        codes = tf.convert_to_tensor(backgrounds.codes)
     paths = [catalogue.path(file.name) for file in files]
     if not paths:
         return
@@ -246,7 +247,9 @@ def _unread(catalogue: Catalogue, file: File, reached: set[int], backgrounds: Ba
     """Goes through a file slowly, to say what is wrong with the records that the quick way left out."""
     for number, serialized in _framed(catalogue, file.name, file.records, findings):
         if number not in reached:
-            name, text = examination.complaint(serialized, backgrounds.pictures, backgrounds.codes)
+            name, text = examination.complaint(
+                serialized, examination.thinned(backgrounds.pictures), backgrounds.codes
+            )
             findings.add(file.name, "unreadable", text, number, name)
 
 

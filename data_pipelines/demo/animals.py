@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from data_pipelines.demo_noise import Colour, hsv
-from data_pipelines.demo_parts import Frame, Part, turned
-from data_pipelines.demo_textures import Coat, Plain, Stripes, Texture
+from data_pipelines.demo.noise import Colour, hsv
+from data_pipelines.demo.parts import Frame, Part, turned
+from data_pipelines.demo.textures import Coat, Plain, Stripes, Texture
 
 Random = np.random.Generator
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_pipelines.demo_noise import grain
-from data_pipelines.demo_textures import BOTTOM, SIDE_X, SIDE_Z, TOP, Texture
+from data_pipelines.demo.noise import grain
+from data_pipelines.demo.textures import BOTTOM, SIDE_X, SIDE_Z, TOP, Texture
 
 NEAREST = 1e-3  # metres; hits nearer than this are the ray's own start
 Vector = tuple  # three floats, or three float32 arrays of one shape

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_parts import Part
-from data_pipelines.demo_textures import Surface
+from data_pipelines.demo.parts import Part
+from data_pipelines.demo.textures import Surface
 
 LARGEST = 900_000  # samples; cut-outs wider than that have two samples a pixel each way, not three
 

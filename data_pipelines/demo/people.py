@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
-from data_pipelines.demo_noise import Colour, hsv
-from data_pipelines.demo_parts import Frame, Part, turned
-from data_pipelines.demo_textures import Plain, Stripes, Texture, Tiles
+from data_pipelines.demo.noise import Colour, hsv
+from data_pipelines.demo.parts import Frame, Part, turned
+from data_pipelines.demo.textures import Plain, Stripes, Texture, Tiles
 
 Random = np.random.Generator
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from data_pipelines.demo_indoors import corridor, room
-from data_pipelines.demo_outdoors import land, street
-from data_pipelines.demo_raycast import Scene
+from data_pipelines.demo.indoors import corridor, room
+from data_pipelines.demo.outdoors import land, street
+from data_pipelines.demo.raycast import Scene
 
 BUILDERS = (room, corridor, street, land)
 

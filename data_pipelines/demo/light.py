@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_pipelines.demo_noise import cloud, paint
-from data_pipelines.demo_raycast import Scene, Sky, cast, shaded
-from data_pipelines.demo_textures import Surface
+from data_pipelines.demo.noise import cloud, paint
+from data_pipelines.demo.raycast import Scene, Sky, cast, shaded
+from data_pipelines.demo.textures import Surface
 
 SAMPLES = 2  # colour samples along each side of a pixel
 

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from data_pipelines import demo_furniture as things
-from data_pipelines.demo_furniture import Place, cloth, wood
-from data_pipelines.demo_noise import hsv
-from data_pipelines.demo_raycast import Camera, Light, Scene
-from data_pipelines.demo_solids import Block, Frustum, Ground, Material, Shell, Solid
-from data_pipelines.demo_textures import (
+from data_pipelines.demo import furniture as things
+from data_pipelines.demo.furniture import Place, cloth, wood
+from data_pipelines.demo.noise import hsv
+from data_pipelines.demo.raycast import Camera, Light, Scene
+from data_pipelines.demo.solids import Block, Frustum, Ground, Material, Shell, Solid
+from data_pipelines.demo.textures import (
     Floor,
     Panes,
     Patch,

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_noise import grain
-from data_pipelines.demo_solids import Material
-from data_pipelines.demo_textures import BOTTOM, SIDE_X, SIDE_Z, TOP, Texture
+from data_pipelines.demo.noise import grain
+from data_pipelines.demo.solids import Material
+from data_pipelines.demo.textures import BOTTOM, SIDE_X, SIDE_Z, TOP, Texture
 
 
 def turned(yaw: float, tilt: float = 0.0, roll: float = 0.0) -> np.ndarray:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_noise import Colour
-from data_pipelines.demo_solids import Shell, Solid, Vector
+from data_pipelines.demo.noise import Colour
+from data_pipelines.demo.solids import Shell, Solid, Vector
 
 
 @dataclass(frozen=True)

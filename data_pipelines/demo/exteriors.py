@@ -1,11 +1,11 @@
-"""Textures of streets and open land for the demo sources; what a texture is, demo_textures says."""
+"""Textures of streets and open land for the demo sources; what a texture is, textures.py says."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_noise import Colour, bars, between, cloud, dice, grain, paint
-from data_pipelines.demo_textures import Surface, Texture, shaded_colour
+from data_pipelines.demo.noise import Colour, bars, between, cloud, dice, grain, paint
+from data_pipelines.demo.textures import Surface, Texture, shaded_colour
 
 
 @dataclass(frozen=True)

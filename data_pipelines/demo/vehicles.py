@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from data_pipelines.demo_noise import Colour, between, hsv, paint
-from data_pipelines.demo_parts import Frame, Part, turned
-from data_pipelines.demo_solids import Material
-from data_pipelines.demo_textures import SIDE_Z, Painting, Plain, Surface, Tiles
+from data_pipelines.demo.noise import Colour, between, hsv, paint
+from data_pipelines.demo.parts import Frame, Part, turned
+from data_pipelines.demo.solids import Material
+from data_pipelines.demo.textures import SIDE_Z, Painting, Plain, Surface, Tiles
 
 Random = np.random.Generator
 BLACK = Material(Plain((0.018, 0.018, 0.02), 0.05, 0.05))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_pipelines.demo_noise import Colour, bars, between, cloud, dice, grain, paint
+from data_pipelines.demo.noise import Colour, bars, between, cloud, dice, grain, paint
 
 TOP, BOTTOM, SIDE_X, SIDE_Z = 0, 1, 2, 3
 

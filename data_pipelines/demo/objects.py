@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from data_pipelines.demo_exteriors import Foliage
-from data_pipelines.demo_noise import bars, hsv, paint
-from data_pipelines.demo_parts import Frame, Part, turned
-from data_pipelines.demo_solids import Material
-from data_pipelines.demo_textures import Panels, Plain, Planks, Stripes, Texture
-from data_pipelines.demo_vehicles import BLACK, CHROME, car_paint
+from data_pipelines.demo.exteriors import Foliage
+from data_pipelines.demo.noise import bars, hsv, paint
+from data_pipelines.demo.parts import Frame, Part, turned
+from data_pipelines.demo.solids import Material
+from data_pipelines.demo.textures import Panels, Plain, Planks, Stripes, Texture
+from data_pipelines.demo.vehicles import BLACK, CHROME, car_paint
 
 Random = np.random.Generator
 

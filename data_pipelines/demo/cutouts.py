@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_animals import animal
-from data_pipelines.demo_canvas import StudioLight, draw
-from data_pipelines.demo_objects import furniture
-from data_pipelines.demo_people import person
-from data_pipelines.demo_vehicles import vehicle
+from data_pipelines.demo.animals import animal
+from data_pipelines.demo.canvas import StudioLight, draw
+from data_pipelines.demo.objects import furniture
+from data_pipelines.demo.people import person
+from data_pipelines.demo.vehicles import vehicle
 
 KINDS = {"person": person, "animal": animal, "vehicle": vehicle, "furniture": furniture}
 ORDER = ("person", "animal", "person", "vehicle", "person", "furniture")  # half are people

@@ -1,4 +1,4 @@
-"""Things that stand in the demo scenes, built from the solids of demo_raycast.
+"""Things that stand in the demo scenes, built from solids.
 
 Every builder takes a `Place` (where it stands and which way it is turned) and a random generator, and returns a list of
 solids. In a Place's own frame x runs to the right, z away from whoever stands in front of it; so local -z is the front.
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo_exteriors import Facade, Foliage
-from data_pipelines.demo_noise import Colour, hsv
-from data_pipelines.demo_solids import Block, Ellipsoid, Frustum, Material, Solid
-from data_pipelines.demo_textures import Books, Painting, Panels, Plain, Planks, Sided
+from data_pipelines.demo.exteriors import Facade, Foliage
+from data_pipelines.demo.noise import Colour, hsv
+from data_pipelines.demo.solids import Block, Ellipsoid, Frustum, Material, Solid
+from data_pipelines.demo.textures import Books, Painting, Panels, Plain, Planks, Sided
 
 Random = np.random.Generator
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from data_pipelines import demo_furniture as things
-from data_pipelines.demo_exteriors import Facade, Meadow, Roadway
-from data_pipelines.demo_furniture import Place
-from data_pipelines.demo_noise import Colour, hsv
-from data_pipelines.demo_raycast import Camera, Light, Scene, Sky
-from data_pipelines.demo_solids import Block, Ellipsoid, Frustum, Ground, Material, Solid
-from data_pipelines.demo_textures import Floor, Patch, Plain, Planks, Sided, Stripes, Texture, Tiles
+from data_pipelines.demo import furniture as things
+from data_pipelines.demo.exteriors import Facade, Meadow, Roadway
+from data_pipelines.demo.furniture import Place
+from data_pipelines.demo.noise import Colour, hsv
+from data_pipelines.demo.raycast import Camera, Light, Scene, Sky
+from data_pipelines.demo.solids import Block, Ellipsoid, Frustum, Ground, Material, Solid
+from data_pipelines.demo.textures import Floor, Patch, Plain, Planks, Sided, Stripes, Texture, Tiles
 
 Random = np.random.Generator
 
