@@ -49,7 +49,8 @@ def claim(output: str, identity: dict) -> dict | None:
 
 
 def _refuse_other(output: str, before: dict, now: dict) -> None:
-    for key in sorted(before.keys() | now.keys()):
+    # A flag says more than the many pictures that it changed.
+    for key in sorted(before.keys() | now.keys(), key=lambda key: (isinstance(now.get(key), list), key)):
         old, new = before.get(key), now.get(key)
         if old == new:
             continue

@@ -118,6 +118,11 @@ def main(argv):
     print(f"{manifest['records']:,} composites, {manifest['bytes'] / 1e6:,.1f} MB in {_OUTPUT.value}")
     for name, split in manifest["splits"].items():
         print(f"  {name:12} {split['records']:>9,} in {len(split['shards'])} shards")
+    if left_out := manifest["refused_sources"]:
+        print(f"left out {len(left_out)} pictures: see refused_sources in {_OUTPUT.value}/manifest.json")
+    if flat := manifest["backgrounds_without_floor"]:
+        named = ", ".join(f"bg{number:03d}" for number in flat[:5])
+        print(f"no floor was seen in {len(flat)} backgrounds ({named} ...): things stand in their lower third there")
     print(f"next: python tools/verify_shards.py {_OUTPUT.value}")
 
 
@@ -143,7 +148,6 @@ def export() -> dict:
     )
     teacher_size = size(_TEACHER_SIZE) if _TEACHER_SIZE.value else teacher.usual_size(_TEACHER_WEIGHTS.value)
     uses_teacher = options.labels != "exact" or _COMPARE_LABELS.value
-    # Refused now rather than after the pictures were read.
     identity = {
         "weights": _TEACHER_WEIGHTS.value,
         "size": f"{teacher_size[0]}x{teacher_size[1]}",
@@ -151,11 +155,14 @@ def export() -> dict:
     }
     load_sources = source_loader(options)
     load_teacher = partial(teacher.load, _TEACHER_WEIGHTS.value, teacher_size, _TEACHER_MAX_DEPTH.value)
+    load_once = cache(load_teacher)
+    if uses_teacher:
+        load_once()  # refused now, if it is, rather than after the pictures were read
     manifest = generation.export(
         load_sources(),
         options,
         _OUTPUT.value,
-        load_teacher=cache(load_teacher),
+        load_teacher=load_once,
         teacher_identity=identity if uses_teacher else {},
         teacher_batch=_TEACHER_BATCH.value,
         shard_count=_SHARDS.value,
