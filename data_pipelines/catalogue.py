@@ -133,12 +133,12 @@ def find(catalogue: Catalogue, names: Sequence[str]) -> list[Place]:
                 found[int(order[position])] = Place(file, position - file.first)
     for name, index in zip(names, wanted.tolist(), strict=True):
         if index not in found:
-            raise ValueError(f"{name} is not among the {len(catalogue.files)} files of {catalogue.folder} (--limit left it out).")
+            raise ValueError(f"{name} is not in {catalogue.folder}: its --limit left that composite out.")
     return [found[index] for index in wanted.tolist()]
 
 
 def read(catalogue: Catalogue, places: Iterable[Place]) -> Iterator[tuple[Place, bytes]]:
-    """Serialized composites, streamed in the order of `places`, which should be grouped by file and go forward in it."""
+    """Serialized composites, streamed in the order of `places`; quick when they are by file and go forward in it."""
     stream, at, current = iter(()), 0, None
     for place in places:
         if place.file is not current or place.number < at:
@@ -151,8 +151,8 @@ def read(catalogue: Catalogue, places: Iterable[Place]) -> Iterator[tuple[Place,
         except (StopIteration, tf.errors.OpError) as error:
             reason = "it ends before" if isinstance(error, StopIteration) else sentence(error)
             raise DatasetError(
-                f"{catalogue.path(current.name)} cannot be read at record {place.number} ({reason}); see what is wrong with: "
-                f"python tools/verify_shards.py {catalogue.folder}"
+                f"{catalogue.path(current.name)} cannot be read at record {place.number} ({reason}); to see what is "
+                f"wrong: python tools/verify_shards.py {catalogue.folder}"
             ) from error
         at = place.number + 1
         yield place, serialized.numpy()

@@ -226,17 +226,22 @@ def _with_seam(layer, seam: str, cut):
     if seam == "hard":
         wanted = tf.cast(alpha >= 127.5, tf.float32) * 255
     else:
-        inner = _mean_around(alpha) / _mean_around(tf.ones_like(alpha), 1 - tf.cast(cut, tf.float32))
+        known = tf.cast(~cut, tf.float32)
+        rows, columns = _known(alpha, 0, known), _known(alpha, 1, known)
+        around = tf.pad(alpha, [[FEATHER // 2] * 2, [FEATHER // 2] * 2, [0, 0]])
+        inner = _mean(around) / _mean(rows[:, None, None] * columns[:, None])
         # 0 on the edge itself, where half of the surroundings is covered.
         wanted = tf.minimum(alpha, tf.maximum(2 * inner - 255, 0))
     return layer * (wanted / tf.maximum(alpha, 1e-3))
 
 
-def _mean_around(values, beyond=(0.0, 0.0, 0.0, 0.0)):
-    """Mean over FEATHER x FEATHER pixels. beyond: the value beyond the top, left, bottom, right."""
-    near, far = [FEATHER // 2, 0], [0, FEATHER // 2]
-    for side, padding in enumerate(([near, [0, 0]], [[0, 0], near], [far, [0, 0]], [[0, 0], far])):
-        values = tf.pad(values, [*padding, [0, 0]], constant_values=beyond[side])
+def _known(alpha, axis: int, known):
+    """float32 [FEATHER // 2 + length + FEATHER // 2]: 1 where it is known what is there, along one axis."""
+    beyond = tf.ones([FEATHER // 2])
+    return tf.concat([beyond * known[axis], tf.ones([tf.shape(alpha)[axis]]), beyond * known[axis + 2]], axis=0)
+
+
+def _mean(values):
     return tf.nn.avg_pool2d(values[None], FEATHER, 1, "VALID")[0]
 
 

@@ -3,6 +3,8 @@
     measure      everything of a record that has to be seen, as a few numbers; fails when it cannot be read
     Examiner     holds these numbers against the catalogue
     complaint    why `measure` failed, in a sentence
+
+`verification` reads the files and asks these.
 """
 
 import numpy as np
@@ -76,8 +78,12 @@ def thinned(pictures: np.ndarray) -> np.ndarray:
 
 def padding_for(element_spec: dict) -> dict:
     """What fills up the lists of a batch; only those of cut-outs are of unequal length."""
-    fill = {tf.string: "", tf.bool: False}
-    return {key: fill.get(spec.dtype, spec.dtype.as_numpy_dtype(ABSENT)) for key, spec in element_spec.items()}
+    lists = ("fg_index", "fg_flipped")
+    # For the others, what stands for nothing in their type; it is never used.
+    return {
+        key: np.int64(ABSENT) if key in lists else "" if spec.dtype == tf.string else spec.dtype.as_numpy_dtype()
+        for key, spec in element_spec.items()
+    }
 
 
 def _sums(labels):
@@ -140,7 +146,7 @@ class Examiner:
         grid = self._catalogue.grid
         self.looked_at += len(batch["index"])
         inside = (batch["index"] >= 0) & (batch["index"] < grid.size)
-        self._say(batch, ~inside, "index", lambda at: f"has index {batch['index'][at]}, beyond the last one, {grid.size - 1}")
+        self._say(batch, ~inside, "index", lambda at: f"has index {batch['index'][at]} of {grid.size}, counted from 0")
         names = [grid.name(index).encode() for index in batch["index"].tolist()]
         self._say(
             batch,
@@ -158,8 +164,10 @@ class Examiner:
                 batch,
                 elsewhere > self._most_elsewhere,
                 "elsewhere",
-                lambda at: f"is not its background away from the mask: it differs by {elsewhere[at]:.0f} of 255 there, "
-                " so its picture, its mask or its background is another's",
+                lambda at: (
+                    f"is not its background away from the mask (it differs by {elsewhere[at]:.0f} of 255 there): "
+                    "its picture, its mask or its background is another's"
+                ),
             )
             if self._labels_follow_mask:
                 self._say(
@@ -174,10 +182,9 @@ class Examiner:
         for name, order in self._orders.items():
             missing = order[self._seen[order] < 0]
             if len(missing):
+                one = self._catalogue.grid.name(missing[0])
                 self._findings.add(
-                    name,
-                    "missing",
-                    f"lacks {len(missing):,} of its {len(order):,} composites, such as {self._catalogue.grid.name(missing[0])}",
+                    name, "missing", f"lacks {len(missing):,} of its {len(order):,} composites: {one} ..."
                 )
 
     def _boxes(self, batch: dict) -> None:
@@ -189,21 +196,21 @@ class Examiner:
                 batch,
                 outside.any(1),
                 f"{key}_box",
-                lambda at, key=key, box=box, size=size: f"has a {key} of {_size(size[at])} pixels in {key}_box "
-                f"{box[at].tolist()}, which it does not fit or which is not inside the picture",
+                lambda at, key=key, box=box, size=size: (
+                    f"has a {key} of {_size(size[at])} pixels in {key}_box "
+                    f"{box[at].tolist()}, which it does not fit or which is not inside the picture"
+                ),
             )
 
     def _objects(self, batch: dict) -> None:
         background, foreground, flipped, _ = self._catalogue.grid.parts(batch["index"])
-        present, listed = batch["fg_index"] != ABSENT, batch["fg_index"]
-        named = (listed == foreground[:, None]) & (batch["fg_flipped"] == flipped[:, None])
-        count = present.sum(1)
+        named = (batch["fg_index"] == foreground[:, None]) & (batch["fg_flipped"] == flipped[:, None])
+        count = (batch["fg_index"] != ABSENT).sum(1)
         self._say(
             batch,
             (background != batch["bg_index"]) | ((count > 0) & ~named.any(1)),
             "sources",
-            lambda at: f"is said to show bg{batch['bg_index'][at]:03d} and cut-outs {listed[at][present[at]].tolist()}, "
-            "which its name denies",
+            lambda at: f"is said to show {_shown(batch, at)}, which its name denies",
         )
         self._say(
             batch,
@@ -227,8 +234,7 @@ class Examiner:
             batch,
             own & ~(np.isin(batch["bg_index"], backgrounds) & shown.all(1)),
             "split",
-            lambda at: f"shows bg{batch['bg_index'][at]:03d} and cut-outs "
-            f"{[cutout for cutout in batch['fg_index'][at].tolist() if cutout != ABSENT]}, which are not all in {file.split}",
+            lambda at: f"shows {_shown(batch, at)}, which are not all in {file.split}",
         )
         order, grid = self._orders[file.split], self._catalogue.grid
         position = file.first + batch["number"]
@@ -237,7 +243,7 @@ class Examiner:
             batch,
             own & (batch["index"] != promised),
             "order",
-            lambda at: f"is not {grid.name(promised[at])}, which belongs there" if promised[at] >= 0 else "is one too many",
+            lambda at: f"is not {grid.name(promised[at])}, which belongs there" if promised[at] >= 0 else "is too many",
         )
         for at in np.flatnonzero(own).tolist():
             index, first = batch["index"][at], self._offsets[batch["file"][at]]
@@ -284,6 +290,12 @@ def complaint(serialized: bytes, backgrounds, background_depths) -> tuple[str, s
     except (ValueError, tf.errors.OpError) as error:
         return name, f"cannot be put together: {sentence(error)}"
     return name, "could not be read the first time, and now it can"
+
+
+def _shown(batch: dict, at: int) -> str:
+    listed = batch["fg_index"][at]
+    cutouts = " and ".join(f"fg{cutout:03d}" for cutout in listed[listed != ABSENT].tolist())
+    return f"bg{batch['bg_index'][at]:03d} with {cutouts or 'nobody'}"
 
 
 def _size(sides) -> str:

@@ -72,7 +72,7 @@ def build(
                 depths.append(np.pad(codes, 1, mode="edge").ravel())
             at += level.size
             longest /= STEP
-            if longest < SMALLEST:
+            if round(longest) < SMALLEST:
                 break
         rows.append(levels)
     depth = max(len(levels) for levels in rows)

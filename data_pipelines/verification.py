@@ -230,9 +230,12 @@ def _examined(catalogue: Catalogue, files: list[File], backgrounds: Backgrounds)
     dataset = dataset.map(measured, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).ignore_errors()
     options = tf.data.Options()
     options.threading.max_intra_op_parallelism = 1  # one record is one thread's work
-    yield from dataset.padded_batch(
-        READ_AT_ONCE, padding_values=examination.padding_for(dataset.element_spec)
-    ).prefetch(2).with_options(options).as_numpy_iterator()
+    yield from (
+        dataset.padded_batch(READ_AT_ONCE, padding_values=examination.padding_for(dataset.element_spec))
+        .prefetch(2)
+        .with_options(options)
+        .as_numpy_iterator()
+    )
 
 
 def _added(sums: dict | None, batch: dict, own: np.ndarray, backgrounds: BackgroundSums) -> dict | None:
@@ -247,9 +250,7 @@ def _unread(catalogue: Catalogue, file: File, reached: set[int], backgrounds: Ba
     """Goes through a file slowly, to say what is wrong with the records that the quick way left out."""
     for number, serialized in _framed(catalogue, file.name, file.records, findings):
         if number not in reached:
-            name, text = examination.complaint(
-                serialized, examination.thinned(backgrounds.pictures), backgrounds.codes
-            )
+            name, text = examination.complaint(serialized, examination.thinned(backgrounds.pictures), backgrounds.codes)
             findings.add(file.name, "unreadable", text, number, name)
 
 
@@ -258,8 +259,9 @@ def _statistics(catalogue: Catalogue, sums: dict, findings: Findings) -> None:
     tolerance = JPEG_SHIFTS_MEAN * max(1, 50 / quality)
     promised = {name: split["statistics"] for name, split in catalogue.manifest["splits"].items()}
     actual = {name: summary([own], catalogue.depth_scale) for name, own in sums.items() if own}
-    promised["all splits"], actual["all splits"] = catalogue.manifest["statistics"], summary(
-        [own for own in sums.values() if own], catalogue.depth_scale
+    promised["all splits"], actual["all splits"] = (
+        catalogue.manifest["statistics"],
+        summary([own for own in sums.values() if own], catalogue.depth_scale),
     )
     for name, found in actual.items():
         for key in ("bg", "fg_bg", "mask", "depth"):

@@ -62,7 +62,7 @@ def tiny_sources() -> Sources:
 
 @pytest.fixture(scope="session")
 def tiny_dataset(tiny_sources, tmp_path_factory) -> str:
-    """The folder of a finished data set: 80 composites, exact labels, two shards a split. Copy it before you change it."""
+    """The folder of a finished data set: 80 composites, exact labels, two shards a split. Change only copies of it."""
     folder = str(tmp_path_factory.mktemp("tiny_dataset"))
     options = Options(height=HEIGHT, width=WIDTH, labels="exact", holdout=0.3, placement=LIVELY)
     generation.export(tiny_sources, options, folder, load_teacher=None, teacher_identity={}, shard_count=2)

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import depth, generation, preparation, records, shards
+from data_pipelines import claim, depth, generation, preparation, records, shards
 from data_pipelines.placement import Placement
 from data_pipelines.preparation import Options
+from data_pipelines.refusals import REFUSALS, sentence
 from data_pipelines.shards import DatasetError
 
 ROOT = Path(__file__).parents[1]
@@ -46,6 +47,19 @@ def records_of(folder) -> dict[str, list[bytes]]:
 
 def files_of(folder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
+
+
+def stop_at(folder, shard: str, sources, options, **how) -> Exception:
+    """Begins an export whose disk is full when it comes to `shard`; what it raised."""
+    identity = claim.identity_of(sources, options, how.get("teacher_identity", {}), how.get("shard_count", 0), 0)
+    shards.write_json(f"{folder}/{shards.PROGRESS}/{claim.OPTIONS}", identity)
+    # Every write to this device fails as on a disk without room.
+    (folder / f"{shard}.part").symlink_to("/dev/full")
+    with pytest.raises(REFUSALS) as stopped:
+        export(sources, options, folder, **how)
+    (folder / f"{shard}.part").unlink()
+    assert not (folder / shards.MANIFEST).exists()
+    return stopped.value
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +150,16 @@ def test_a_folder_of_something_else_is_refused(tiny_sources, tmp_path):
     assert (tmp_path / "train-00000-of-00001.tfrecord").read_bytes() == b"of somebody else"
 
 
+def test_a_full_disk_is_said_and_what_is_finished_stays(tiny_sources, finished, tmp_path):
+    error = stop_at(tmp_path, "unseen_bg-00000-of-00001.tfrecord", tiny_sources, options_for(tiny_sources))
+    assert "the disk is full" in sentence(error)
+    assert "start again with the same flags" in sentence(error)
+    before = (tmp_path / "train-00000-of-00001.tfrecord").stat().st_mtime_ns
+    export(tiny_sources, options_for(tiny_sources), tmp_path)
+    assert (tmp_path / "train-00000-of-00001.tfrecord").stat().st_mtime_ns == before
+    assert files_of(tmp_path) == files_of(finished.folder)
+
+
 def test_statistics_are_those_of_the_pictures(tiny_sources, finished):
     """Mask and depth are lossless: the manifest says what the files do, to the last digit of a float."""
     _, height, width, _ = tiny_sources.backgrounds.shape
@@ -170,13 +194,11 @@ def test_teacher_labels_do_not_depend_on_shards_or_restarts(tiny_sources, small_
     placement = dataclasses.replace(LIVELY, layout=layout)
     options = options_for(tiny_sources, labels="teacher", placement=placement, limit=23)
     how = {"load_teacher": lambda: small_teacher, "teacher_identity": {"weights": "test"}, "teacher_batch": 4}
-    manifest = export(tiny_sources, options, tmp_path / "one", shard_count=1, **how)
+    export(tiny_sources, options, tmp_path / "one", shard_count=1, **how)
+    stop_at(tmp_path / "many", "train-00003-of-00005.tfrecord", tiny_sources, options, shard_count=5, **how)
+    before = (tmp_path / "many" / "train-00002-of-00005.tfrecord").stat().st_mtime_ns
     export(tiny_sources, options, tmp_path / "many", shard_count=5, **how)
-    # As after a kill: without its last shard and without the manifest.
-    (tmp_path / "many" / "manifest.json").unlink()
-    (tmp_path / "many" / "train-00004-of-00005.tfrecord").unlink()
-    shards.write_json(str(tmp_path / "many" / "progress" / "options.json"), {**manifest["options"], "shards": 5})
-    export(tiny_sources, options, tmp_path / "many", shard_count=5, **how)
+    assert (tmp_path / "many" / "train-00002-of-00005.tfrecord").stat().st_mtime_ns == before
     assert records_of(tmp_path / "many") == records_of(tmp_path / "one")
 
 

@@ -2,8 +2,8 @@
 
     python tools/verify_shards.py DIR
 
-Exit status 0 and a summary when everything is right; 1 and a list when something is wrong; 2 and one sentence when there
-is nothing that can be looked at: no data set, one that is not finished, or one of another schema.
+Exit status 0 and a summary when everything is right; 1 and a list when something is wrong; 2 and one sentence when
+there is nothing that can be looked at: no data set, one that is not finished, or one of another schema.
 """
 
 import os
@@ -41,27 +41,27 @@ def print_problems(folder: str, verdict: Verdict) -> None:
 
 
 def print_summary(folder: str, verdict: Verdict) -> None:
-    manifest, catalogue = verdict.catalogue.manifest, verdict.catalogue
+    catalogue = verdict.catalogue
+    manifest, grid = catalogue.manifest, catalogue.grid
     print(
-        f"{folder} is intact: {manifest['records']:,} composites of {catalogue.grid.backgrounds} backgrounds x "
-        f"{catalogue.grid.foregrounds} cut-outs, {catalogue.height} x {catalogue.width}, {manifest['bytes'] / 1e6:,.1f} MB "
-        f"in {len(catalogue.files) + 1} files"
+        f"{folder} is intact: {manifest['records']:,} composites of {grid.backgrounds} backgrounds x "
+        f"{grid.foregrounds} cut-outs, {catalogue.height} x {catalogue.width}, {manifest['bytes'] / 1e6:,.1f} MB in "
+        f"{len(catalogue.files) + 1} files"
     )
     print("  " + ", ".join(f"{name} {split['records']:,}" for name, split in manifest["splits"].items()))
     mask, depth = manifest["statistics"]["mask"], manifest["statistics"]["depth"]
-    print(f"  mask covers {mask['mean']:.1%}, mean depth {depth['mean']:.1f} {manifest['depth_unit']}s, labels {manifest['labels']}")
+    print(
+        f"  the mask covers {mask['mean']:.1%}, the mean depth is {depth['mean']:.1f} {manifest['depth_unit']}s, "
+        f"labels {manifest['labels']}"
+    )
     for remark in verdict.remarks:
         print(f"  {remark}")
     print(f"  read back in {verdict.seconds:.1f} s, {verdict.records / verdict.seconds:,.0f} records/s")
 
 
-def parsed(argv):
-    return flags.FLAGS(argv)
-
-
 def run():
     try:
-        app.run(main, flags_parser=parsed)
+        app.run(main, flags_parser=flags.FLAGS)
     except (*REFUSALS, flags.Error) as error:
         print(f"verify_shards: {sentence(error)}", file=sys.stderr)
         sys.exit(2)

@@ -1,0 +1,75 @@
+"""Shows what is in a data set: a contact sheet, or loose files to browse.
+
+    python tools/show_records.py DIR --output=sheet.png
+    python tools/show_records.py DIR --output=sheet.png --names=bg005-fg073-flip-p07,bg001-fg000-p00
+    python tools/show_records.py DIR --unpack=FOLDER --split=unseen_both
+    python tools/show_records.py DIR --zip=some.zip --count=100
+
+Exit status 2, with one sentence, when something is wrong with what it was given.
+"""
+
+import os
+import sys
+
+# Before TensorFlow is loaded: its remarks about this machine would hide ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+from absl import app, flags
+
+from data_pipelines import sheets, unpacking
+from data_pipelines.refusals import REFUSALS, sentence
+
+_OUTPUT = flags.DEFINE_string("output", None, "The contact sheet: .png, or .jpg, which is smaller.")
+_UNPACK = flags.DEFINE_string(
+    "unpack", None, "A new folder for loose files by name: pictures, masks, depth, index.csv."
+)
+_ZIP = flags.DEFINE_string("zip", None, "The same files in one zip file.")
+_COUNT = flags.DEFINE_integer(
+    "count",
+    0,
+    f"Examples, spread over splits and files; 0: {sheets.USUAL_COUNT} on a sheet, every one when unpacking.",
+    lower_bound=0,
+)
+_SPLIT = flags.DEFINE_string("split", None, "Only of this one, such as train or unseen_both.")
+_NAMES = flags.DEFINE_list("names", [], "These instead, such as bg005-fg073-flip-p07,bg001-fg000-p00.")
+
+FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG"}
+
+
+def main(argv):
+    if len(argv) != 2:
+        raise ValueError("give one folder: python tools/show_records.py DIR --output=sheet.png")
+    folder = argv[1]
+    if not (_OUTPUT.value or _UNPACK.value or _ZIP.value):
+        raise ValueError("say what to make: --output=sheet.png, --unpack=FOLDER or --zip=FILE.")
+    if _NAMES.value and (_COUNT.value or _SPLIT.value):
+        raise ValueError("--names says which ones; leave out --count and --split.")
+    if _OUTPUT.value:
+        write_sheet(folder, _OUTPUT.value)
+    which = {"split": _SPLIT.value, "count": _COUNT.value, "names": _NAMES.value}
+    for output, unpack in ((_UNPACK.value, unpacking.to_folder), (_ZIP.value, unpacking.to_zip)):
+        if output:
+            print(f"{unpack(folder, output, **which):,} composites in {output}")
+
+
+def write_sheet(folder: str, path: str) -> None:
+    ending = path.rsplit(".", 1)[-1].lower()
+    if ending not in FORMATS:
+        raise ValueError(f"--output={path} is not a picture's name; let it end in .png or .jpg.")
+    drawn = sheets.sheet(folder, _COUNT.value or sheets.USUAL_COUNT, _SPLIT.value, _NAMES.value)
+    with tf.io.gfile.GFile(path, "wb") as file:
+        drawn.save(file, FORMATS[ending], quality=92)
+    print(f"{drawn.width} x {drawn.height} pixels in {path}")
+
+
+def run():
+    try:
+        app.run(main, flags_parser=flags.FLAGS)
+    except (*REFUSALS, flags.Error) as error:
+        print(f"show_records: {sentence(error)}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()
