@@ -247,7 +247,7 @@ def run_command(folder, **how):
 
 
 def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bytes(tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole, killed = tmp_path / "whole" / "out", tmp_path / "killed" / "out"  # the sheet names its folder
     process = run_command(whole)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
