@@ -18,7 +18,7 @@ class Findings:
     def add(self, file: str, kind: str, text: str, record: int | None = None, name: str = "") -> None:
         """text follows on the file, and on the record where it is about one: "is missing"."""
         if (file, kind) in self._found:
-            self._found[file, kind].more += 1
+            self._found[file, kind].more += record is not None
             return
         where = file
         if record is not None:

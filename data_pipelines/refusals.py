@@ -5,6 +5,7 @@ do. Anything else is a defect of this program and keeps its traceback.
 """
 
 import errno
+import re
 
 import tensorflow as tf
 
@@ -17,8 +18,8 @@ def sentence(error: Exception) -> str:
     if full or "No space left" in str(error):
         return f"the disk is full ({error}). What was finished is kept: free room and start again with the same flags."
     if isinstance(error, tf.errors.OpError):
-        # Without the names of graph nodes.
-        return str(error.message).split(" [[")[0].strip()
+        # Without the names of graph nodes and ops, which stand before and behind.
+        return re.sub(r"\{\{[^}]*\}\}|\[\[.*|\[Op:.*", "", str(error.message), flags=re.DOTALL).strip()
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)

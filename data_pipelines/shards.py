@@ -137,8 +137,8 @@ def write_json(path: str, value) -> None:
     tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
     with tf.io.gfile.GFile(path + ".part", "w") as file:
         text = json.dumps(value, indent=1)
-        # Lists of numbers on one line: a person reads this file too.
-        file.write(re.sub(r"\[[\d\s.,e+-]+\]", lambda numbers: " ".join(numbers[0].split()), text) + "\n")
+        # Lists of numbers on one line: a person reads this file too. No string has a line break in it.
+        file.write(re.sub(r"\[\n[\d\s.,e+-]+\]", lambda numbers: " ".join(numbers[0].split()), text) + "\n")
     tf.io.gfile.rename(path + ".part", path, overwrite=True)
 
 

@@ -68,7 +68,7 @@ def to_zip(folder: str, output: str, split: str | None = None, count: int = 0, n
             archive.writestr(zipfile.ZipInfo(name, BEGINNING_OF_TIME), content)
 
         _unpack(catalogue, places, write)
-    tf.io.gfile.rename(output + ".part", output)
+    tf.io.gfile.rename(output + ".part", output, overwrite=True)
     return len(places)
 
 

@@ -13,6 +13,7 @@ A record that cannot be read hides nothing else: the other records and files are
 damaged record in its own file is out of reach.
 """
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -264,13 +265,12 @@ def _statistics(catalogue: Catalogue, sums: dict, findings: Findings) -> None:
         summary([own for own in sums.values() if own], catalogue.depth_scale),
     )
     for name, found in actual.items():
-        for key in ("bg", "fg_bg", "mask", "depth"):
-            for kind in ("mean", "std"):
-                said, is_now = np.array(promised[name][key][kind]), np.array(found[key][kind])
-                exact = key in ("mask", "depth")
-                if said.shape != is_now.shape or np.abs(said - is_now).max() > (0 if exact else tolerance):
-                    text = f"says that the {kind} of {key} over {name} is {said.tolist()}; it is {is_now.tolist()}"
-                    findings.add(shards.MANIFEST, f"statistics {name} {key}", text)
+        for key, kind in itertools.product(("bg", "fg_bg", "mask", "depth"), ("mean", "std")):
+            said, is_now = np.array(promised[name][key][kind]), np.array(found[key][kind])
+            allowed = 0 if key in ("mask", "depth") else tolerance
+            if said.shape != is_now.shape or np.abs(said - is_now).max() > allowed:
+                text = f"says that the {kind} of {key} over {name} is {said.tolist()}; it is {is_now.tolist()}"
+                findings.add(shards.MANIFEST, f"statistics of {key} over {name}", text)
 
 
 def _records(count: int) -> str:

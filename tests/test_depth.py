@@ -38,7 +38,7 @@ def convolution():
     x = keras.layers.Conv2D(1, 3, strides=2, padding="same", activation="softplus")(x)
     network = keras.Model(inputs, x)
     # Most answers are between 1 and 100, so that they are not clipped.
-    network.set_weights([random.normal(1, 1, np.shape(weight)) for weight in network.get_weights()])
+    network.set_weights([random.normal(0.15, 0.15, np.shape(weight)) for weight in network.get_weights()])
     return Teacher(network, (2 * HEIGHT, 2 * WIDTH), 10.0)
 
 

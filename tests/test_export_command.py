@@ -78,3 +78,19 @@ def test_own_pictures_with_the_packaged_teacher(folders, tmp_path):
     assert status == 0, errors
     for shard in (tmp_path / "out").glob("*.tfrecord"):
         assert (tmp_path / "again" / shard.name).read_bytes() == shard.read_bytes()
+
+
+def test_the_published_flags_shrunken(tmp_path):
+    status, said, errors = run(
+        "--flagfile=data_pipelines/flagfiles/full.flags",
+        "--backgrounds_count=4",
+        "--foregrounds_count=4",
+        "--image_size=48",
+        "--holdout=0.25",
+        "--limit=12",
+        f"--output={tmp_path}/out",
+    )
+    assert status == 0, errors
+    assert "12 composites" in said
+    # 4 x 4 x 2 x 20, as 100 x 100 x 2 x 20 is 400 000.
+    assert '"places": 20' in (tmp_path / "out" / "manifest.json").read_text()
