@@ -15,6 +15,11 @@ from data_pipelines.refusals import sentence
 from data_pipelines.shards import DatasetError
 from data_pipelines.splits import Grid, Split, limit, make_splits
 
+# What others look up in a manifest; one that lacks some of it is refused here.
+IN_MANIFEST = ("records", "bytes", "statistics", "labels", "depth_unit", "backgrounds")
+IN_OPTIONS = ("backgrounds", "foregrounds", "placement", "labels", "max_objects", "jpeg_quality")
+IN_SPLIT = ("records", "bytes", "statistics", "backgrounds", "foregrounds")
+
 
 @dataclass(frozen=True)
 class File:
@@ -76,6 +81,11 @@ def _understood(folder: str, manifest: dict) -> Catalogue:
     splits = make_splits(grid, options["split"], options["holdout"], options["seed"])
     if options["limit"]:
         splits = limit(splits, options["limit"])
+    wanted = [(manifest, IN_MANIFEST), (options, IN_OPTIONS)]
+    wanted += [(split, IN_SPLIT) for split in manifest["splits"].values()]
+    for part, keys in wanted:
+        if missing := set(keys) - part.keys():
+            raise KeyError(min(missing))
     files = []
     for name, split in manifest["splits"].items():
         first = 0

@@ -113,7 +113,7 @@ def _manifest(catalogue: Catalogue, findings: Findings) -> None:
 def _held_out(manifest: dict, findings: Findings) -> None:
     if manifest["options"]["split"] != "sources":
         return
-    train = manifest["splits"]["train"]
+    train = manifest["splits"].get("train", {"backgrounds": (), "foregrounds": ()})
     for kind, tests in (("backgrounds", ("unseen_bg", "unseen_both")), ("foregrounds", ("unseen_fg", "unseen_both"))):
         for test in tests:
             leaked = set(train[kind]) & set(manifest["splits"].get(test, {kind: ()})[kind])
@@ -148,6 +148,7 @@ def _backgrounds(catalogue: Catalogue, findings: Findings, present: bool) -> Bac
     pictures = np.zeros((count, height, width, 3), np.uint8)
     codes = np.zeros((count, height, width, 1), np.uint16)
     good, name = 0, shards.BACKGROUNDS
+    sources = {number: one["source"] for number, one in enumerate(catalogue.manifest["options"]["backgrounds"])}
     stored = _framed(catalogue, name, count, findings) if present else ()
     for number, serialized in stored:
         try:
@@ -156,9 +157,9 @@ def _backgrounds(catalogue: Catalogue, findings: Findings, present: bool) -> Bac
             findings.add(name, "unreadable", f"cannot be read: {sentence(error)}", number)
             continue
         about = decoded["name"].numpy().decode(), decoded["source"].numpy().decode(), int(decoded["bg_index"])
-        source = catalogue.manifest["options"]["backgrounds"][number]["source"] if number < count else None
-        if about != (f"bg{number:03d}", source, number):
-            text = f"is {about[0]} from {about[1]}, where bg{number:03d} from {source} belongs"
+        promised = f"bg{number:03d}", sources.get(number), number
+        if about != promised or number >= count:
+            text = f"is {about[0]} from {about[1]}, where {promised[0]} from {promised[1]} belongs"
             findings.add(name, "order", text, number)
             continue
         pictures[number], codes[number] = decoded["bg"].numpy(), decoded["depth"].numpy()

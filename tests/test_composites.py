@@ -274,11 +274,14 @@ def test_nobody(background_flipped):
 
 @pytest.mark.parametrize("seam", ["hard", "soft", "feathered"])
 def test_objects_that_are_not_there_change_nothing(seam):
-    # Interpolated, so that halves of a grey level are common.
-    first = thing(2, 0, 1, 13.5, 10.5)
+    # Half a pixel aside, where every alpha is half of a grey level from a whole one.
+    slope = np.full([9, 13, 4], 200, np.uint8)
+    slope[..., 3] = np.arange(9)[:, None] * 12 + np.arange(13) + 100
+    the_materials = stuff([slope, *CUTOUTS])
+    first = thing(0, 1, 1.5, 9, 13)
     rest = [opaque(0, 0, metres=1.0), thing(3, 4, 4, 8, 8, metres=1.0)]
-    one = made(plan_of([first]), stuff(), seam)
-    among = made(plan_of([first, *rest], count=1), stuff(), seam)
+    one = made(plan_of([first]), the_materials, seam)
+    among = made(plan_of([first, *rest], count=1), the_materials, seam)
     for key, value in one[3].items():
         np.testing.assert_array_equal(among[3][key], value, err_msg=key)
 

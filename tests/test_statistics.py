@@ -122,3 +122,13 @@ def test_a_flat_set_deviates_by_nothing():
     assert found["bg"] == {"mean": [7 / 255] * 3, "std": [0, 0, 0]}
     assert found["depth"] == {"mean": 65535 / 256, "std": 0}
     assert found["mask"] == {"mean": 0, "std": 0}
+
+
+def test_one_pixel_in_many_is_seen():
+    # All codes are 65535 but one, which is a metre less: the variance of metres is (n - 1) / n**2.
+    pixels = 3 * 10**10
+    depth = [65535 * pixels - 256, 65535**2 * (pixels - 1) + (65535 - 256) ** 2]
+    found = summary(
+        [{"records": 9, "pixels": pixels, "bg": [0, 0], "fg_bg": [0, 0], "mask": [0, 0], "depth": depth}], SCALE
+    )
+    assert found["depth"]["std"] == pytest.approx(pixels**-0.5, rel=1e-9)

@@ -1,18 +1,22 @@
 """Every kind of damage is found and named, and an intact data set passes."""
 
+import dataclasses
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import examination, records, shards
+from data_pipelines import examination, generation, records, shards
 from data_pipelines.findings import Findings
+from data_pipelines.placement import Placement
+from data_pipelines.preparation import Options
 from data_pipelines.shards import DatasetError
 from data_pipelines.verification import verify
 
@@ -94,6 +98,22 @@ def test_intact(tiny_dataset):
     assert verdict.problems == ()
     assert verdict.remarks == ()
     assert verdict.records == 80
+
+
+@pytest.mark.parametrize("labels", ["teacher", "ground"])
+def test_another_kind_of_data_set(tiny_sources, tmp_path, labels):
+    """A size that JPEG does not divide, coarse JPEG, a random split, a limit, depth from a teacher."""
+    sources = dataclasses.replace(tiny_sources, backgrounds=tiny_sources.backgrounds[:, :44, :61])
+    placement = Placement(layout="random", places=3, max_objects=2, flip_backgrounds=True)
+    options = Options(44, 61, seed=5, placement=placement, labels=labels, split="random", limit=70, jpeg_quality=25)
+    # Nearer where the picture is brighter; in the teacher's coding.
+    teacher = SimpleNamespace(
+        network=lambda pictures, training: 1 + 9 * pictures[:, ::2, ::2, :1], input_size=(48, 64), max_depth=20.0
+    )
+    generation.export(sources, options, str(tmp_path), load_teacher=lambda: teacher, teacher_identity={})
+    verdict = verify(str(tmp_path))
+    assert verdict.problems == ()
+    assert verdict.records == 70
 
 
 def test_a_flipped_byte_names_the_record_and_hides_no_other_file(dataset):
@@ -272,6 +292,8 @@ def test_a_background_with_unknown_depth(dataset):
         (lambda m: m.update(records=81), "says records 81, but it must be 80"),
         (lambda m: m.update(bytes=1), "says bytes 1, but it must be"),
         (lambda m: m["grid"].update(foregrounds=5), "says grid.foregrounds 5, but it must be 4"),
+        (lambda m: m["grid"].update(backgrounds=6), "says grid.backgrounds 6, but it must be 5"),
+        (lambda m: m["grid"].update(backgrounds=4), "says grid.backgrounds 4, but it must be 5"),
         (lambda m: m["splits"]["train"]["backgrounds"].append(1), "has backgrounds 1 both in train and in unseen_bg"),
         (lambda m: m["statistics"]["depth"].update(mean=1.5), "says that the mean of depth over all splits is 1.5"),
         (lambda m: m["splits"]["train"]["statistics"]["bg"].update(mean=[0.0] * 3), "the mean of bg over train is"),
@@ -304,6 +326,8 @@ def test_strangers(dataset):
         (lambda m: m.update(schema_version=2), "schema version 2"),
         (lambda m: m.update(format="another"), "not the manifest"),
         (lambda m: m.pop("grid"), "lacks something or has it in another form (KeyError('grid'))"),
+        (lambda m: m["splits"]["train"].pop("statistics"), "KeyError('statistics')"),
+        (lambda m: m["options"].pop("jpeg_quality"), "KeyError('jpeg_quality')"),
         (lambda m: m.update(splits=[]), "in another form"),
     ],
 )

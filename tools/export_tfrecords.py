@@ -3,7 +3,7 @@
     python tools/export_tfrecords.py --flagfile=data_pipelines/flagfiles/tiny.flags --output=out
     python tools/export_tfrecords.py --backgrounds=DIR --foregrounds=DIR --limit=24 --output=look
 
-Killed and started again with the same flags, it goes on where it was. Exit status 2, with one sentence, when something
+Killed and started again with the same flags, it goes on where it was. Exit status 1, with one sentence, when something
 is wrong with what it was given; finished shards are kept.
 """
 
