@@ -246,13 +246,14 @@ def _compare(prepared: Prepared, teacher, batch: int, count: int) -> dict:
         )
     split = prepared.splits[0]
     made = plans(prepared, split, 0, min(count, split.count)).map(
-        lambda planned: {"background": planned["background"], **composed(prepared, planned)}
+        lambda plan: {**{key: plan[key] for key in ("background", "background_flipped")}, **composed(prepared, plan)}
     )
     pictures = made.map(lambda element: {"fg_bg": element["fg_bg"]})
     seen = np.stack([element["metres"] for element in depths.label(pictures, teacher, batch).as_numpy_iterator()])
     said = []
     for element in made.as_numpy_iterator():
-        codes = prepared.depth_codes[element["background"]].copy()
+        codes = prepared.depth_codes[element["background"]]
+        codes = (codes[:, ::-1] if element["background_flipped"] else codes).copy()
         top, left, bottom, right = element["box"]
         patch = element["depth"][..., 0]
         codes[top:bottom, left:right] = np.where(patch > 0, patch, codes[top:bottom, left:right])

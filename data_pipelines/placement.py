@@ -58,6 +58,10 @@ class Placement:
                 "lower it to 1 or less, or let the edge cut objects (--truncation=0.3)."
             )
 
+    def largest(self, height: int, width: int) -> int:
+        """The longest side, in pixels, that an object is ever shown with; rows ask for a height, whatever the width."""
+        return max(height, width) if self.layout == "rows" else math.ceil(self.object_size[1] * min(height, width))
+
 
 @dataclass(frozen=True)
 class Stage:

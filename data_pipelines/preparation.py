@@ -91,7 +91,7 @@ def prepare(sources: Sources, depth_codes: np.ndarray, options: Options) -> Prep
     points, horizon, without_floor = _floors(sources, depth_codes, options)
     # Composites that the teacher will look at are pasted over their scenery, as published, unless they stand in it.
     in_depth = options.labels != "teacher" or options.placement.layout == "ground"
-    largest = int(np.ceil(max(1, options.placement.object_size[1]) * min(options.height, options.width)))
+    largest = options.placement.largest(options.height, options.width)
     levels = pyramid.build(sources.foregrounds, sources.reliefs if options.labels == "exact" else None, largest)
     material = materials(
         sources.backgrounds,

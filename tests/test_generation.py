@@ -227,6 +227,22 @@ def test_disagreement_of_labels_is_in_the_manifest(tiny_sources, small_teacher, 
     assert 0 <= manifest["label_disagreement"]["delta_1.25"] <= 1
 
 
+def test_a_teacher_that_knows_the_scenery_agrees_with_the_labels(tiny_sources, tmp_path):
+    """In mirrored backgrounds too, with nobody in them."""
+    flat = np.broadcast_to(np.linspace(2, 8, tiny_sources.backgrounds.shape[2], dtype=np.float32), (5, 48, 64))
+    sources = dataclasses.replace(
+        tiny_sources, true_depth=flat, backgrounds=np.repeat(flat[..., None] * 30, 3, -1).astype(np.uint8)
+    )
+    picture = keras.Input((48, 64, 3))
+    # Brightness says the depth: max_depth / metres, for metres = 255 brightness / 30.
+    network = keras.Model(picture, 1 / keras.layers.Lambda(lambda x: x[..., :1] * 8.5 / 10 + 1e-3)(picture))
+    teacher = SimpleNamespace(network=network, input_size=(48, 64), max_depth=10.0)
+    placement = dataclasses.replace(LIVELY, layout="random", empty=1.0, flip_backgrounds=True)
+    options = options_for(sources, placement=placement, limit=12)
+    manifest = export(sources, options, tmp_path, load_teacher=lambda: teacher, teacher_identity={}, compare_labels=6)
+    assert manifest["label_disagreement"]["abs_rel"] < 0.02
+
+
 COMMAND = [
     sys.executable,
     "tools/export_tfrecords.py",

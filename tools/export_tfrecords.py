@@ -7,7 +7,6 @@ Killed and started again with the same flags, it goes on where it was. Exit stat
 is wrong with what it was given; finished shards are kept.
 """
 
-import math
 import sys
 from collections.abc import Callable
 from functools import cache, partial
@@ -199,7 +198,7 @@ def source_loader(options: Options) -> Callable[..., sources.Sources]:
         *folders,
         options.height,
         options.width,
-        longest=math.ceil(options.placement.object_size[1] * min(options.height, options.width)),
+        longest=options.placement.largest(options.height, options.width),
         field_of_view=_FIELD_OF_VIEW.value,
         physical_height=pair(_PHYSICAL_HEIGHT),
         background_count=_BACKGROUNDS_COUNT.value or None,
