@@ -129,16 +129,19 @@ def _extent(start, length, level_length, room: int):
     return begin, end, in_level(begin), in_level(end - 1)
 
 
-def compose(plan: dict, materials: Materials, seam: str) -> dict:
-    """One composite. plan: one element of `windows`."""
+def compose(plan: dict, materials: Materials, seam: str, *, mirrors: bool = True, empties: bool = True) -> dict:
+    """One composite. plan: one element of `windows`.
+
+    mirrors, empties: whether any background is mirrored and any frame empty. A branch that is never taken costs too.
+    """
     _, height, width, _ = materials.backgrounds.shape
     background = tf.gather(materials.backgrounds, plan["background"])
     scenery = None if materials.depth_codes is None else tf.gather(materials.depth_codes, plan["background"])[..., None]
     objects = plan["offset"].shape[0]
     mirrored = plan["background_flipped"]
-    if scenery is None:
+    if mirrors and scenery is None:
         background = tf.cond(mirrored, lambda: tf.reverse(background, [1]), lambda: background)
-    else:
+    elif mirrors:
         background, scenery = tf.cond(
             mirrored,
             lambda: (tf.reverse(background, [1]), tf.reverse(scenery, [1])),
@@ -177,6 +180,9 @@ def compose(plan: dict, materials: Materials, seam: str) -> dict:
 
     state = fg_bg, mask, depth, sums, box
     for number in range(objects):
+        if number == 0 and not empties:
+            state = paint(number, *state)
+            continue
         # Unrolled: a while loop costs more than the branch that an absent object skips.
         state = tf.cond(plan["count"] > number, lambda n=number, s=state: paint(n, *s), lambda s=state: s)
     fg_bg, mask, depth, sums, box = state

@@ -174,20 +174,22 @@ def encoded(prepared: Prepared, planned: tf.data.Dataset, teacher, teacher_batch
 
 
 def _records(prepared: Prepared, batch: dict) -> Iterator[dict]:
-    for at, index in enumerate(batch["index"].tolist()):
-        count = batch["count"][at]
+    # Lists of the whole batch at once: taking numbers out of arrays one by one is slow.
+    lists = {key: value.tolist() for key, value in batch.items() if key not in ("fg_bg", "mask", "depth")}
+    for at, index in enumerate(lists["index"]):
+        count = lists["count"][at]
         yield {
             "name": prepared.grid.name(index),
             "index": index,
-            "bg_index": int(batch["bg_index"][at]),
-            "bg_flipped": int(batch["bg_flipped"][at]),
-            "fg_index": batch["foreground"][at][:count].tolist(),
-            "fg_flipped": batch["flipped"][at][:count].astype(int).tolist(),
+            "bg_index": lists["bg_index"][at],
+            "bg_flipped": int(lists["bg_flipped"][at]),
+            "fg_index": lists["foreground"][at][:count],
+            "fg_flipped": [int(flipped) for flipped in lists["flipped"][at][:count]],
             "fg_bg": batch["fg_bg"][at],
             "mask": batch["mask"][at],
-            "mask_box": batch["mask_box"][at].tolist(),
+            "mask_box": lists["mask_box"][at],
             "depth": batch["depth"][at],
-            "depth_box": batch["depth_box"][at].tolist(),
+            "depth_box": lists["depth_box"][at],
         }
 
 

@@ -149,7 +149,14 @@ def plans(prepared: Prepared, split: Split, first: int, count: int) -> tf.data.D
 
 
 def composed(prepared: Prepared, planned: dict) -> dict:
-    return compose(planned, prepared.materials, prepared.options.seam)
+    placement = prepared.options.placement
+    return compose(
+        planned,
+        prepared.materials,
+        prepared.options.seam,
+        mirrors=placement.flip_backgrounds,
+        empties=placement.empty > 0,
+    )
 
 
 def _floors(sources: Sources, depth_codes: np.ndarray, options: Options):

@@ -74,8 +74,9 @@ class Teacher:
 def load(weights: str, input_size: tuple[int, int], max_depth: float | None = None) -> Teacher:
     """Builds the network that a weight file is for, and fills it.
 
-    weights: "small" for the weights that come with this package; a local `.h5` file as DenseDepth publishes them (a
-        whole Keras 2 model or its weights only); or a local `.npz` file from tools/train_teacher.py.
+    weights: "small" for the weights that come with this package, which know the demo scenes only (for photographs they
+        are no better than one depth everywhere); a local `.h5` file as DenseDepth publishes them (a whole Keras 2 model
+        or its weights only); or a local `.npz` file from tools/train_teacher.py.
     input_size: (height, width) of the pictures, multiples of 32. Weights fit any size, but see best at their own: see
         `usual_size`.
     max_depth: metres. None takes what a `.npz` file says, or 10 and 80 for `.h5` files with "nyu" or "kitti" in their

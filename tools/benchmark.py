@@ -18,7 +18,7 @@ from data_pipelines.refusals import REFUSALS, sentence
 
 _SIDE = flags.DEFINE_integer("side", 224, "Height and width of the pictures.", lower_bound=32)
 _COUNT = flags.DEFINE_integer(
-    "count", 6000, "Composites in a round; with --teacher a hundredth of it.", lower_bound=800
+    "count", 20000, "Composites in a round; with --teacher a two-hundredth of it.", lower_bound=800
 )
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "How often each takes its turn.", lower_bound=1)
 _TEACHER = flags.DEFINE_bool("teacher", False, "Measure --labels=teacher.")
@@ -50,7 +50,7 @@ def measure() -> list[dict]:
     if not _TEACHER.value:
         return rates.export_rates(_SIDE.value, _COUNT.value, _ROUNDS.value)
     looking = teacher.load(_TEACHER_WEIGHTS.value, teacher.usual_size(_TEACHER_WEIGHTS.value))
-    return rates.teacher_rates(looking, _SIDE.value, _COUNT.value // 100, _TEACHER_BATCH.value, _ROUNDS.value)
+    return rates.teacher_rates(looking, _SIDE.value, _COUNT.value // 200, _TEACHER_BATCH.value, _ROUNDS.value)
 
 
 if __name__ == "__main__":
