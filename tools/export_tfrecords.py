@@ -64,7 +64,9 @@ _COMPARE_LABELS = flags.DEFINE_integer(
     lower_bound=0,
 )
 _TEACHER_WEIGHTS = flags.DEFINE_string(
-    "teacher_weights", "small", "small: comes with the package; or a published .h5 file, better for photographs."
+    "teacher_weights",
+    "small",
+    "small: comes with the package, knows drawn scenes only; for photographs give a published .h5 file.",
 )
 _TEACHER_SIZE = flags.DEFINE_string(
     "teacher_size",
