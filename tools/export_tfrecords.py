@@ -7,9 +7,13 @@ Killed and started again with the same flags, it goes on where it was. Exit stat
 is wrong with what it was given; finished shards are kept.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from functools import cache, partial
+
+# Before TensorFlow is loaded: its remarks about this machine would hide ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 from absl import app, flags, logging
