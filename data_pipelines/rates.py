@@ -40,13 +40,13 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
 
         def ours():
             shard = Shard("train", 0, 1, next(starts) % (prepared.splits[0].count - count), count)
-            return _rate(lambda: generation.make_shards(prepared, [shard], folder, None, 1), count)
+            return _steady_rate(lambda tell: generation.make_shards(prepared, [shard], folder, None, 1, 0, tell))
 
         return _in_turns(
             {
                 "ours: composite, encode, write shards": ours,
                 "a Pillow loop on all cores, three files each": lambda: peer.rate(pastes),
-                "our encoders alone, nothing else": lambda: _rate(encode, count),
+                "our encoders alone, nothing else": lambda: _steady_rate(encode),
             },
             rounds,
         )
@@ -55,23 +55,24 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
 def teacher_rates(teacher, side: int, count: int, batch: int, rounds: int) -> list[dict]:
     """Composites a second with --labels=teacher, and the network alone on a constant batch of the same size."""
     drawn = sources.from_demo(0, 4, 4, side, side)
-    options = Options(height=side, width=side, labels="teacher", placement=Placement(layout="random"), holdout=0)
+    options = Options(height=side, width=side, labels="teacher", placement=Placement("random", places=1000), holdout=0)
     prepared = prepare(drawn, np.ones((4, side, side), np.uint16), options)
     see = tf.function(lambda pictures: teacher.network(pictures, training=False))
     pictures = tf.random.stateless_uniform([batch, *teacher.input_size, 3], [1, 2])
 
-    def network():
+    def network(tell):
         for _ in range(count // batch):
             see(pictures)
+            tell(batch)
 
     with tempfile.TemporaryDirectory() as folder:
         shard = Shard("train", 0, 1, 0, count // batch * batch)
         return _in_turns(
             {
-                "ours: composite, look, encode, write shards": lambda: _rate(
-                    lambda: generation.make_shards(prepared, [shard], folder, teacher, batch), shard.count
+                "ours: composite, look, encode, write shards": lambda: _steady_rate(
+                    lambda tell: generation.make_shards(prepared, [shard], folder, teacher, batch, 0, tell)
                 ),
-                "the teacher's network alone": lambda: _rate(network, shard.count),
+                "the teacher's network alone": lambda: _steady_rate(network),
             },
             rounds,
         )
@@ -101,7 +102,7 @@ def _pastes(prepared: Prepared, count: int) -> list[Paste]:
     ]
 
 
-def _encoders(prepared: Prepared, count: int) -> Callable[[], None]:
+def _encoders(prepared: Prepared, count: int) -> Callable[[Callable[[int], None]], None]:
     """Encodes composites that lie in memory, over and over, with as many threads as the pipeline has."""
     some = list(composites(prepared, prepared.splits[0], 0, 64))
     quality = prepared.options.jpeg_quality
@@ -120,17 +121,18 @@ def _encoders(prepared: Prepared, count: int) -> Callable[[], None]:
     dataset = tf.data.Dataset.range(count).map(encode, num_parallel_calls=tf.data.AUTOTUNE)
     dataset = dataset.batch(generation.WRITTEN_AT_ONCE).prefetch(2).with_options(generation.threading(0, False))
 
-    def run():
-        for _ in dataset:
-            pass
+    def run(tell):
+        for jpegs, *_ in dataset:
+            tell(len(jpegs))
 
     return run
 
 
-def _rate(work: Callable[[], object], count: int) -> float:
-    start = time.perf_counter()
-    work()
-    return count / (time.perf_counter() - start)
+def _steady_rate(work: Callable[[Callable[[int], None]], object]) -> float:
+    """work: tells of so many composites whenever they are done. What comes before the first, graphs, is left out."""
+    marks = []
+    work(lambda count: marks.append((time.perf_counter(), count)))
+    return sum(count for _, count in marks[1:]) / (marks[-1][0] - marks[0][0])
 
 
 def _in_turns(measures: dict[str, Callable[[], float]], rounds: int) -> list[dict]:
