@@ -34,6 +34,7 @@ def claim(output: str, identity: dict) -> dict | None:
     if tf.io.gfile.exists(shards.join(output, shards.MANIFEST)):
         manifest = shards.read_manifest(output)
         _refuse_other(output, manifest["options"], identity)
+        shards.forget_progress(output)
         return manifest
     if tf.io.gfile.exists(note):
         _refuse_other(output, shards.read_json(note), identity)

@@ -129,6 +129,11 @@ def read_manifest(folder: str) -> dict:
 def write_manifest(folder: str, manifest: dict) -> None:
     """Finishes a data set; the notes of its shards go, since the manifest has them."""
     write_json(join(folder, MANIFEST), {"format": FORMAT, **manifest})
+    forget_progress(folder)
+
+
+def forget_progress(folder: str) -> None:
+    """Removes the notes of a data set that has its manifest; a kill between the two leaves some behind."""
     with contextlib.suppress(tf.errors.NotFoundError):
         tf.io.gfile.rmtree(join(folder, PROGRESS))
 

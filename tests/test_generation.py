@@ -128,6 +128,13 @@ def test_a_finished_data_set_is_left_alone(tiny_sources, finished):
     assert {path: path.stat().st_mtime_ns for path in finished.folder.iterdir()} == before
 
 
+def test_killed_between_the_manifest_and_the_end_it_is_tidied_up(tiny_sources, tmp_path):
+    export(tiny_sources, options_for(tiny_sources, limit=12), tmp_path)
+    shards.write_json(str(tmp_path / shards.PROGRESS / claim.OPTIONS), {})
+    export(tiny_sources, options_for(tiny_sources, limit=12), tmp_path)
+    assert not (tmp_path / shards.PROGRESS).exists()
+
+
 def test_other_options_are_refused_by_name(tiny_sources, finished):
     with pytest.raises(
         DatasetError, match=r"--seed was 0 and is now 5; start it as before, or choose another --output"
