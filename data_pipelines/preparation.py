@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines import depth as depths
-from data_pipelines import ground, pyramid
+from data_pipelines import ground, pyramid, records
 from data_pipelines.composites import SEAMS, Materials, compose, materials, windows
 from data_pipelines.placement import Placement, Stage, draw, place
 from data_pipelines.sources import Sources
@@ -144,7 +144,11 @@ def composites(prepared: Prepared, split: Split, first: int, count: int) -> tf.d
 
 
 def plans(prepared: Prepared, split: Split, first: int, count: int) -> tf.data.Dataset:
-    positions = tf.data.Dataset.range(first, first + count)
+    return plans_at(prepared, split, tf.data.Dataset.range(first, first + count))
+
+
+def plans_at(prepared: Prepared, split: Split, positions: tf.data.Dataset) -> tf.data.Dataset:
+    """positions: int64 scalars, in any order, without end if need be."""
     return positions.batch(PLANNED_AT_ONCE).map(lambda batch: plan(prepared, split, batch)).unbatch()
 
 
@@ -157,6 +161,26 @@ def composed(prepared: Prepared, planned: dict) -> dict:
         mirrors=placement.flip_backgrounds,
         empties=placement.empty > 0,
     )
+
+
+def whole(prepared: Prepared, planned: dict) -> dict:
+    """The composite of a plan, all of it at full size, as `records.decode_composite` gives it back from a shard:
+    index int64, bg, fg_bg uint8 [h, w, 3], mask uint8 [h, w, 1], depth uint16 [h, w, 1].
+    """
+    made = composed(prepared, planned)
+    bg = tf.gather(prepared.materials.backgrounds, planned["background"])
+    scenery = tf.gather(prepared.materials.depth_codes, planned["background"])[..., None]
+    mirrored = planned["background_flipped"]
+    bg = tf.where(mirrored, tf.reverse(bg, [1]), bg)
+    scenery = tf.where(mirrored, tf.reverse(scenery, [1]), scenery)
+    patch = records.in_full(made["depth"], made["box"], *scenery.shape[:2])
+    return {
+        "index": planned["index"],
+        "bg": bg,
+        "fg_bg": made["fg_bg"],
+        "mask": records.in_full(made["mask"], made["box"], *scenery.shape[:2]),
+        "depth": tf.where(patch > 0, patch, scenery),
+    }
 
 
 def _floors(sources: Sources, depth_codes: np.ndarray, options: Options):

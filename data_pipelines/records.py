@@ -133,17 +133,18 @@ def decode_composite(parsed: dict, backgrounds, background_depths) -> dict:
     fg_bg = tf.io.decode_jpeg(parsed["fg_bg"], channels=3, dct_method="INTEGER_ACCURATE")
     mask = tf.io.decode_png(parsed["mask"], channels=1)
     patch = tf.io.decode_png(parsed["depth"], channels=1, dtype=tf.uint16)
-    patch = _in_full(patch, parsed["depth_box"], height, width)
+    patch = in_full(patch, parsed["depth_box"], height, width)
     return {
         **parsed,
         "bg": bg,
         "fg_bg": tf.ensure_shape(fg_bg, [height, width, 3]),
-        "mask": _in_full(mask, parsed["mask_box"], height, width),
+        "mask": in_full(mask, parsed["mask_box"], height, width),
         "depth": tf.where(patch > 0, patch, scenery),
     }
 
 
-def _in_full(patch, box, height: int, width: int):
+def in_full(patch, box, height: int, width: int):
+    """A patch [h, w, c] of the box (top, left, bottom, right), with zeros around it: [height, width, c]."""
     top, left, bottom, right = tf.unstack(tf.cast(box, tf.int32))
     with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(patch)[:2], [bottom - top, right - left])]):
         full = tf.pad(patch, [[top, height - bottom], [left, width - right], [0, 0]])

@@ -10,6 +10,7 @@ import numpy as np
 from data_pipelines import demo_sources, images
 from data_pipelines.progress import Progress
 
+DEMO_COUNT = 100  # of demo backgrounds and of demo cut-outs unless said otherwise, as published
 DEMO_CUTOUT_HEIGHT = 256  # pixels that a demo cut-out is drawn with, or the picture's height if that is more
 
 

@@ -23,8 +23,6 @@ from data_pipelines.placement import Placement
 from data_pipelines.preparation import LABELS, Options
 from data_pipelines.refusals import REFUSALS, sentence
 
-DEMO_COUNT = 100  # of backgrounds and of cut-outs, as published
-
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the data set; local or gs://.", required=True)
 _SOURCES = flags.DEFINE_enum("sources", "demo", ["demo", "folders"], "Drawn pictures, or your own (see the next two).")
 _BACKGROUNDS = flags.DEFINE_string("backgrounds", None, "Folder of empty scenes: JPEG, PNG, WebP, BMP.")
@@ -190,8 +188,8 @@ def source_loader(options: Options) -> Callable[..., sources.Sources]:
         return partial(
             sources.from_demo,
             options.seed,
-            _BACKGROUNDS_COUNT.value or DEMO_COUNT,
-            _FOREGROUNDS_COUNT.value or DEMO_COUNT,
+            _BACKGROUNDS_COUNT.value or sources.DEMO_COUNT,
+            _FOREGROUNDS_COUNT.value or sources.DEMO_COUNT,
             options.height,
             options.width,
         )

@@ -1,0 +1,259 @@
+"""What training minimises.
+
+Every loss takes (target, predicted, known=None): [B, H, W, 1] each, values from 0 to 1 (the mask's alpha, or the
+network's own coding of depth), any float type; `known` is 1 where the target says something and 0 elsewhere, None for
+everywhere. It gives one value per example, float32 [B], computed in float32: 0 when the known pixels are predicted
+exactly, 0 with no gradient when nothing is known, and never a NaN or an infinity, in value or gradient, for values
+in 0..1. (bce alone is not 0 for a soft target predicted exactly, but the target's entropy.)
+
+A loss is chosen by a text: `parse("ssim+0.1*l1", "depth")`.
+"""
+
+import re
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+DICE_SMOOTHING = 1.0  # pixels; an empty frame predicted empty is right, and a faint answer in it is nearly so
+BCE_SMALLEST = 1e-7  # probabilities are kept this far from 0 inside a logarithm
+GRADIENT_SCALES = 4  # every pixel, every second, every fourth, every eighth
+SSIM_FILTER, SSIM_SIGMA = 11, 1.5  # pixels, as published
+SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2  # as published, for values that range over 1
+COARSE_BITS = -65536  # of a float32, those that bfloat16 and TF32 keep: sign, exponent, 7 of the mantissa
+
+
+def dice(target, predicted, known=None):
+    """Squared difference over squared sizes, 0..1: 1 - 2 sum(tp) / (sum(tt) + sum(pp)), smoothed.
+
+    With squares, not plain sums, a soft target predicted exactly costs 0.
+    """
+    target, predicted, known = _float32(target, predicted, known)
+    size = _sum(known * (tf.square(target) + tf.square(predicted)))
+    return _sum(known * tf.square(predicted - target)) / (size + DICE_SMOOTHING)
+
+
+def bce(target, predicted, known=None):
+    """Mean binary cross-entropy, natural logarithm."""
+    target, predicted, known = _float32(target, predicted, known)
+    # Added, not clipped: a wrong answer that is 0 or 1 exactly still has a gradient.
+    missed = -target * tf.math.log(predicted + BCE_SMALLEST)
+    invented = -(1 - target) * tf.math.log(1 - predicted + BCE_SMALLEST)
+    return _mean(missed + invented, known)
+
+
+def l1(target, predicted, known=None):
+    """Mean absolute difference."""
+    target, predicted, known = _float32(target, predicted, known)
+    return _mean(tf.abs(predicted - target), known)
+
+
+def edge(target, predicted, known=None):
+    """Mean absolute slope of the error, down plus across, between neighbours that are both known."""
+    target, predicted, known = _float32(target, predicted, known)
+    return _slope(predicted - target, known)
+
+
+def gradient(target, predicted, known=None):
+    """`edge` at several scales, summed: of every pixel, of every second, every fourth and every eighth.
+
+    A slope is the difference of two neighbours of its scale, not divided by how far apart they are. A scale at which
+    no two known neighbours are left, as in a small picture, adds nothing.
+    """
+    target, predicted, known = _float32(target, predicted, known)
+    error = predicted - target
+    steps = [2**scale for scale in range(GRADIENT_SCALES)]
+    return tf.add_n([_slope(error[:, ::step, ::step], known[:, ::step, ::step]) for step in steps])
+
+
+def ssim(target, predicted, known=None):
+    """(1 - SSIM) / 2, 0..1, where SSIM is that of tf.image.ssim with max_val 1.
+
+    Pictures with a side under 11 are seen through a filter as large as that side. Where the target is unknown the
+    prediction is taken to agree with it, and every position of the filter counts by how much of it is known.
+
+    Not tf.image.ssim itself, because that filters with convolutions, whose factors a GPU rounds to 11 bits (TF32, which
+    TensorFlow switches on) and a TPU to 8. In nearly flat areas the variances, differences of large and nearly equal
+    means, then come out wrong by as much as the constant that is to keep the denominator positive. With such rounding
+    emulated on a CPU (never measured on a GPU) its gradients were off by up to hundreds of times their size, these by
+    a hundredth, and by half on pictures that are wholly flat, where they are small.
+    """
+    target, predicted, known = _float32(target, predicted, known)
+    height, width = tf.unstack(tf.shape(target)[1:3])
+    size = tf.minimum(tf.minimum(height, width), SSIM_FILTER)
+    rows, columns = _windows(height, size), _windows(width, size)
+    # In two, because the way back is only taken through what the prediction is in.
+    given = tf.concat([target, known], -1)
+    judged = tf.concat([predicted, (tf.square(target) + tf.square(predicted)) / 2, target * predicted], -1)
+    given, judged = (_look_through(rows, columns, tf.transpose(each, [0, 3, 1, 2])) for each in (given, judged))
+    mean_t, weight = tf.unstack(given, axis=1)
+    mean_p, mean_square, mean_product = tf.unstack(judged, axis=1)
+    both = mean_t * mean_p
+    squares = (tf.square(mean_t) + tf.square(mean_p)) / 2
+    luminance = (2 * both + SSIM_C1) / (2 * squares + SSIM_C1)
+    structure = (2 * (mean_product - both) + SSIM_C2) / (2 * (mean_square - squares) + SSIM_C2)
+    return _mean((1 - luminance * structure) / 2, weight)
+
+
+LOSSES = {
+    "mask": {"dice": dice, "bce": bce, "edge": edge, "l1": l1},
+    "depth": {"ssim": ssim, "l1": l1, "gradient": gradient, "dice": dice},
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A weighted sum of losses of one branch, made by `parse`; its str() parses back to it."""
+
+    terms: tuple[tuple[float, str], ...]  # (weight, name)
+    branch: str  # mask or depth
+
+    def __call__(self, target, predicted, known=None):
+        """The weighted sum, float32 [B]."""
+        return self.total(self.parts(target, predicted, known))
+
+    def parts(self, target, predicted, known=None) -> dict:
+        """Name -> float32 [B], not weighted."""
+        return {name: LOSSES[self.branch][name](target, predicted, known) for _, name in self.terms}
+
+    def total(self, parts: dict):
+        """The weighted sum of what `parts` gave."""
+        return tf.add_n([weight * parts[name] for weight, name in self.terms])
+
+    def __str__(self) -> str:
+        return "+".join(name if weight == 1 else f"{weight!r}*{name}" for weight, name in self.terms)
+
+
+def parse(text: str, branch: str) -> Loss:
+    """Reads "dice", "ssim+0.1*l1" or "0.5*bce + dice". branch: "mask" or "depth"; ValueError says what is wrong."""
+    choices = _either(list(LOSSES[branch]))
+
+    def refuse(what, start, why):
+        raise ValueError(f"--{branch}_loss={text}: {what!r} at character {start + 1} {why}")
+
+    if not text.strip():
+        raise ValueError(f"--{branch}_loss={text} is empty; take {choices}, or a sum such as l1+0.5*dice.")
+    terms, end = [], -1
+    # A plus may also stand inside a number: 1e+3*l1.
+    for term in re.split(r"(?<!\d[eE])(?<!\d\.[eE])\+", text):
+        start, end = end + 1, end + 1 + len(term)
+        weight_text, star, rest = term.rpartition("*")
+        name, name_start = rest.strip(), end - len(rest.lstrip())
+        if not name:
+            refuse("", name_start, f"should be a loss; take {choices}.")
+        if name not in LOSSES[branch]:
+            refuse(name, name_start, f"is not a loss of {branch}; take {choices}.")
+        if name in [used for _, used in terms]:
+            refuse(name, name_start, "is there already; give it once, with one weight.")
+        weight = _number(weight_text) if star else 1.0
+        if not 0 < weight <= float(tf.float32.max):
+            at = start + len(weight_text) - len(weight_text.lstrip())
+            refuse(weight_text.strip(), at, "is not a weight; take a positive finite number such as 0.1.")
+        terms.append((weight, name))
+    return Loss(tuple(terms), branch)
+
+
+class LearnedWeights(keras.layers.Layer):
+    """Weights of several losses, learned beside the network: the sum over i of exp(-s_i) L_i + s_i.
+
+    s_i, a float32 scalar for each name, starts at 0, where the sum is the plain one. Its best value is log L_i: a loss
+    that stays large gets a small weight, and s_i is what that costs. So the total may be negative, and cannot be
+    compared between runs; the losses themselves can. Make it where the network is made (in the strategy's scope), give
+    its trainable_variables to the optimizer, and save it with the checkpoint.
+    """
+
+    def __init__(self, names: tuple[str, ...] = ("mask", "depth"), **kwargs):
+        # float32 by name: a mixed_float16 policy would otherwise cast the losses as they come in.
+        super().__init__(**{"name": "learned_weights", "dtype": "float32", **kwargs})
+        self.names = tuple(names)
+        for name in self.names:
+            # An attribute each: Keras 3 keeps variables that stand in a list or a dict out of tf.train.Checkpoint, and
+            # says nothing.
+            scale = self.add_weight(name=f"scale_{name}", shape=(), initializer="zeros", trainable=True)
+            setattr(self, f"scale_{name}", scale)
+        self.built = True
+
+    def call(self, values):
+        """values: name -> [B], one for every name -> float32 [B]."""
+        if set(values) != set(self.names):
+            given = _either(sorted(values), "and") or "nothing"
+            raise ValueError(f"LearnedWeights of {_either(self.names, 'and')} was given {given}.")
+        terms = []
+        for name in self.names:
+            scale = tf.convert_to_tensor(getattr(self, f"scale_{name}"))
+            terms.append(tf.exp(-scale) * tf.cast(values[name], tf.float32) + scale)
+        return tf.add_n(terms)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "names": list(self.names)}
+
+
+def _float32(target, predicted, known):
+    """All as float32; where unknown, the prediction is the target, so that no gradient comes from there."""
+    target, predicted = tf.cast(target, tf.float32), tf.cast(predicted, tf.float32)
+    if known is None:
+        return target, predicted, tf.ones_like(target)
+    known = tf.cast(known, tf.float32)
+    return target, tf.where(known > 0, predicted, target), known
+
+
+def _sum(values):
+    return tf.reduce_sum(values, list(range(1, values.shape.rank)))
+
+
+def _mean(values, weights):
+    """[B]; 0 where all weights are."""
+    return tf.math.divide_no_nan(_sum(values * weights), _sum(weights))
+
+
+def _slope(error, known):
+    down = _mean(tf.abs(error[:, 1:] - error[:, :-1]), known[:, 1:] * known[:, :-1])
+    across = _mean(tf.abs(error[:, :, 1:] - error[:, :, :-1]), known[:, :, 1:] * known[:, :, :-1])
+    return down + across
+
+
+def _windows(side, size):
+    """float32 [side - size + 1, side]: in each row, how one position of the Gaussian filter weighs the pixels."""
+    offset = tf.range(side)[None] - tf.range(side - size + 1)[:, None]
+    from_middle = tf.cast(2 * offset - size + 1, tf.float32) / 2
+    weight = tf.exp(-tf.square(from_middle / SSIM_SIGMA) / 2)
+    weight = tf.where((offset >= 0) & (offset < size), weight, tf.zeros_like(weight))
+    return weight / tf.reduce_sum(weight, axis=1, keepdims=True)
+
+
+def _look_through(rows, columns, channels):
+    """rows @ channels @ columns transposed, and its gradient, which needs the same care; the windows get none."""
+
+    @tf.custom_gradient
+    def both_ways(channels):
+        def back(upstream):
+            return _product(_product(tf.transpose(rows), upstream), columns)
+
+        return _product(_product(rows, channels), tf.transpose(columns)), back
+
+    return both_ways(channels)
+
+
+def _product(a, b):
+    """Matrix product that stays near float32 where the hardware rounds factors to 8 or 11 bits.
+
+    The coarse part of each factor survives that rounding whole; what is rounded is small.
+    """
+    coarse_a, coarse_b = _coarse(a), _coarse(b)
+    return tf.matmul(coarse_a, coarse_b) + tf.matmul(coarse_a, b - coarse_b) + tf.matmul(a - coarse_a, b)
+
+
+def _coarse(values):
+    # Not by casting to bfloat16 and back, which a compiler may take out again.
+    return tf.bitcast(tf.bitwise.bitwise_and(tf.bitcast(values, tf.int32), COARSE_BITS), tf.float32)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _either(names, word: str = "or") -> str:
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

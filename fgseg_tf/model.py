@@ -1,0 +1,206 @@
+"""The two-branch network: `bg` and `fg_bg` in, `mask` and `depth` out.
+
+    bg    -> stem --+-> background --+
+                    |                |
+    fg_bg -> stem --+----------------+-> joint --+-> mask branch  -> mask
+                                                 +-> depth branch -> depth
+
+`bg`, `fg_bg`: [B, H, W, 3] in [0, 1]. `mask`: [B, H, W, 1], the probability of foreground. `depth`: [B, H, W, 1], the
+code of `coding.py`. Both outputs are float32 in [0, 1], whatever the precision inside. Any height and width: sides are
+halved rounding up, and doubled and cropped to what they were.
+
+The stem, shared by the two pictures, works at full and at half size; the joint encoder starts from what it says of both
+and from the distance between the two, and takes in, at each scale, what the background encoder saw. All that depends on
+`bg` alone can be computed once for a fixed camera: `cut` gives the two halves.
+
+The five parts are models inside the model, named as in PARTS; a part is frozen with `network.get_layer(part).trainable
+= False`. Only keras is imported, so this runs on every Keras backend.
+"""
+
+from dataclasses import dataclass
+
+import keras
+
+PARTS = ("stem", "background", "joint", "mask", "depth")
+# Keras 2 has no `ops`; the shape of a tensor is all that is needed of them.
+_shape = keras.ops.shape if hasattr(keras, "ops") else keras.backend.shape
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Numbers of channels.
+
+    stem: at the picture's size and half of it. background, joint: at 1/4, 1/8, 1/16 and 1/32. blocks: residual blocks
+    of the joint encoder at each of those; the background encoder has one. mask, depth: of the branches, from 1/16 back
+    to full size.
+    """
+
+    stem: tuple[int, int]
+    background: tuple[int, int, int, int]
+    joint: tuple[int, int, int, int]
+    blocks: tuple[int, int, int, int]
+    mask: tuple[int, int, int, int, int]
+    depth: tuple[int, int, int, int, int]
+
+
+ARCHITECTURES = {
+    "small": Architecture(
+        stem=(8, 12),
+        background=(16, 24, 40, 56),
+        joint=(20, 28, 40, 56),
+        blocks=(1, 1, 1, 1),
+        mask=(32, 24, 16, 10, 8),
+        depth=(40, 28, 16, 10, 8),
+    ),
+    "base": Architecture(
+        stem=(8, 16),
+        background=(28, 48, 72, 104),
+        joint=(28, 48, 72, 104),
+        blocks=(1, 1, 1, 1),
+        mask=(56, 40, 24, 16, 8),
+        depth=(72, 48, 24, 16, 8),
+    ),
+    "large": Architecture(
+        stem=(16, 32),
+        background=(64, 112, 176, 224),
+        joint=(64, 112, 176, 224),
+        blocks=(1, 1, 2, 2),
+        mask=(128, 88, 56, 32, 16),
+        depth=(160, 112, 56, 32, 16),
+    ),
+}
+
+
+def build(architecture: Architecture, synchronized: bool = False) -> keras.Model:
+    """The network, with random weights.
+
+    synchronized: BatchNorm takes its statistics over all replicas instead of each over its own; then training on n
+        replicas is training on one. It costs time, so leave it out where there is one.
+    """
+    make = _Layers(synchronized)
+    bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
+    stem = _stem(make, architecture)
+    background = _background(make, architecture)
+    joint = _joint(make, architecture)
+    of_bg, of_fg_bg = stem(bg), stem(fg_bg)
+    scales = joint([*of_fg_bg, *of_bg, *background(of_bg[-1])])
+    outputs = {
+        "mask": _branch(make, architecture, "mask")(scales),
+        "depth": _branch(make, architecture, "depth")(scales),
+    }
+    return keras.Model({"bg": bg, "fg_bg": fg_bg}, outputs, name="two_branch")
+
+
+def cut(network: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """(bg -> list of features, {fg_bg, features} -> {mask, depth}): the network in two, with the same weights.
+
+    The second takes the frame under "fg_bg" and the features under "features_0", "features_1" and so on.
+    """
+    stem, background, joint, mask, depth = (network.get_layer(part) for part in PARTS)
+    bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
+    of_bg = stem(bg)
+    once = keras.Model(bg, [*of_bg, *background(of_bg[-1])], name="background_features")
+    features = [
+        keras.Input(tuple(output.shape[1:]), name=f"features_{number}") for number, output in enumerate(once.outputs)
+    ]
+    scales = joint([*stem(fg_bg), *features])
+    inputs = {"fg_bg": fg_bg, **{f"features_{number}": feature for number, feature in enumerate(features)}}
+    return once, keras.Model(inputs, {"mask": mask(scales), "depth": depth(scales)}, name="segment_with_background")
+
+
+def _stem(make: "_Layers", architecture: Architecture) -> keras.Model:
+    picture = keras.Input((None, None, 3))
+    x = keras.layers.Rescaling(2.0, offset=-1.0)(picture)
+    full = make.convolution(x, architecture.stem[0])
+    half = make.convolution(full, architecture.stem[1], strides=2)
+    return keras.Model(picture, [full, half], name="stem")
+
+
+def _background(make: "_Layers", architecture: Architecture) -> keras.Model:
+    half = x = keras.Input((None, None, architecture.stem[1]))
+    outputs = []
+    for channels in architecture.background:
+        x = make.convolution(x, channels, strides=2)
+        x = make.residual(x, channels)
+        outputs.append(x)
+    return keras.Model(half, outputs, name="background")
+
+
+def _joint(make: "_Layers", architecture: Architecture) -> keras.Model:
+    """Features of both pictures and of the background encoder -> what the branches see, from full size to 1/32."""
+    frame = [keras.Input((None, None, channels)) for channels in architecture.stem]
+    empty = [keras.Input((None, None, channels)) for channels in architecture.stem]
+    scenery = [keras.Input((None, None, channels)) for channels in architecture.background]
+    outputs = []
+    for of_frame, of_empty, channels in zip(frame, empty, architecture.stem, strict=True):
+        x = keras.layers.Concatenate()([of_frame, of_empty, Distance()([of_frame, of_empty])])
+        x = make.convolution(x, channels)
+        outputs.append(x)
+    for of_scenery, channels, blocks in zip(scenery, architecture.joint, architecture.blocks, strict=True):
+        x = make.convolution(x, channels, strides=2)
+        x = make.convolution(keras.layers.Concatenate()([x, of_scenery]), channels)
+        for _ in range(blocks):
+            x = make.residual(x, channels)
+        outputs.append(x)
+    # How light and how large everything is, over the whole picture: the last scale alone does not see that far.
+    everywhere = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+    everywhere = keras.layers.Conv2D(channels, 1, activation="relu")(everywhere)
+    gates = keras.layers.Conv2D(channels, 1, activation="sigmoid")(everywhere)
+    outputs[-1] = keras.layers.Multiply()([x, gates])
+    return keras.Model([*frame, *empty, *scenery], outputs, name="joint")
+
+
+def _branch(make: "_Layers", architecture: Architecture, name: str) -> keras.Model:
+    """From 1/32 back to full size: double, take in what was seen at that size, convolve."""
+    inputs = [keras.Input((None, None, channels)) for channels in (*architecture.stem, *architecture.joint)]
+    *skips, x = inputs
+    for skip, channels in zip(reversed(skips), getattr(architecture, name), strict=True):
+        x = keras.layers.UpSampling2D(2, interpolation="nearest")(x)
+        x = keras.layers.Concatenate()([CroppedTo()([x, skip]), skip])
+        x = make.convolution(x, channels)
+    x = keras.layers.Conv2D(1, 3, padding="same")(x)
+    # In float32 also where all else is in 16 bits: near 0 and 1 there would be few values left.
+    return keras.Model(inputs, keras.layers.Activation("sigmoid", dtype="float32")(x), name=name)
+
+
+@dataclass(frozen=True)
+class _Layers:
+    synchronized: bool
+
+    def convolution(self, x, channels: int, strides: int = 1, activation: str | None = "relu"):
+        x = keras.layers.Conv2D(
+            channels, 3, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal"
+        )(x)
+        # With Keras's usual 0.99, statistics lag behind the weights for most of a short stage.
+        x = keras.layers.BatchNormalization(momentum=0.95, synchronized=self.synchronized)(x)
+        return keras.layers.Activation(activation)(x) if activation else x
+
+    def residual(self, x, channels: int):
+        change = self.convolution(self.convolution(x, channels), channels, activation=None)
+        return keras.layers.Activation("relu")(keras.layers.Add()([x, change]))
+
+
+@keras.saving.register_keras_serializable(package="fgseg_tf")
+class Distance(keras.layers.Layer):
+    """|a - b| of [a, b]."""
+
+    def call(self, inputs):
+        one, other = inputs
+        return abs(one - other)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+
+@keras.saving.register_keras_serializable(package="fgseg_tf")
+class CroppedTo(keras.layers.Layer):
+    """Of [x, like], x cut at its lower and right edge to the height and width of `like`."""
+
+    def call(self, inputs):
+        x, like = inputs
+        _, height, width, _ = _shape(like)
+        return x[:, :height, :width]
+
+    def compute_output_shape(self, input_shape):
+        x, like = input_shape
+        return (*like[:3], x[3])

@@ -1,0 +1,191 @@
+"""Trains the two-branch network, stage by stage; started again with the same flags, it goes on where it stopped.
+
+    python -m fgseg_tf.train --flagfile=fgseg_tf/flagfiles/tiny.flags --data=out --run=runs/tiny
+    python -m fgseg_tf.train --flagfile=fgseg_tf/flagfiles/base.flags --data=demo --run=runs/demo
+    python -m fgseg_tf.train --flagfile=... --backgrounds=DIR --foregrounds=DIR --run=DIR
+
+--data names a folder of shards, or composites are made on the fly: from demo sources, or from your pictures. Exit status
+1, with one sentence, when something is wrong with what it was given; what was learned is kept.
+"""
+
+import os
+import sys
+
+# Before TensorFlow is loaded: its remarks about this machine would hide ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+from absl import app, flags, logging
+
+from fgseg_tf import distribution, losses, run_folder
+from fgseg_tf.dataset import REFUSALS, CompositeData, Data, Progress, Recipe, ShardData, sentence
+from fgseg_tf.model import ARCHITECTURES
+from fgseg_tf.stages import Stage, parse_parts, parse_stages
+from fgseg_tf.steps import OPTIMIZERS, Optimization
+from fgseg_tf.training import PRECISIONS, Training, train
+
+_RECIPE, _OPTIMIZATION = Recipe(), Optimization()
+
+_RUN = flags.DEFINE_string("run", None, "Folder of this training; local or gs://.", required=True)
+_DATA = flags.DEFINE_string("data", None, "Folder of shards from tools/export_tfrecords.py, or demo: made on the fly.")
+_BACKGROUNDS = flags.DEFINE_string("backgrounds", None, "Folder of empty scenes, to make composites on the fly.")
+_FOREGROUNDS = flags.DEFINE_string("foregrounds", None, "Folder of cut-outs with transparency, likewise.")
+_BACKGROUNDS_COUNT = flags.DEFINE_integer("backgrounds_count", 0, "On the fly: how many; 0: 100 demo ones, or all.")
+_FOREGROUNDS_COUNT = flags.DEFINE_integer("foregrounds_count", 0, "On the fly: how many; 0: 100 demo ones, or all.")
+_SKIP_BAD = flags.DEFINE_bool("skip_bad", False, "On the fly: go on without pictures that cannot be used.")
+_KEEP_DUPLICATES = flags.DEFINE_bool("keep_duplicates", False, "On the fly: keep copies of a picture.")
+_IMAGE_SIZE = flags.DEFINE_string("image_size", "224", "On the fly: side in pixels, or HEIGHTxWIDTH.")
+_PLACEMENT = flags.DEFINE_enum("placement", _RECIPE.placement, ["random", "rows", "ground"], "On the fly: layout.")
+_PLACEMENTS = flags.DEFINE_integer("placements", _RECIPE.placements, "On the fly: places of each pair.")
+_MAX_OBJECTS = flags.DEFINE_integer("max_objects", _RECIPE.max_objects, "On the fly: most cut-outs in a frame.")
+_TRUNCATION = flags.DEFINE_float("truncation", _RECIPE.truncation, "On the fly: share of objects cut by the edge.")
+_OBJECT_SIZE = flags.DEFINE_list("object_size", ["0.1", "0.9"], "On the fly: least and most, of the shorter side.")
+_EMPTY = flags.DEFINE_float("empty", _RECIPE.empty, "On the fly: share of frames with nobody in them.")
+_LABELS = flags.DEFINE_enum("labels", None, ["ground", "exact"], "On the fly: depth; exact for demo, else ground.")
+_TEACHER_WEIGHTS = flags.DEFINE_string("teacher_weights", "small", "On the fly: small, or a published .h5 file.")
+_SPLIT = flags.DEFINE_enum("split", _RECIPE.split, ["sources", "random"], "On the fly: hold out pictures, or leak.")
+_HOLDOUT = flags.DEFINE_float("holdout", _RECIPE.holdout, "On the fly: share of pictures kept for testing.")
+_LIMIT = flags.DEFINE_integer("limit", 0, "On the fly: so many composites in all; 0 for every one.")
+
+_NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "How large: 0.5, 1.6 or 8.6 million parameters.")
+_STAGES = flags.DEFINE_string(
+    "stages",
+    "4@64; 2@96",
+    "EPOCHS@SIZE, one after the other, each with what differs in it: 10@64; 2@96 rate=1e-4 freeze=mask+joint. Size is "
+    "the shorter side; 0 that of the data.",
+)
+_EXAMPLES_PER_EPOCH = flags.DEFINE_integer("examples_per_epoch", 0, "0 for the whole training split.")
+_BATCH = flags.DEFINE_integer("batch", 32, "Examples in a step, over all replicas.", lower_bound=1)
+_RATE = flags.DEFINE_float("rate", 2e-3, "Learning rate after warm-up; it falls to 0 as a cosine in each stage.")
+_MASK_LOSS = flags.DEFINE_string("mask_loss", "dice", "Sum of dice, bce, edge, l1: dice+0.5*bce.")
+_DEPTH_LOSS = flags.DEFINE_string("depth_loss", "ssim", "Sum of ssim, l1, gradient, dice: ssim+0.1*l1.")
+_WEIGHTING = flags.DEFINE_enum("weighting", _OPTIMIZATION.weighting, ["fixed", "learned"], "Between the branches.")
+_FREEZE = flags.DEFINE_string("freeze", "", "Parts that do not learn: stem, background, joint, mask, depth; with +.")
+_OPTIMIZER = flags.DEFINE_enum("optimizer", _OPTIMIZATION.optimizer, list(OPTIMIZERS), "What changes the weights.")
+_WEIGHT_DECAY = flags.DEFINE_float("weight_decay", _OPTIMIZATION.weight_decay, "0 for none.")
+_WARMUP = flags.DEFINE_float("warmup", _OPTIMIZATION.warmup, "Share of a stage in which the rate rises.")
+_CLIP = flags.DEFINE_float("clip", _OPTIMIZATION.clip, "Largest norm of all gradients together; 0 for no limit.")
+_AVERAGE = flags.DEFINE_float("average", _OPTIMIZATION.average, "Running average of the weights: kept a step; 0: none.")
+_PRECISION = flags.DEFINE_enum("precision", "float32", list(PRECISIONS), "16-bit ones need a GPU or TPU to be faster.")
+_JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile the step by XLA; slower on CPUs, see the README.")
+_MIRROR = flags.DEFINE_bool("mirror", True, "Mirror half of the examples.")
+_STRATEGY = flags.DEFINE_enum("strategy", "auto", list(distribution.NAMES), "Which devices train together.")
+_TPU = flags.DEFINE_string("tpu", "", "Address of the TPU; empty for the one of this machine.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of sources and splits on the fly, first weights, and order.", lower_bound=0)
+_DETERMINISTIC = flags.DEFINE_bool(
+    "deterministic", False, "Same weights from the same flags, also after a kill; slower."
+)
+_VALIDATE = flags.DEFINE_integer("validate", 256, "Unseen examples scored after each epoch; 0 for none.")
+_CHECKPOINT_MINUTES = flags.DEFINE_float("checkpoint_minutes", 5.0, "Between checkpoints within an epoch.")
+
+
+def main(argv):
+    if argv[1:]:
+        raise app.UsageError(f"{argv[1]!r} is not a flag; folders are given as --data=DIR and --run=DIR.")
+    try:
+        # First of all: workers and TPUs cannot be set up once TensorFlow has begun.
+        strategy = distribution.strategy(_STRATEGY.value, _TPU.value)
+        training = wanted()
+        data = open_data()
+        run(training, data, strategy)
+    except REFUSALS as error:
+        if logging.level_debug():
+            raise
+        sys.exit(f"train: {sentence(error)}")
+
+
+def run(training: Training, data: Data, strategy: tf.distribute.Strategy) -> None:
+    try:
+        train(training, data, _RUN.value, strategy, Progress, print)
+    except tf.errors.DataLossError as error:
+        raise ValueError(f"{data.explain()} ({sentence(error)})") from error
+    said = [flag.serialize() for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])]
+    with tf.io.gfile.GFile(run_folder.path(_RUN.value, "run.flags"), "w") as file:
+        file.write("\n".join(line for line in said if line) + "\n")
+    print(f"{_RUN.value}/model.keras is trained; next: python -m fgseg_tf.evaluate --run={_RUN.value}")
+
+
+def wanted() -> Training:
+    usual = Stage(
+        epochs=1,
+        side=0,
+        batch=_BATCH.value,
+        rate=_RATE.value,
+        mask_loss=losses.parse(_MASK_LOSS.value, "mask"),
+        depth_loss=losses.parse(_DEPTH_LOSS.value, "depth"),
+        freeze=parse_parts(_FREEZE.value),
+    )
+    return Training(
+        parse_stages(_STAGES.value, usual),
+        network=_NETWORK.value,
+        examples_per_epoch=_EXAMPLES_PER_EPOCH.value,
+        optimization=Optimization(
+            optimizer=_OPTIMIZER.value,
+            weight_decay=_WEIGHT_DECAY.value,
+            warmup=_WARMUP.value,
+            clip=_CLIP.value,
+            average=_AVERAGE.value,
+            weighting=_WEIGHTING.value,
+        ),
+        precision=_PRECISION.value,
+        jit_compile=_JIT_COMPILE.value,
+        seed=_SEED.value,
+        deterministic=_DETERMINISTIC.value,
+        mirror=_MIRROR.value,
+        validate=_VALIDATE.value,
+        checkpoint_minutes=_CHECKPOINT_MINUTES.value,
+    )
+
+
+def open_data() -> Data:
+    folders = _BACKGROUNDS.value, _FOREGROUNDS.value
+    if _DATA.value not in (None, "demo"):
+        if any(folders):
+            raise ValueError("--data=DIR and --backgrounds/--foregrounds are two sources of data; give one of them.")
+        return ShardData(_DATA.value)
+    if _DATA.value is None and not any(folders):
+        raise ValueError("say what to train on: --data=DIR, --data=demo, or --backgrounds=DIR --foregrounds=DIR.")
+    height, width = size(_IMAGE_SIZE.value)
+    return CompositeData(
+        Recipe(
+            *folders,
+            backgrounds_count=_BACKGROUNDS_COUNT.value,
+            foregrounds_count=_FOREGROUNDS_COUNT.value,
+            skip_bad=_SKIP_BAD.value,
+            keep_duplicates=_KEEP_DUPLICATES.value,
+            height=height,
+            width=width,
+            placement=_PLACEMENT.value,
+            placements=_PLACEMENTS.value,
+            max_objects=_MAX_OBJECTS.value,
+            truncation=_TRUNCATION.value,
+            object_size=pair("object_size", _OBJECT_SIZE.value),
+            empty=_EMPTY.value,
+            labels=_LABELS.value or ("ground" if any(folders) else "exact"),
+            teacher_weights=_TEACHER_WEIGHTS.value,
+            split=_SPLIT.value,
+            holdout=_HOLDOUT.value,
+            seed=_SEED.value,
+            limit=_LIMIT.value,
+        )
+    )
+
+
+def size(text: str) -> tuple[int, int]:
+    """224 or 192x256 -> (height, width)."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise ValueError(f"--image_size={text} is not a size; write 224, or 192x256 for height x width.")
+    return int(sides[0]), int(sides[-1])
+
+
+def pair(name: str, values: list[str]) -> tuple[float, float]:
+    try:
+        least, most = (float(value) for value in values)
+    except ValueError:
+        raise ValueError(f"--{name}={','.join(values)} is not two numbers such as 0.1,1.2.") from None
+    return least, most
+
+
+if __name__ == "__main__":
+    app.run(main)
