@@ -1,23 +1,9 @@
 """What the network is trained and scored on, from shards or from composites made on the fly: the only door to
 `data_pipelines`.
-
-A `Data` says what there is (size, splits, counts, unit) and gives two kinds of tf.data:
-
-    training(...)   an endless stream of batches in a shuffled order that is a function of the seed; started at any
-                    example, it goes on as if it had never stopped
-    scoring(...)    every example of a split once, in order
-
-Batches are dicts of float32 [B, H, W, c]: `bg`, `fg_bg` [.., 3] and `mask` [.., 1] in [0, 1], `depth` [.., 1] in metres
-(0 unknown), and `index` int64 [B], the number of the composite.
-
-Smaller than they are stored, pictures and masks are averaged over areas and depth takes the nearest value: a filter
-would invent a distance between a person and the wall behind.
 """
 
 import hashlib
 import json
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -29,6 +15,7 @@ from data_pipelines.placement import Placement
 from data_pipelines.progress import Progress
 from data_pipelines.refusals import REFUSALS, sentence
 from data_pipelines.sheets import coloured as depth_colours
+from fgseg_tf.batches import Data, Order
 
 # What this door also hands through: how a command shows progress, ends a refusal, and colours depth.
 __all__ = ["REFUSALS", "Progress", "depth_colours", "sentence"]
@@ -59,6 +46,8 @@ class Recipe:
     truncation: float = 0.0
     object_size: tuple[float, float] = (0.1, 0.9)
     empty: float = 0.0
+    flip_backgrounds: bool = False
+    seam: str = "soft"
     labels: str = "ground"
     teacher_weights: str = "small"
     field_of_view: float = 55.0
@@ -67,80 +56,6 @@ class Recipe:
     holdout: float = 0.16
     seed: int = 0
     limit: int = 0
-
-
-@dataclass(frozen=True)
-class Order:
-    """Which examples come when. first: how many the whole cluster has seen already. Worker `worker` of `workers`."""
-
-    seed: int = 0
-    first: int = 0
-    deterministic: bool = True
-    worker: int = 0
-    workers: int = 1
-
-
-class Data(ABC):
-    """height, width, depth_unit; counts: split -> number of examples; labels: how depth was made; digest: changes when
-    anything in it does; description: what `reopened` needs to find it again."""
-
-    def __init__(self, height: int, width: int, labels: str, counts: dict[str, int], digest: str, description: dict):
-        self.height, self.width, self.labels, self.counts = height, width, labels, counts
-        self.digest, self.description = digest, description
-        self.depth_unit = depth.DEPTH_UNIT
-
-    @property
-    def test_splits(self) -> tuple[str, ...]:
-        return tuple(name for name in self.counts if name != "train")
-
-    def scaled(self, side: int) -> tuple[int, int]:
-        """(height, width) with the shorter one `side`, in the shape of these pictures; 0 for their own size."""
-        shorter = min(self.height, self.width)
-        if side > shorter:
-            raise ValueError(
-                f"the pictures are {self.height}x{self.width}, so a size of {side} would only blow them up; "
-                f"take {shorter} or less, or data of a larger --image_size."
-            )
-        if not side:
-            return self.height, self.width
-        return round(self.height * side / shorter), round(self.width * side / shorter)
-
-    def training(self, batch: int, size: tuple[int, int], order: Order, mirror: bool = True) -> tf.data.Dataset:
-        """Endless batches of `batch` examples for this worker, of static shape. mirror: half of them left to right."""
-        examples = self._shuffled("train", order, partial(self._example, size=size))
-        if mirror:
-            examples = _mirrored(examples, order)
-        options = tf.data.Options()
-        options.deterministic = order.deterministic
-        return _batched(examples, batch, drop_remainder=True).with_options(options)
-
-    def scoring(self, split: str, batch: int, size: tuple[int, int], count: int | None = None) -> tf.data.Dataset:
-        """The first `count` examples of a split, or all; the last batch may be smaller."""
-        if split not in self.counts:
-            raise ValueError(f"there is no split {split!r} here; take {', '.join(self.counts)}.")
-        examples = self._in_order(split, partial(self._example, size=size))
-        return _batched(examples.take(self.counts[split] if count is None else count), batch, drop_remainder=False)
-
-    @abstractmethod
-    def name(self, index: int) -> str:
-        """bg005-fg073-flip-p07"""
-
-    @abstractmethod
-    def _shuffled(self, split: str, order: Order, finish: Callable) -> tf.data.Dataset:
-        """Endless examples, of all of which `order` gives this worker its part."""
-
-    @abstractmethod
-    def _in_order(self, split: str, finish: Callable) -> tf.data.Dataset:
-        """All of them, once."""
-
-    def _example(self, whole: dict, size: tuple[int, int]) -> dict:
-        """What `records.decode_composite` answers, at the wanted size."""
-        pictures = tf.concat([whole["bg"], whole["fg_bg"], whole["mask"]], axis=-1)
-        codes = whole["depth"]
-        if size != (self.height, self.width):
-            pictures = tf.cast(tf.round(tf.image.resize(pictures, size, method="area")), tf.uint8)
-            codes = tf.image.resize(codes, size, method="nearest")
-        return {"index": whole["index"], "pictures": pictures, "depth": codes}
 
 
 class ShardData(Data):
@@ -154,15 +69,18 @@ class ShardData(Data):
                 f"{folder} holds depth in the unit {manifest['depth_unit']}, this program works in "
                 f"{depth.DEPTH_UNIT}s; make the data set again."
             )
-        self._scale = manifest["depth_scale"]
         self._grid = splits.Grid(**manifest["grid"])
         _check_files(folder, manifest)
+        height, width = manifest["image_size"]
         super().__init__(
-            *manifest["image_size"],
+            height=height,
+            width=width,
+            depth_unit=manifest["depth_unit"],
             labels=manifest["labels"],
             counts={name: split["records"] for name, split in self._splits.items()},
             digest=shards.measure(shards.join(folder, shards.MANIFEST))[1],
             description={"shards": folder},
+            from_code=partial(depth.from_code, depth_scale=manifest["depth_scale"]),
         )
         path = shards.join(folder, shards.BACKGROUNDS)
         _, pictures, codes = records.read_backgrounds(path, self.height, self.width)
@@ -237,7 +155,9 @@ class CompositeData(Data):
                 truncation=recipe.truncation,
                 object_size=tuple(recipe.object_size),
                 empty=recipe.empty,
+                flip_backgrounds=recipe.flip_backgrounds,
             ),
+            seam=recipe.seam,
             labels=recipe.labels,
             split=recipe.split,
             holdout=recipe.holdout,
@@ -257,14 +177,16 @@ class CompositeData(Data):
         self._splits = {split.name: split for split in self._prepared.splits}
         said = json.dumps(claim.identity_of(read, options, identity, 0, 0), sort_keys=True)
         super().__init__(
-            options.height,
-            options.width,
+            height=options.height,
+            width=options.width,
+            depth_unit=depth.DEPTH_UNIT,
             labels=options.labels,
             counts={name: split.count for name, split in self._splits.items()},
             digest=hashlib.sha256(said.encode()).hexdigest(),
             description={"recipe": asdict(recipe)},
+            from_code=depth.from_code,
         )
-        self._scale = depth.DEPTH_SCALE
+        self._depths = self._prepared.materials.depth_codes[..., None]
 
     def name(self, index: int) -> str:
         return self._prepared.grid.name(index)
@@ -287,9 +209,11 @@ class CompositeData(Data):
 
     def _made(self, split, positions, finish):
         planned = preparation.plans_at(self._prepared, self._splits[split], positions)
-        return planned.map(
-            lambda plan: finish(preparation.whole(self._prepared, plan)), num_parallel_calls=tf.data.AUTOTUNE
-        )
+        return planned.map(lambda plan: finish(self._whole(plan)), num_parallel_calls=tf.data.AUTOTUNE)
+
+    def _whole(self, plan: dict) -> dict:
+        which = {"bg_index": plan["background"], "bg_flipped": plan["background_flipped"]}
+        return {**preparation.whole(self._prepared, plan), **which}
 
 
 def reopened(description: dict) -> Data:
@@ -336,31 +260,3 @@ def _check_files(folder: str, manifest: dict) -> None:
         found = tf.io.gfile.stat(path).length
         if found != entry["bytes"]:
             raise ValueError(f"{path} has {found} bytes, its manifest says {entry['bytes']}; copy or export it again.")
-
-
-def _batched(examples: tf.data.Dataset, batch: int, drop_remainder: bool) -> tf.data.Dataset:
-    return examples.batch(batch, drop_remainder=drop_remainder).map(_as_floats).prefetch(2)
-
-
-def _as_floats(examples: dict) -> dict:
-    # A whole batch at once, and no sooner: four times the bytes.
-    pictures = tf.cast(examples["pictures"], tf.float32) / 255
-    bg, fg_bg, mask = tf.split(pictures, [3, 3, 1], axis=-1)
-    metres = depth.from_code(examples["depth"])
-    return {"index": examples["index"], "bg": bg, "fg_bg": fg_bg, "mask": mask, "depth": metres}
-
-
-def _mirrored(examples: tf.data.Dataset, order: Order) -> tf.data.Dataset:
-    """Half of them left to right, by their place in the stream: another half in the next pass."""
-
-    def perhaps(number, example):
-        # Of the worker's own numbers, which is why the worker is part of the seed.
-        seed = tf.random.fold_in([order.seed & 0x7FFFFFFF, 2 + order.worker], tf.cast(number, tf.int32))
-        turn = tf.random.stateless_uniform([], seed) < 0.5
-        return {
-            key: tf.cond(turn, lambda v=value: tf.reverse(v, [1]), lambda v=value: v) if value.shape.rank else value
-            for key, value in example.items()
-        }
-
-    numbered = examples.enumerate(order.first // order.workers)
-    return numbered.map(perhaps, num_parallel_calls=tf.data.AUTOTUNE)

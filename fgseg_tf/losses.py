@@ -30,7 +30,7 @@ def dice(target, predicted, known=None):
     """
     target, predicted, known = _float32(target, predicted, known)
     size = _sum(known * (tf.square(target) + tf.square(predicted)))
-    return _sum(known * tf.square(predicted - target)) / (size + DICE_SMOOTHING)
+    return _sum(tf.square(predicted - target)) / (size + DICE_SMOOTHING)
 
 
 def bce(target, predicted, known=None):

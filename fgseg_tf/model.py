@@ -62,8 +62,8 @@ ARCHITECTURES = {
     ),
     "large": Architecture(
         stem=(16, 32),
-        background=(64, 112, 176, 224),
-        joint=(64, 112, 176, 224),
+        background=(64, 112, 168, 208),
+        joint=(64, 112, 168, 208),
         blocks=(1, 1, 2, 2),
         mask=(128, 88, 56, 32, 16),
         depth=(160, 112, 56, 32, 16),
@@ -198,8 +198,8 @@ class CroppedTo(keras.layers.Layer):
 
     def call(self, inputs):
         x, like = inputs
-        _, height, width, _ = _shape(like)
-        return x[:, :height, :width]
+        shape = _shape(like)  # a tensor on Keras 2, which cannot be unpacked
+        return x[:, : shape[1], : shape[2]]
 
     def compute_output_shape(self, input_shape):
         x, like = input_shape

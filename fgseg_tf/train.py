@@ -4,8 +4,8 @@
     python -m fgseg_tf.train --flagfile=fgseg_tf/flagfiles/base.flags --data=demo --run=runs/demo
     python -m fgseg_tf.train --flagfile=... --backgrounds=DIR --foregrounds=DIR --run=DIR
 
---data names a folder of shards, or composites are made on the fly: from demo sources, or from your pictures. Exit status
-1, with one sentence, when something is wrong with what it was given; what was learned is kept.
+--data names a folder of shards, or composites are made on the fly: from demo sources, or from your pictures. Exit
+status 1, with one sentence, when something is wrong with what it was given; what was learned is kept.
 """
 
 import os
@@ -41,6 +41,8 @@ _MAX_OBJECTS = flags.DEFINE_integer("max_objects", _RECIPE.max_objects, "On the 
 _TRUNCATION = flags.DEFINE_float("truncation", _RECIPE.truncation, "On the fly: share of objects cut by the edge.")
 _OBJECT_SIZE = flags.DEFINE_list("object_size", ["0.1", "0.9"], "On the fly: least and most, of the shorter side.")
 _EMPTY = flags.DEFINE_float("empty", _RECIPE.empty, "On the fly: share of frames with nobody in them.")
+_FLIP_BACKGROUNDS = flags.DEFINE_bool("flip_backgrounds", False, "On the fly: mirror every other background.")
+_SEAM = flags.DEFINE_enum("seam", _RECIPE.seam, ["hard", "soft", "feathered"], "On the fly: edges of objects.")
 _LABELS = flags.DEFINE_enum("labels", None, ["ground", "exact"], "On the fly: depth; exact for demo, else ground.")
 _TEACHER_WEIGHTS = flags.DEFINE_string("teacher_weights", "small", "On the fly: small, or a published .h5 file.")
 _SPLIT = flags.DEFINE_enum("split", _RECIPE.split, ["sources", "random"], "On the fly: hold out pictures, or leak.")
@@ -161,6 +163,8 @@ def open_data() -> Data:
             truncation=_TRUNCATION.value,
             object_size=pair("object_size", _OBJECT_SIZE.value),
             empty=_EMPTY.value,
+            flip_backgrounds=_FLIP_BACKGROUNDS.value,
+            seam=_SEAM.value,
             labels=_LABELS.value or ("ground" if any(folders) else "exact"),
             teacher_weights=_TEACHER_WEIGHTS.value,
             split=_SPLIT.value,

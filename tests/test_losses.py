@@ -63,14 +63,14 @@ def test_bce():
 
 
 def test_gradient_at_every_scale():
-    # A ramp of 0.1 a column: across 0.1, then 0.2 of every second, 0.4 of every fourth; nothing of every eighth.
-    error = np.tile(np.arange(5, dtype=np.float32) / 10, (4, 1))[None, ..., None]
-    np.testing.assert_allclose(losses.gradient(tf.zeros_like(error), error), [0.7], rtol=1e-6)
+    # A ramp of 0.05 a column: across 0.05, 0.1 of every second, 0.2 of every fourth, 0.4 of every eighth.
+    error = np.tile(np.arange(9, dtype=np.float32) / 20, (4, 1))[None, ..., None]
+    np.testing.assert_allclose(losses.gradient(tf.zeros_like(error), error), [0.75], rtol=1e-6)
     known = np.ones_like(error)
-    known[:, :, 2] = 0  # neither of the two slopes of every second is known then
-    np.testing.assert_allclose(losses.gradient(tf.zeros_like(error), error, known), [0.5], rtol=1e-6)
+    known[:, :, 4] = 0  # neither of the two slopes of every fourth is known then
+    np.testing.assert_allclose(losses.gradient(tf.zeros_like(error), error, known), [0.55], rtol=1e-6)
     turned = np.transpose(error, (0, 2, 1, 3))
-    np.testing.assert_allclose(losses.gradient(tf.zeros_like(turned), turned), [0.7], rtol=1e-6)
+    np.testing.assert_allclose(losses.gradient(tf.zeros_like(turned), turned), [0.75], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("shape", "size"), [((3, 12, 17, 1), 11), ((2, 8, 9, 1), 8), ((2, 9, 3, 1), 3)])

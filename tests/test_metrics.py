@@ -22,8 +22,7 @@ def images(*rows_of_each):
 def pair(metric):
     """(value, weight) as lists."""
     value, weight = metric
-    assert value.shape == weight.shape
-    assert weight.dtype == tf.float32
+    assert (weight.shape, weight.dtype) == (value.shape, tf.float32)
     return value.numpy().tolist(), weight.numpy().tolist()
 
 
@@ -262,20 +261,16 @@ def test_table_pools_all_pixels_of_all_batches():
     result = table.result()
 
     def everything(name):
-        return (
-            np.concatenate([np.asarray(side[name], np.float64) for side in pair]) for pair in zip(*batches, strict=True)
-        )
+        sides = zip(*batches, strict=True)
+        return (np.concatenate([np.asarray(each[name], np.float64) for each in side]) for side in sides)
 
     (true_mask, mask), (metres, answer) = everything("mask"), everything("depth")
     foreground, seen, known = true_mask >= 0.5, mask >= 0.5, metres > 0
     assert result["mask/pooled_iou"] == pytest.approx((foreground & seen).sum() / (foreground | seen).sum(), rel=1e-6)
     each = [(f & s).sum() / (f | s).sum() for f, s in zip(foreground, seen, strict=True)]
     assert result["mask/iou"] == pytest.approx(np.mean(each), rel=1e-6)
-    for place, pixels in (
-        ("depth", known),
-        ("depth_object", known & foreground),
-        ("depth_scenery", known & ~foreground),
-    ):
+    places = {"depth": known, "depth_object": known & foreground, "depth_scenery": known & ~foreground}
+    for place, pixels in places.items():
         error = np.sqrt(np.mean((metres - answer)[pixels] ** 2))
         assert result[f"{place}/pooled_rmse"] == pytest.approx(error, rel=1e-6)
         assert result[f"{place}/pooled_rmse_over_std"] == pytest.approx(error / metres[pixels].std(), rel=1e-6)
@@ -290,9 +285,10 @@ def test_labels_far_away_and_nearly_the_same():
     table.update(scores({"mask": MASK[:1], "depth": wall}, {"mask": SEEN[:1], "depth": wall + 0.5}))
     assert table.result()["depth/pooled_rmse_over_std"] == pytest.approx(0.5 / 0.005, rel=1e-2)
     table.reset()
-    flat = images([[80.1] * 3] * 2)
-    for _ in range(3):
-        table.update(scores({"mask": MASK[:1], "depth": flat}, {"mask": SEEN[:1], "depth": flat + 0.5}))
+    # One distance everywhere: float32 means of it differ in their last digit.
+    for height, width in ((2, 3), (31, 37), (50, 70)):
+        flat, zero = tf.fill([1, height, width, 1], 80.1), tf.zeros([1, height, width, 1])
+        table.update(scores({"mask": zero, "depth": flat}, {"mask": zero, "depth": flat + 0.5}))
     assert table.result()["depth/pooled_rmse"] == pytest.approx(0.5, rel=1e-4)
     assert table.result()["depth/pooled_rmse_over_std"] is None
 

@@ -1,0 +1,304 @@
+"""From shards, or from composites made on the fly, to batches: nothing lost, nothing mixed up, nothing seen twice."""
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_pipelines import depth, generation
+from data_pipelines.placement import Placement
+from data_pipelines.preparation import Options
+from data_pipelines.sources import from_demo
+from fgseg_tf.dataset import CompositeData, Data, Order, Recipe, ShardData, reopened
+
+HEIGHT, WIDTH = 48, 64
+RECIPE = Recipe(
+    backgrounds_count=3,
+    foregrounds_count=3,
+    height=HEIGHT,
+    width=WIDTH,
+    placements=2,
+    max_objects=2,
+    truncation=0.3,
+    object_size=(0.2, 1.2),
+    empty=0.2,
+    flip_backgrounds=True,
+    labels="exact",
+    holdout=0.3,
+    seed=5,
+)
+
+
+@pytest.fixture(scope="module")
+def shard_data(tiny_dataset) -> ShardData:
+    return ShardData(tiny_dataset)
+
+
+@pytest.fixture(scope="module")
+def composite_data() -> CompositeData:
+    return CompositeData(RECIPE)
+
+
+@pytest.fixture(params=["shards", "composites"])
+def data(request, shard_data, composite_data) -> Data:
+    return shard_data if request.param == "shards" else composite_data
+
+
+def taken(dataset: tf.data.Dataset, count: int | None = None) -> list[dict]:
+    return list((dataset if count is None else dataset.take(count)).as_numpy_iterator())
+
+
+def indices(batches: list[dict]) -> list[int]:
+    return [int(index) for batch in batches for index in batch["index"]]
+
+
+def assert_same(one: dict, other: dict):
+    assert one.keys() == other.keys()
+    for key in one:
+        np.testing.assert_array_equal(one[key], other[key], err_msg=key)
+
+
+def test_a_batch(data):
+    batch = taken(data.training(2, (HEIGHT, WIDTH), Order()), 1)[0]
+    shapes = {"index": (2,), "bg": (2, HEIGHT, WIDTH, 3), "fg_bg": (2, HEIGHT, WIDTH, 3)}
+    shapes |= {"mask": (2, HEIGHT, WIDTH, 1), "depth": (2, HEIGHT, WIDTH, 1)}
+    assert {key: value.shape for key, value in batch.items()} == shapes
+    assert all(batch[key].dtype == np.float32 for key in shapes if key != "index")
+    for key in ("bg", "fg_bg", "mask"):
+        assert batch[key].min() >= 0, key
+        assert 0.4 < batch[key].max() <= 1, key
+    assert batch["depth"].min() > 0.3
+    assert 2 < batch["depth"].max() < 200
+
+
+def test_training_shapes_are_static(data):
+    for value in data.training(2, (32, 43), Order()).element_spec.values():
+        assert None not in value.shape.as_list()
+
+
+def test_composites_made_on_the_fly_are_those_of_the_shards(composite_data, tmp_path):
+    sources = from_demo(RECIPE.seed, RECIPE.backgrounds_count, RECIPE.foregrounds_count, HEIGHT, WIDTH)
+    placement = Placement(
+        places=2, max_objects=2, truncation=0.3, object_size=(0.2, 1.2), empty=0.2, flip_backgrounds=True
+    )
+    options = Options(HEIGHT, WIDTH, seed=5, placement=placement, labels="exact", holdout=0.3, jpeg_quality=100)
+    generation.export(sources, options, str(tmp_path), load_teacher=None, teacher_identity={})
+    stored = ShardData(str(tmp_path))
+    assert stored.counts == composite_data.counts
+    for split in stored.counts:
+        for one, other in zip(
+            taken(stored.scoring(split, 4, (HEIGHT, WIDTH))),
+            taken(composite_data.scoring(split, 4, (HEIGHT, WIDTH))),
+            strict=True,
+        ):
+            for key in ("index", "mask", "depth", "bg_depth"):
+                np.testing.assert_array_equal(one[key], other[key], err_msg=key)
+            for key in ("bg", "fg_bg"):
+                assert np.abs(one[key] - other[key]).mean() < 0.03, key  # JPEG halves the colours of small pictures
+
+
+def test_one_pass_has_every_example_once_and_the_next_in_another_order(data):
+    count = data.counts["train"]
+    seen = indices(taken(data.training(1, (32, 43), Order(seed=3)), 2 * count))
+    first, second = seen[:count], seen[count:]
+    assert sorted(first) == sorted(second)
+    assert len(set(first)) == count
+    assert first != second
+    assert first != sorted(first)
+    assert indices(taken(data.training(1, (32, 43), Order(seed=4)), count)) != first
+
+
+def test_started_anywhere_it_goes_on_as_if_it_had_never_stopped(data):
+    count = data.counts["train"]
+    assert count % 4 or count > 12
+    batches = taken(data.training(4, (32, 43), Order(seed=3)), count // 4 + 3)
+    for done in (1, count // 4 + 1):
+        again = taken(data.training(4, (32, 43), Order(seed=3, first=4 * done)), 2)
+        for one, other in zip(batches[done : done + 2], again, strict=True):
+            assert_same(one, other)
+
+
+@pytest.mark.parametrize("workers", [2, 3])  # the shards of the fixture are two: dealt out by files, and by examples
+def test_workers_share_the_examples(data, workers):
+    count = data.counts["train"]
+    parts = [
+        indices(taken(data.training(1, (32, 43), Order(seed=3, worker=worker, workers=workers)), -(-count // workers)))
+        for worker in range(workers)
+    ]
+    together = [index for part in parts for index in part]
+    assert len(set(together)) == count
+    # A worker with fewer files begins its next pass a little sooner; nobody sees much twice.
+    assert len(together) - count <= workers
+    for one in range(workers):
+        for other in range(one):
+            assert len(set(parts[one]) & set(parts[other])) <= workers
+
+
+def test_scoring_has_every_example_once_in_order(data):
+    for split, count in data.counts.items():
+        batches = taken(data.scoring(split, 3, (HEIGHT, WIDTH)))
+        assert len(indices(batches)) == len(set(indices(batches))) == count
+        assert len(batches[-1]["index"]) == (count - 1) % 3 + 1
+        assert indices(batches) == indices(taken(data.scoring(split, 3, (HEIGHT, WIDTH))))
+    assert len(indices(taken(data.scoring("train", 3, (HEIGHT, WIDTH), 5)))) == 5
+    with pytest.raises(ValueError, match=r"no split 'tset' here; take train, .*unseen_both"):
+        data.scoring("tset", 3, (HEIGHT, WIDTH))
+
+
+def test_splits_share_no_example(data):
+    everything = [index for split in data.counts for index in indices(taken(data.scoring(split, 8, (32, 43))))]
+    assert len(everything) == len(set(everything)) == sum(data.counts.values())
+
+
+def test_half_are_mirrored_and_all_of_an_example_together(data):
+    count = data.counts["train"]
+    straight = {
+        int(batch["index"][0]): batch for batch in taken(data.training(1, (32, 43), Order(), mirror=False), count)
+    }
+    turned = 0
+    for batch in taken(data.training(1, (32, 43), Order()), count):
+        other = straight[int(batch["index"][0])]
+        mirrored = {key: value[:, :, ::-1] if value.ndim == 4 else value for key, value in other.items()}
+        is_mirrored = np.array_equal(batch["bg"], mirrored["bg"])
+        assert_same(batch, mirrored if is_mirrored else other)
+        turned += is_mirrored
+    assert 0.2 * count < turned < 0.8 * count
+
+
+class ByHand(Data):
+    """One example of 4 x 6, for arithmetic by hand."""
+
+    def __init__(self):
+        depths = {"depth_unit": "metre", "labels": "exact", "from_code": partial(depth.from_code, depth_scale=2.0)}
+        super().__init__(height=4, width=6, counts={"train": 1}, digest="", description={}, **depths)
+
+    def example(self, size):
+        whole = {
+            "index": tf.constant(7, tf.int64),
+            "bg": tf.fill([4, 6, 3], tf.constant(51, tf.uint8)),
+            "fg_bg": tf.repeat(tf.reshape(tf.range(0, 240, 10, tf.int32), [4, 6, 1]), 3, axis=2),
+            "mask": tf.constant(np.repeat([[0, 0, 255, 255, 255, 0]], 4, 0)[..., None], tf.uint8),
+            "depth": tf.constant(np.arange(24).reshape(4, 6, 1), tf.uint16),
+        }
+        whole["fg_bg"] = tf.cast(whole["fg_bg"], tf.uint8)
+        return next(iter(self._batched(tf.data.Dataset.from_tensors(self._example(whole, size)), 1, True)))
+
+    def name(self, index):
+        return str(index)
+
+    def _shuffled(self, split, order, finish):
+        raise NotImplementedError
+
+    def _in_order(self, split, finish):
+        raise NotImplementedError
+
+
+def test_smaller_by_hand():
+    small = ByHand().example((2, 3))
+    np.testing.assert_array_equal(small["index"], [7])
+    np.testing.assert_allclose(small["bg"], np.full((1, 2, 3, 3), 0.2), rtol=1e-6)
+    # Means of 2 x 2: pixels of row r and column c are 60 r + 10 c.
+    np.testing.assert_allclose(small["fg_bg"][0, ..., 0] * 255, [[35, 55, 75], [155, 175, 195]], atol=1e-4)
+    np.testing.assert_allclose(small["mask"][0, ..., 0], [[0, 1, 128 / 255]] * 2, atol=1e-6)
+    # Two codes a metre; one of the four values, none between them.
+    metres = np.asarray(small["depth"])[0, ..., 0]
+    for row in range(2):
+        for column in range(3):
+            among = [(6 * (2 * row + down) + 2 * column + right) / 2 for down in (0, 1) for right in (0, 1)]
+            assert metres[row, column] in among
+
+
+def test_own_size_is_left_alone():
+    whole = ByHand().example((4, 6))
+    np.testing.assert_array_equal(np.round(whole["fg_bg"][0, ..., 1] * 255), np.arange(0, 240, 10).reshape(4, 6))
+    np.testing.assert_array_equal(whole["depth"][0, ..., 0], np.arange(24).reshape(4, 6) / 2)
+
+
+def test_sizes_keep_the_shape(data):
+    assert data.scaled(0) == (HEIGHT, WIDTH) == data.scaled(48)
+    assert data.scaled(36) == (36, 48)
+    with pytest.raises(ValueError, match=r"are 48x64, so a size of 64 would only blow them up; take 48 or less"):
+        data.scaled(64)
+
+
+def test_reopened_from_its_description(data):
+    again = reopened(json.loads(json.dumps(data.description)))
+    assert again.digest == data.digest
+    assert again.counts == data.counts
+    one, other = (taken(d.scoring("unseen_both", 4, (HEIGHT, WIDTH))) for d in (data, again))
+    for a, b in zip(one, other, strict=True):
+        assert_same(a, b)
+
+
+def test_the_digest_follows_what_is_in_it(composite_data):
+    assert CompositeData(Recipe(**{**RECIPE.__dict__, "truncation": 0.2})).digest != composite_data.digest
+
+
+def test_background_depth_is_that_of_the_scene_without_anybody(data):
+    batch = taken(data.scoring("train", 40, (HEIGHT, WIDTH)))[0]
+    free = batch["mask"] == 0
+    np.testing.assert_array_equal(batch["depth"][free], batch["bg_depth"][free])
+    inside = batch["mask"] > 0.9
+    assert (batch["depth"][inside] < batch["bg_depth"][inside]).mean() > 0.8
+
+
+def copied(folder: str, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "data"))
+
+
+def changed_manifest(folder: Path, **changes):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
+
+
+def test_a_missing_or_short_shard_is_refused_at_once(tiny_dataset, tmp_path):
+    folder = copied(tiny_dataset, tmp_path)
+    shard = folder / "train-00001-of-00002.tfrecord"
+    shard.write_bytes(shard.read_bytes()[:-3])
+    with pytest.raises(ValueError, match=r"train-00001-of-00002.tfrecord has \d+ bytes, its manifest says \d+"):
+        ShardData(str(folder))
+    shard.unlink()
+    with pytest.raises(ValueError, match=r"train-00001-of-00002.tfrecord is missing; copy it again"):
+        ShardData(str(folder))
+
+
+def test_other_units_and_schemas_are_refused(tiny_dataset, tmp_path):
+    folder = copied(tiny_dataset, tmp_path)
+    changed_manifest(folder, depth_unit="relative")
+    with pytest.raises(ValueError, match=r"depth in the unit relative, this program works in metres"):
+        ShardData(str(folder))
+    changed_manifest(folder, schema_version=99)
+    with pytest.raises(ValueError, match=r"schema version 99; this program knows"):
+        ShardData(str(folder))
+
+
+def test_a_broken_record_is_named(tiny_dataset, tmp_path):
+    folder = copied(tiny_dataset, tmp_path)
+    shard = folder / "train-00001-of-00002.tfrecord"
+    content = bytearray(shard.read_bytes())
+    # Past the first record: 8 bytes of length, 4 of its sum, the record, 4 of its sum.
+    first = 16 + int.from_bytes(content[:8], "little")
+    content[first + 40] ^= 1
+    shard.write_bytes(bytes(content))
+    data = ShardData(str(folder))
+    with pytest.raises(tf.errors.DataLossError):
+        taken(data.training(4, (32, 43), Order()), 20)
+    assert data.explain().startswith(f"record 1 of {shard} is broken")
+    assert ShardData(tiny_dataset).explain().startswith("every record")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"labels": "teacher"}, r"--labels=teacher looks at every composite.*tools/export_tfrecords.py"),
+        ({"backgrounds": "somewhere"}, r"--backgrounds=DIR and --foregrounds=DIR go together"),
+        ({"placement": "circle"}, r"--placement=circle is not a layout"),
+    ],
+)
+def test_recipes_that_cannot_be_made(changes, said):
+    with pytest.raises(ValueError, match=said):
+        CompositeData(Recipe(**{**RECIPE.__dict__, **changes}))
