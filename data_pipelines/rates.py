@@ -42,7 +42,7 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
             shard = Shard("train", 0, 1, next(starts) % (prepared.splits[0].count - count), count)
             return _steady_rate(lambda tell: generation.make_shards(prepared, [shard], folder, None, 1, 0, tell))
 
-        return _in_turns(
+        return in_turns(
             {
                 "ours: composite, encode, write shards": ours,
                 "a Pillow loop on all cores, three files each": lambda: peer.rate(pastes),
@@ -67,7 +67,7 @@ def teacher_rates(teacher, side: int, count: int, batch: int, rounds: int) -> li
 
     with tempfile.TemporaryDirectory() as folder:
         shard = Shard("train", 0, 1, 0, count // batch * batch)
-        return _in_turns(
+        return in_turns(
             {
                 "ours: composite, look, encode, write shards": lambda: _steady_rate(
                     lambda tell: generation.make_shards(prepared, [shard], folder, teacher, batch, 0, tell)
@@ -135,7 +135,7 @@ def _steady_rate(work: Callable[[Callable[[int], None]], object]) -> float:
     return sum(count for _, count in marks[1:]) / (marks[-1][0] - marks[0][0])
 
 
-def _in_turns(measures: dict[str, Callable[[], float]], rounds: int) -> list[dict]:
+def in_turns(measures: dict[str, Callable[[], float]], rounds: int) -> list[dict]:
     """One uncounted round to warm up, then each in turn, so that a noisy minute hits all of them."""
     rates: dict[str, list[float]] = {what: [] for what in measures}
     for turn in range(rounds + 1):

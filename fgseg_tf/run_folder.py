@@ -19,6 +19,8 @@ import tempfile
 import keras
 import tensorflow as tf
 
+import fgseg_tf.model  # noqa: F401 (a network can be read only when its layers are known)
+
 FORMAT = "fgseg_tf run"
 VERSION = 1
 

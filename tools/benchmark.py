@@ -1,7 +1,10 @@
 """How fast this is, beside what it can be compared with, in one run.
 
-    python tools/benchmark.py export              making shards: ours, a Pillow loop, our encoders alone
-    python tools/benchmark.py export --teacher    the same with the teacher looking at every composite
+    python tools/benchmark.py export                making shards: ours, a Pillow loop, our encoders alone
+    python tools/benchmark.py export --teacher      the same with the teacher looking at every composite
+    python tools/benchmark.py read --data=DIR       training on shards, on a constant batch, and reading alone
+    python tools/benchmark.py train --side=96       training: ours, and a plain U-Net of as many parameters
+    python tools/benchmark.py predict --side=224    the same for prediction, and with the background computed before
 
 Figures are medians over rounds in which all take turns; ratios are medians of the rounds' own ratios, which a noisy
 machine disturbs less than the rates.
@@ -11,30 +14,49 @@ import json
 import os
 import sys
 
+# Before TensorFlow is loaded: its remarks about this machine would hide ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 from absl import app, flags
 
 from data_pipelines import rates, teacher
 from data_pipelines.refusals import REFUSALS, sentence
+from fgseg_tf import speed
+from fgseg_tf.dataset import ShardData
+from fgseg_tf.model import ARCHITECTURES
 
 _SIDE = flags.DEFINE_integer("side", 224, "Height and width of the pictures.", lower_bound=32)
 _COUNT = flags.DEFINE_integer(
-    "count", 20000, "Composites in a round; with --teacher a two-hundredth of it.", lower_bound=800
+    "count", 20000, "export: composites in a round; with --teacher a two-hundredth of it.", lower_bound=800
 )
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "How often each takes its turn.", lower_bound=1)
-_TEACHER = flags.DEFINE_bool("teacher", False, "Measure --labels=teacher.")
+_TEACHER = flags.DEFINE_bool("teacher", False, "export: measure --labels=teacher.")
 _TEACHER_WEIGHTS = flags.DEFINE_string("teacher_weights", "small", "As in export_tfrecords.")
 _TEACHER_BATCH = flags.DEFINE_integer("teacher_batch", 8, "As in export_tfrecords.", lower_bound=1)
+_DATA = flags.DEFINE_string("data", None, "read: folder of shards; --side is that of training, as in a stage.")
+_NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "read, train, predict: which size.")
+_BATCH = flags.DEFINE_integer("batch", 16, "read, train, predict: pictures at once.", lower_bound=1)
+_STEPS = flags.DEFINE_integer("steps", 20, "read, train, predict: steps, or calls, in a turn.", lower_bound=1)
+_JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "train: also with XLA.")
 _JSON = flags.DEFINE_string("json", None, "Also write the figures to this file.")
+
+UNITS = {
+    "export": "composites a second",
+    "read": "pictures a second",
+    "train": "pictures a second in training",
+    "predict": "milliseconds a picture",
+}
 
 
 def main(argv):
-    if argv[1:] != ["export"]:
-        raise app.UsageError("say what to measure: python tools/benchmark.py export")
+    if len(argv) != 2 or argv[1] not in UNITS:
+        raise app.UsageError(f"say what to measure: python tools/benchmark.py {'|'.join(UNITS)}")
+    what = argv[1]
     try:
-        rows = measure()
+        rows = measure(what)
     except REFUSALS as error:
         sys.exit(f"benchmark: {sentence(error)}")
-    print(f"{'composites a second':48} {'median':>8} {'least':>8} {'most':>8} {'ours by it':>11}")
+    print(f"{UNITS[what]:48} {'median':>8} {'least':>8} {'most':>8} {'ours by it':>11}")
     for row in rows:
         print(
             f"{row['what']:48} {row['median']:8,.1f} {min(row['rates']):8,.1f} {max(row['rates']):8,.1f} "
@@ -46,11 +68,21 @@ def main(argv):
             json.dump({"side": _SIDE.value, "cores": os.cpu_count(), "rows": rows}, file, indent=1)
 
 
-def measure() -> list[dict]:
-    if not _TEACHER.value:
-        return rates.export_rates(_SIDE.value, _COUNT.value, _ROUNDS.value)
-    looking = teacher.load(_TEACHER_WEIGHTS.value, teacher.usual_size(_TEACHER_WEIGHTS.value))
-    return rates.teacher_rates(looking, _SIDE.value, _COUNT.value // 200, _TEACHER_BATCH.value, _ROUNDS.value)
+def measure(what: str) -> list[dict]:
+    side, rounds = _SIDE.value, _ROUNDS.value
+    if what == "export" and _TEACHER.value:
+        looking = teacher.load(_TEACHER_WEIGHTS.value, teacher.usual_size(_TEACHER_WEIGHTS.value))
+        return rates.teacher_rates(looking, side, _COUNT.value // 200, _TEACHER_BATCH.value, rounds)
+    if what == "export":
+        return rates.export_rates(side, _COUNT.value, rounds)
+    network, batch, steps = _NETWORK.value, _BATCH.value, _STEPS.value
+    if what == "train":
+        return rates.in_turns(speed.training(network, side, batch, steps, _JIT_COMPILE.value), rounds)
+    if what == "predict":
+        return rates.in_turns(speed.prediction(network, side, side, batch, steps), rounds)
+    if _DATA.value is None:
+        raise ValueError("read measures shards; say which: --data=DIR.")
+    return rates.in_turns(speed.reading(ShardData(_DATA.value), network, side, batch, steps), rounds)
 
 
 if __name__ == "__main__":

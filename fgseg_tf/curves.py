@@ -1,0 +1,100 @@
+"""How a training went, as inline SVG: a panel for each thing that was measured, over the examples seen.
+
+One line a panel, named by its heading, so that no colour has to be told from another. Stages have a line of their own
+each: their losses are seldom the same. Colours are those of the page (`currentColor` and the class names).
+"""
+
+import math
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, HEIGHT = 320, 156  # of a panel, in its own units
+LEFT, RIGHT, TOP, BOTTOM = 44, 312, 20, 132  # of what is plotted in it
+# Of a row of history.json: key, heading, which way is better.
+PANELS = (
+    ("loss", "training loss", "lower is better"),
+    ("mask", "training loss of the mask", "lower is better"),
+    ("depth", "training loss of depth", "lower is better"),
+    ("mask_iou", "mask IoU, unseen examples", "higher is better"),
+    ("depth_delta_1", "depth δ < 1.25, unseen examples", "higher is better"),
+    ("depth_abs_rel", "depth AbsRel, unseen examples", "lower is better"),
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From values to a side of the panel."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def panels(history: list[dict]) -> str:
+    """history: rows with `stage`, `seen` and what was measured; a panel for all that any row has."""
+    drawn = []
+    for key, heading, better in PANELS:
+        rows = [row for row in history if isinstance(row.get(key), int | float) and math.isfinite(row[key])]
+        if rows:
+            drawn.append(
+                f'<figure class="panel"><figcaption>{escape(heading)} <small>{better}</small></figcaption>'
+                f"{_panel(key, heading, rows, history)}</figure>"
+            )
+    return "\n".join(drawn)
+
+
+def _panel(key: str, heading: str, rows: list[dict], history: list[dict]) -> str:
+    values = [row[key] for row in rows]
+    across = Scale(0, max(row["seen"] for row in history) or 1, LEFT, RIGHT)
+    marks = ticks(min(values), max(values))
+    up = Scale(marks[0], marks[-1], BOTTOM, TOP)
+    said = f"{heading}: from {values[0]:.4g} to {values[-1]:.4g} in {len(values)} epochs"
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">']
+    for mark in marks:
+        y = up(mark)
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:g}</text>')
+    for mark in ticks(0, across.high, 3):
+        if mark <= across.high:
+            parts.append(f'<text x="{across(mark):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{short(mark)}</text>')
+    stages = sorted({row["stage"] for row in history})
+    for stage in stages:
+        # Where it begins: where the one before it ended.
+        begins = max((row["seen"] for row in history if row["stage"] < stage), default=0)
+        if begins:
+            x = across(begins)
+            parts.append(f'<line class="stage" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{BOTTOM}"/>')
+        if len(stages) > 1:
+            parts.append(f'<text class="stage" x="{across(begins) + 4:.1f}" y="11">stage {stage}</text>')
+        of_stage = [row for row in rows if row["stage"] == stage]
+        points = " ".join(f"{across(row['seen']):.1f},{up(row[key]):.1f}" for row in of_stage)
+        parts.append(f'<polyline points="{points}"/>' if len(of_stage) > 1 else "")
+        for row in of_stage:
+            told = f"stage {stage}, epoch {row['epoch']}, {row['seen']:,} examples: {row[key]:.4g}"
+            parts.append(
+                f'<circle cx="{across(row["seen"]):.1f}" cy="{up(row[key]):.1f}" r="2.5"><title>{told}</title></circle>'
+            )
+    return "".join([*parts, "</svg>"])
+
+
+def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
+    """Round numbers, about as many as wanted, the first not over `low` and the last not under `high`."""
+    span = (high - low) or abs(high) or 1.0
+    rough = span / wanted
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first = math.floor(low / step + 1e-9)
+    last = max(math.ceil(high / step - 1e-9), first + 1)
+    return [round(number * step, 12) for number in range(first, last + 1)]
+
+
+def short(count: float) -> str:
+    """12000 -> 12k."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:g}{letter}"
+    return f"{count:g}"

@@ -1,0 +1,82 @@
+"""Scores a trained network by split, with what it has to beat beside it: metrics.json and report.html in its folder.
+
+    python -m fgseg_tf.evaluate --run=runs/demo
+    python -m fgseg_tf.evaluate --run=runs/demo --data=out --count=0
+
+Without --data, on the test splits of the data that the run was trained on. Exit status 1, with one sentence, when
+something is wrong with what it was given.
+"""
+
+import os
+import sys
+
+# Before TensorFlow is loaded: its remarks about this machine would hide ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+from absl import app, flags, logging
+
+from fgseg_tf import baselines, evaluation, report, run_folder, score_table
+from fgseg_tf.dataset import REFUSALS, Data, Progress, ShardData, reopened, sentence
+
+_RUN = flags.DEFINE_string("run", None, "Folder of a finished training; local or gs://.", required=True)
+_DATA = flags.DEFINE_string("data", None, "Folder of shards to score on; without it, what the run was trained on.")
+_COUNT = flags.DEFINE_integer("count", 500, "Examples of each test split; 0 for all.", lower_bound=0)
+_BATCH = flags.DEFINE_integer("batch", 16, "Examples that are looked at together.", lower_bound=1)
+_BASELINES = flags.DEFINE_bool("baselines", True, "Also what needs no training: differences, OpenCV, the empty scene.")
+_ANY_SIZE = flags.DEFINE_bool("any_size", False, "Also on data of another image size than the run's.")
+_SIZE = flags.DEFINE_integer(
+    "size", None, "Shorter side, pixels; 0 for the data's own. Without it, that of the last stage of training."
+)
+
+
+def main(argv):
+    if argv[1:]:
+        raise app.UsageError(f"{argv[1]!r} is not a flag; folders are given as --run=DIR and --data=DIR.")
+    try:
+        evaluate()
+    except REFUSALS as error:
+        if logging.level_debug():
+            raise
+        sys.exit(f"evaluate: {sentence(error)}")
+
+
+def evaluate() -> None:
+    settings = run_folder.read(_RUN.value)["settings"]
+    if _BASELINES.value:
+        baselines.opencv()
+    network = run_folder.load_network(_RUN.value)
+    data = ShardData(_DATA.value) if _DATA.value else reopened(settings["data"])
+    evaluation.check(settings, data, _ANY_SIZE.value)
+    size = data.scaled(evaluation.trained_side(settings) if _SIZE.value is None else _SIZE.value)
+    found = scored(network, data, size)
+    found.scores["trained_on_these_data"] = data.digest == settings["data_digest"]
+    run_folder.write_json(_RUN.value, "metrics.json", found.scores)
+    page = report.page(settings, said_flags(), run_folder.read_history(_RUN.value), found)
+    report.write(_RUN.value, page)
+    print(score_table.terminal(found.scores))
+    if _BASELINES.value:
+        print(f"* best of its line. {score_table.EMPTY_SCENE}")
+    if not found.scores["trained_on_these_data"]:
+        print(f"note: {report.OTHER_DATA}")
+    print(f"{_RUN.value}/metrics.json has every number, {_RUN.value}/report.html shows them")
+
+
+def scored(network, data: Data, size: tuple[int, int]) -> evaluation.Evaluation:
+    try:
+        return evaluation.evaluate(network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, Progress)
+    except tf.errors.DataLossError as error:
+        raise ValueError(f"{data.explain()} ({sentence(error)})") from error
+
+
+def said_flags() -> str:
+    """run.flags, if it is there: a run that was killed at its very end has none."""
+    where = run_folder.path(_RUN.value, "run.flags")
+    if not tf.io.gfile.exists(where):
+        return ""
+    with tf.io.gfile.GFile(where) as file:
+        return file.read()
+
+
+if __name__ == "__main__":
+    app.run(main)

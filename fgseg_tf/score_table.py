@@ -1,0 +1,134 @@
+"""Which scores are shown, under which words, and which way is better; and the table of them on a terminal."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """name: of a metric in its place, `mask` or `depth...`."""
+
+    name: str
+    label: str
+    higher: bool
+    digits: int = 3
+
+
+MASK_ROWS = (
+    Row("iou", "IoU, mean of images", True),
+    Row("pooled_iou", "IoU, all pixels", True),
+    Row("dice", "Dice", True),
+    Row("boundary_f", "boundary F", True),
+    Row("alpha_error", "error of alpha", False, 4),
+    Row("false_positive_rate", "false alarms if empty", False, 5),
+)
+DEPTH_ROWS = (
+    Row("abs_rel", "AbsRel", False),
+    Row("rmse", "RMSE, metres", False, 2),
+    Row("pooled_rmse", "RMSE, pooled, metres", False, 2),
+    Row("pooled_rmse_over_std", "RMSE / std of labels", False),
+    Row("log10", "log10", False),
+    Row("delta1", "δ < 1.25", True),
+    Row("delta2", "δ < 1.25²", True),
+    Row("delta3", "δ < 1.25³", True),
+    Row("ssim", "SSIM", True),
+)
+PLACES = {
+    "depth": "depth",
+    "depth_object": "depth of objects",
+    "depth_ring": "depth near outlines (5 px)",
+    "depth_scenery": "depth of scenery",
+}
+COLUMNS = {
+    "network": "network",
+    "difference": "difference",
+    "mog2": "MOG2",
+    "knn": "KNN",
+    "background_depth": "empty scene",
+}
+MASK_COLUMNS, DEPTH_COLUMNS = ("network", "difference", "mog2", "knn"), ("network", "background_depth")
+SPLITS = {
+    "seen_both": "seen backgrounds, seen cut-outs",
+    "unseen_fg": "seen backgrounds, unseen cut-outs",
+    "unseen_bg": "unseen backgrounds, seen cut-outs",
+    "unseen_both": "unseen backgrounds, unseen cut-outs",
+    "test": "composites at random, of pictures also seen in training",
+}
+# It is told what the network has to see; so it is compared, and may be the best, on objects only.
+EMPTY_SCENE = "The empty scene is its true depth, as if nobody were there: a rival on objects only."
+COMPARED = ("mask", "depth_object")
+# What a terminal shows: place, names of its rows, and what the place is called there.
+BRIEF = (
+    ("mask", ("iou", "pooled_iou", "boundary_f", "alpha_error", "false_positive_rate"), "mask"),
+    ("depth", ("abs_rel", "pooled_rmse_over_std", "delta1"), "depth"),
+    ("depth_object", ("abs_rel", "delta1"), "objects"),
+    ("depth_ring", ("abs_rel",), "outlines"),
+    ("depth_scenery", ("abs_rel",), "scenery"),
+)
+BEST = "*"
+INDENT, NARROWEST, GAP = 12, 7, 2  # characters: of names of places, of a column, between two
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row with its numbers. values: column -> number, or None where there was nothing to measure."""
+
+    row: Row
+    values: dict[str, float | None]
+    compared: bool
+
+    def shown(self, column: str) -> str:
+        value = self.values[column]
+        return "–" if value is None else f"{value:.{self.row.digits}f}"
+
+    @property
+    def best(self) -> set[str]:
+        """The columns with the best number as it is shown; none where nothing is compared or all are the same."""
+        known = {column: float(self.shown(column)) for column, value in self.values.items() if value is not None}
+        if len(known) < 2 or not self.compared:
+            return set()
+        goal = (max if self.row.higher else min)(known.values())
+        found = {column for column, value in known.items() if value == goal}
+        return found if len(found) < len(known) else set()
+
+
+def lines(split: dict, place: str) -> list[Line]:
+    """The rows of a place that were measured, in one split of metrics.json."""
+    rows, columns = (MASK_ROWS, MASK_COLUMNS) if place == "mask" else (DEPTH_ROWS, DEPTH_COLUMNS)
+    found = []
+    for row in rows:
+        values = {column: split[column].get(f"{place}/{row.name}") for column in columns if column in split}
+        if any(value is not None for value in values.values()):
+            found.append(Line(row, values, place in COMPARED))
+    return found
+
+
+def terminal(scores: dict) -> str:
+    """A block for each split, the hardest last, where eyes are. scores: as in metrics.json."""
+    blocks = [_block(name, split) for name, split in scores["splits"].items()]
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def _block(name: str, split: dict) -> list[str]:
+    columns = [column for column in COLUMNS if column in split]
+    groups = [
+        (title, [line for line in lines(split, place) if line.row.name in names]) for place, names, title in BRIEF
+    ]
+    left = max(len(line.row.label) for _, group in groups for line in group) + INDENT
+    # A space for the mark behind each number.
+    heads = "".join(f"{COLUMNS[column]:>{_width(column) - 1}} " for column in columns)
+    block = [f"{name}: {SPLITS.get(name, name)}; {split['examples']:,} examples", " " * left + heads.rstrip()]
+    for title, group in groups:
+        for line in group:
+            label = f"  {title if line is group[0] else ''}".ljust(INDENT) + line.row.label
+            block.append(label.ljust(left) + "".join(_cell(line, column) for column in columns).rstrip())
+    return block
+
+
+def _cell(line: Line, column: str) -> str:
+    if column not in line.values:
+        return " " * _width(column)
+    return f"{line.shown(column):>{_width(column) - 1}}{BEST if column in line.best else ' '}"
+
+
+def _width(column: str) -> int:
+    return max(len(COLUMNS[column]) + 1, NARROWEST) + GAP

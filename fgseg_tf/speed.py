@@ -1,0 +1,124 @@
+"""What `tools/benchmark.py` measures of the network: functions that do some work and answer a rate.
+
+Each group answers name -> function without arguments, ours first, to be called in turns so that a noisy minute hits all
+of them. The first call of each also builds its graph; do not count it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import keras
+import tensorflow as tf
+
+from fgseg_tf import losses, plain_unet
+from fgseg_tf.dataset import Data, Order
+from fgseg_tf.model import ARCHITECTURES, build, cut
+from fgseg_tf.stages import Stage
+from fgseg_tf.steps import Learner, Optimization, make_optimizer, make_step
+
+# As published: what a step costs beside the network is part of it.
+STAGE = Stage(1, 0, 16, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))
+
+
+def training(network: str, side: int, batch: int, steps: int, jit_compile: bool) -> dict[str, Callable[[], float]]:
+    """Pictures a second in training on a constant batch: ours, and a plain U-Net of as many parameters."""
+    ours, peer = _peers(network)
+    constant = _constant_batch(side, side, batch)
+    measures = {f"ours, {network}, {ours.count_params():,} parameters": _training_rate(ours, constant, steps, False)}
+    if jit_compile:
+        measures[f"ours, {network}, compiled by XLA"] = _training_rate(
+            build(ARCHITECTURES[network]), constant, steps, True
+        )
+    measures[f"plain U-Net, {peer.count_params():,} parameters"] = _training_rate(
+        peer, constant, steps, False, averaged=False
+    )
+    return measures
+
+
+def reading(data: Data, network: str, side: int, batch: int, steps: int) -> dict[str, Callable[[], float]]:
+    """Pictures a second: training on the data, the same on a constant batch, and reading alone."""
+    height, width = data.scaled(side)
+    batches = iter(data.training(batch, (height, width), Order(deterministic=False)))
+    step = _step(build(ARCHITECTURES[network]), batch, True, False)
+    constant = next(batches)
+
+    def alone():
+        for _ in range(steps):
+            next(batches)
+
+    return {
+        "training on the data": _rate(lambda: _run(step, (next(batches) for _ in range(steps))), steps * batch),
+        "training on a constant batch": _rate(lambda: _run(step, [constant] * steps), steps * batch),
+        "reading alone": _rate(alone, steps * batch),
+    }
+
+
+def prediction(network: str, height: int, width: int, batch: int, calls: int) -> dict[str, Callable[[], float]]:
+    """Milliseconds a picture: ours, ours with the background computed before, and a plain U-Net."""
+    ours, peer = _peers(network)
+    once, rest = cut(ours)
+    pictures = {key: value for key, value in _constant_batch(height, width, batch).items() if key in ("bg", "fg_bg")}
+    features = {f"features_{n}": f for n, f in enumerate(tf.function(once)(pictures["bg"], training=False))}
+    return {
+        f"ours, {network}": _milliseconds(ours, pictures, batch, calls),
+        "ours, on a background seen before": _milliseconds(
+            rest, {"fg_bg": pictures["fg_bg"], **features}, batch, calls
+        ),
+        f"plain U-Net, {peer.count_params():,} parameters": _milliseconds(peer, pictures, batch, calls),
+    }
+
+
+def _peers(network: str) -> tuple[keras.Model, keras.Model]:
+    ours = build(ARCHITECTURES[network])
+    return ours, plain_unet.build(ours.count_params())
+
+
+def _training_rate(network, batch: dict, steps: int, jit_compile: bool, averaged: bool = True) -> Callable[[], float]:
+    size = int(batch["bg"].shape[0])
+    step = _step(network, size, averaged, jit_compile)
+    return _rate(lambda: _run(step, [batch] * steps), steps * size)
+
+
+def _step(network: keras.Model, batch: int, averaged: bool, jit_compile: bool) -> Callable:
+    stage, options = replace(STAGE, batch=batch), Optimization(average=0.998 if averaged else 0.0)
+    learner = Learner(network, options, float16=False)
+    optimizer = make_optimizer(options, stage.rate, 10_000)
+    optimizer.build(learner.trainable(stage))
+    return make_step(learner, stage, optimizer, tf.distribute.get_strategy(), jit_compile)
+
+
+def _run(step: Callable, batches) -> None:
+    for batch in batches:
+        said = step(batch)
+    float(said["loss"])  # steps are only asked for until somebody looks
+
+
+def _rate(work: Callable[[], None], pictures: int) -> Callable[[], float]:
+    def rate():
+        began = time.perf_counter()
+        work()
+        return pictures / (time.perf_counter() - began)
+
+    return rate
+
+
+def _milliseconds(network: keras.Model, inputs: dict, batch: int, calls: int) -> Callable[[], float]:
+    answer = tf.function(lambda inputs: network(inputs, training=False))
+
+    def milliseconds():
+        began = time.perf_counter()
+        for _ in range(calls):
+            mask = answer(inputs)["mask"]
+        mask.numpy()
+        return (time.perf_counter() - began) / (calls * batch) * 1000
+
+    return milliseconds
+
+
+def _constant_batch(height: int, width: int, batch: int) -> dict:
+    def uniform(number, channels, most=1.0):
+        return tf.random.stateless_uniform([batch, height, width, channels], [1, number], maxval=most)
+
+    pictures = {"bg": uniform(0, 3), "fg_bg": uniform(1, 3), "mask": uniform(2, 1), "depth": uniform(3, 1, 20.0)}
+    return {"index": tf.range(batch, dtype=tf.int64), **pictures}
