@@ -71,7 +71,7 @@ def test_own_pictures_with_the_packaged_teacher(folders, tmp_path):
     )
     assert status == 0, errors
     assert "64 composites" in said
-    assert "left out 1 pictures" in said
+    assert "left out 1 picture:" in said
     assert Image.open(tmp_path / "out" / "sheet.png").size[0] > 200
     # The flags that it kept make the same set again.
     status, _, errors = run(f"--flagfile={tmp_path}/out/export.flags", f"--output={tmp_path}/again")
@@ -80,9 +80,10 @@ def test_own_pictures_with_the_packaged_teacher(folders, tmp_path):
         assert (tmp_path / "again" / shard.name).read_bytes() == shard.read_bytes()
 
 
-def test_the_published_flags_shrunken(tmp_path):
+@pytest.mark.parametrize("flagfile", ["full", "rows"])
+def test_large_flagfiles_shrunken(flagfile, tmp_path):
     status, said, errors = run(
-        "--flagfile=data_pipelines/flagfiles/full.flags",
+        f"--flagfile=data_pipelines/flagfiles/{flagfile}.flags",
         "--backgrounds_count=4",
         "--foregrounds_count=4",
         "--image_size=48",

@@ -122,7 +122,8 @@ def main(argv):
     for name, split in manifest["splits"].items():
         print(f"  {name:12} {split['records']:>9,} in {len(split['shards'])} shards")
     if left_out := manifest["refused_sources"]:
-        print(f"left out {len(left_out)} pictures: see refused_sources in {_OUTPUT.value}/manifest.json")
+        those = f"{len(left_out)} picture{'s' * (len(left_out) > 1)}"
+        print(f"left out {those}: see refused_sources in {_OUTPUT.value}/manifest.json")
     if flat := manifest["backgrounds_without_floor"]:
         named = ", ".join(f"bg{number:03d}" for number in flat[:5])
         print(f"no floor was seen in {len(flat)} backgrounds ({named} ...): things stand in their lower third there")
