@@ -2,21 +2,24 @@
 
 import json
 import os
+import socket
 
 import tensorflow as tf
 
 NAMES = ("auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu")
+TPU_ANSWERS_WITHIN = 10.0  # seconds; TensorFlow itself would wait for ever
+_TF_CONFIG_LOOKS = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 
 
 def strategy(name: str = "auto", tpu: str = "") -> tf.distribute.Strategy:
     """The strategy of that name.
 
-    auto: multi_worker where TF_CONFIG tells of workers, else mirrored on several GPUs, else the one GPU or the CPU. A TPU is
-    never guessed. cpu, gpu: one of them. mirrored: all GPUs of this machine, or all its (virtual) CPU devices where
-    there is no GPU. tpu: the TPU at the address `tpu`; "" is the one of this machine.
+    auto: multi_worker where TF_CONFIG tells of workers, else mirrored on several GPUs, else the one GPU or the CPU. A
+    TPU is never guessed. cpu, gpu: one of them. mirrored: all GPUs of this machine, or all its (virtual) CPU devices
+    where there is no GPU. tpu: the TPU at the address `tpu`; "" is the one of this machine.
 
     Raises ValueError where the machine has nothing of that kind. Call it before anything else of TensorFlow runs:
-    workers and TPUs can't be set up later.
+    workers and TPUs can't be set up later. multi_worker waits until all workers are there.
     """
     if name not in NAMES:
         raise ValueError(f"--strategy={name} is not one; take {', '.join(NAMES)}.")
@@ -38,39 +41,73 @@ def strategy(name: str = "auto", tpu: str = "") -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(devices)
 
 
+def worker(strategy: tf.distribute.Strategy) -> int | None:
+    """Which of several workers this process is, 0 the chief, which writes and prints; None where there is only one."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return None
+    resolver = strategy.cluster_resolver
+    chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
+    return resolver.task_id if resolver.task_type == "chief" else chiefs + resolver.task_id
+
+
+def on_any(strategy: tf.distribute.Strategy, value: bool) -> bool:
+    """Whether it is so for any of the workers. All must ask, which also makes them wait for one another."""
+    if worker(strategy) is None:
+        return value
+    return float(_sum_over(strategy, tf.constant(float(value)))) > 0
+
+
+@tf.function
+def _sum_over(strategy, value):
+    return strategy.reduce("SUM", strategy.run(tf.identity, (value,)), axis=None)
+
+
 def _guess() -> str:
-    if _workers():
+    if _cluster()[0]:
         return "multi_worker"
     gpus = len(tf.config.list_physical_devices("GPU"))
     return "cpu" if gpus == 0 else "gpu" if gpus == 1 else "mirrored"
 
 
-def _workers() -> list[str]:
-    """Addresses of all that train together, from TF_CONFIG; empty where it says nothing of workers."""
+def _cluster() -> tuple[dict, dict]:
+    """Kind of task -> addresses, and which task this is, from TF_CONFIG; empty where it says nothing."""
     text = os.environ.get("TF_CONFIG", "")
     try:
-        cluster = json.loads(text or "{}").get("cluster", {})
-        return [*cluster.get("chief", []), *cluster.get("worker", [])]
-    except (json.JSONDecodeError, AttributeError) as error:
-        raise ValueError(
-            f"TF_CONFIG={text!r} cannot be read ({error}); it looks like "
-            '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}.'
-        ) from None
+        said = json.loads(text or "{}")
+        cluster, task = said.get("cluster", {}), said.get("task", {})
+        task = {"type": task.get("type", "worker"), "index": int(task.get("index", 0))}
+        if not all(isinstance(address, str) for addresses in cluster.values() for address in addresses):
+            raise TypeError("an address is not a text")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"TF_CONFIG={text!r} cannot be read ({error}); it looks like {_TF_CONFIG_LOOKS}.") from None
+    return cluster, task
 
 
 def _check_workers() -> None:
-    if not _workers():
+    cluster, task = _cluster()
+    if not cluster:
+        raise ValueError(f"--strategy=multi_worker needs TF_CONFIG, which names the workers: {_TF_CONFIG_LOOKS}.")
+    others = sorted(cluster.keys() - {"chief", "worker"})
+    if others:
+        raise ValueError(f"TF_CONFIG has tasks of the kind {others[0]!r}; here there are only chief and worker.")
+    addresses = cluster.get(task["type"], [])
+    if not 0 <= task["index"] < len(addresses):
         raise ValueError(
-            "--strategy=multi_worker needs TF_CONFIG, which says who the workers are: "
-            '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}.'
+            f"TF_CONFIG says that this is {task['type']} {task['index']}, but its cluster has {len(addresses)} of that "
+            "kind (they count from 0)."
         )
 
 
 def _tpu(address: str) -> tf.distribute.Strategy:
+    where = f"at {address}" if address else "in this machine"
     try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address)
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address or "local")
+        if address:
+            host, _, port = resolver.master().removeprefix("grpc://").rpartition(":")
+            socket.create_connection((host, int(port)), TPU_ANSWERS_WITHIN).close()
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
-    except (ValueError, tf.errors.OpError) as error:
-        raise ValueError(f"--strategy=tpu: no TPU at {address or 'this machine'} ({error}).") from error
+    except (ValueError, OSError, tf.errors.OpError) as error:
+        why = str(error).partition("\n")[0]
+        raise ValueError(f"--strategy=tpu: no TPU answers {where} ({why}).") from error
     return tf.distribute.TPUStrategy(resolver)

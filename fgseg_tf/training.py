@@ -4,9 +4,11 @@
     -> the averaged network as model.keras
 
 What comes after a kill is what would have come without it: the order of examples is a function of how many were seen,
-and a checkpoint holds everything else that changes.
+and a checkpoint holds everything else that changes. Only history.json tells: of an epoch that was gone on with, it has
+the means of what came after the kill.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -16,7 +18,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fgseg_tf import metrics, run_folder
+from fgseg_tf import distribution, metrics, run_folder
+from fgseg_tf.checkpoints import Checkpoints, DivergedError
 from fgseg_tf.coding import decode_depth
 from fgseg_tf.dataset import Data, Order
 from fgseg_tf.logs import Logs
@@ -26,12 +29,7 @@ from fgseg_tf.steps import Learner, Optimization, make_optimizer, make_step
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 LOOKED_AT_EVERY = 20  # steps between two looks at the losses: each look waits for the device
-KEPT_CHECKPOINTS = 3
 VALIDATED = ("mask_iou", "depth_abs_rel", "depth_delta_1")
-
-
-class DivergedError(ValueError):
-    """The loss is not a number any more."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,9 @@ class Training:
             raise ValueError(f"--network={self.network} is not a size; take {', '.join(ARCHITECTURES)}.")
         if self.precision not in PRECISIONS:
             raise ValueError(f"--precision={self.precision} is not one; take {', '.join(PRECISIONS)}.")
-        for flag in ("examples_per_epoch", "validate", "seed"):
-            if getattr(self, flag) < 0:
-                raise ValueError(f"--{flag}={getattr(self, flag)} is negative.")
+        for flag in ("examples_per_epoch", "validate", "seed", "checkpoint_minutes"):
+            if not getattr(self, flag) >= 0:
+                raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number.")
 
     def settings(self, data: Data) -> dict:
         """What decides the outcome, for run.json: a run goes on only with the same."""
@@ -77,26 +75,28 @@ class Training:
 def train(
     training: Training, data: Data, folder: str, strategy: tf.distribute.Strategy, progress: Callable, say: Callable
 ) -> keras.Model:
-    """Trains in the folder, or goes on there, and answers the trained network.
+    """Trains in the folder, or goes on there, and answers the trained network, in float32.
 
-    progress: makes what counts the examples of an epoch: progress(title, total, "examples"), a context with `add`.
-    say: prints a line. Only the chief of several workers writes and prints.
+    progress: makes what counts the examples of an epoch: progress(title, total, "examples"), a context with `already`
+    and `add`. say: prints a line. Only the chief of several workers writes and prints.
+
+    Raises ValueError for what cannot be trained, DivergedError, which is one, when losses stop being numbers.
     """
     check(training, data, strategy)
-    run_folder.claim(folder, training.settings(data))
+    _claim(folder, training.settings(data), strategy)
     keras.utils.set_random_seed(training.seed)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    keras.mixed_precision.set_global_policy(training.precision)
-    try:
-        return _Run(training, data, folder, strategy, progress, say).run()
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
+    return _Run(training, data, folder, strategy, progress, say).run()
 
 
 def check(training: Training, data: Data, strategy: tf.distribute.Strategy) -> None:
     """Refuses, before anything expensive, what could not be trained to its end."""
     replicas = strategy.num_replicas_in_sync
+    if training.jit_compile and replicas > 1:
+        raise ValueError(
+            f"--jit_compile is for one replica, and here are {replicas}; leave it out (a TPU compiles anyway)."
+        )
     for stage in training.stages:
         data.scaled(stage.side)
         if stage.batch % replicas:
@@ -110,9 +110,25 @@ def steps_per_epoch(training: Training, stage: Stage, data: Data) -> int:
     examples = training.examples_per_epoch or data.counts["train"]
     if examples < stage.batch:
         raise ValueError(
-            f"an epoch has {examples} examples, fewer than a batch of {stage.batch}; take a smaller --batch or more data."
+            f"an epoch has {examples} examples, fewer than a batch of {stage.batch}; take a smaller --batch or more "
+            "data."
         )
     return examples // stage.batch
+
+
+def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> None:
+    """By the chief first; the others then find it claimed, and compare their own flags with the chief's."""
+    worker = distribution.worker(strategy)
+    for turn in (0,) if worker is None else (0, 1):
+        refusal = None
+        if turn == min(worker or 0, 1):
+            try:
+                run_folder.claim(folder, settings)
+            except run_folder.RunError as error:
+                refusal = error
+        # Or the others would wait for one that has gone.
+        if distribution.on_any(strategy, refusal is not None):
+            raise refusal or run_folder.RunError(f"--run={folder} was refused by another worker, which says why.")
 
 
 class _Run:
@@ -120,20 +136,18 @@ class _Run:
 
     def __init__(self, training, data, folder, strategy, progress, say):
         self.training, self.data, self.folder, self.strategy = training, data, folder, strategy
-        self.worker = _worker(strategy)
-        self.alone, self.chief = self.worker is None, self.worker in (None, 0)
-        self.progress, self.say = progress, say if self.chief else (lambda line: None)
-        with strategy.scope():
+        self.chief = distribution.worker(strategy) in (None, 0)
+        self.progress, self.say = (progress, say) if self.chief else (_Silence, lambda line: None)
+        # What is scored and saved: the running average, on one device, in float32.
+        self.shown = build(ARCHITECTURES[training.network])
+        with strategy.scope(), _policy(training.precision):
             network = build(ARCHITECTURES[training.network], synchronized=strategy.num_replicas_in_sync > 1)
             self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
-            # Position: which stage, and how many of its steps are done.
-            self.stage, self.step = (
-                tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-                for _ in range(2)
-            )
-        # What is scored and saved: the running average, on one device.
-        self.shown = build(ARCHITECTURES[training.network])
-        self.history = []
+            self.checkpoints = Checkpoints(run_folder.path(folder, "checkpoints"), self.learner, writes=self.chief)
+        self.checkpoints.restore()
+        seen = int(self.learner.seen.numpy())
+        self.history = [row for row in run_folder.read_history(folder) if row["seen"] <= seen]
+        self.saved = time.monotonic()
 
     def run(self) -> keras.Model:
         self.say(
@@ -141,111 +155,117 @@ class _Run:
             f"{self.data.counts['train']:,} training examples of {self.data.height}x{self.data.width}, "
             f"{self.strategy.num_replicas_in_sync} replica(s)"
         )
-        latest = tf.train.latest_checkpoint(run_folder.path(self.folder, "checkpoints"))
-        first = int(tf.train.load_variable(latest, "stage/.ATTRIBUTES/VARIABLE_VALUE")) if latest else 0
-        if latest and first == len(self.training.stages):
-            self._manager(None).checkpoint.restore(latest).expect_partial()
         with Logs(self.folder if self.chief else None) as logs:
-            for number in range(first, len(self.training.stages)):
-                self._run_stage(number, latest if number == first else None, logs)
+            for number in range(int(self.checkpoints.stage.numpy()), len(self.training.stages)):
+                try:
+                    self._run_stage(number, logs)
+                except DivergedError as error:
+                    raise DivergedError(f"stage {number + 1}: {error}. {self._advice()}") from error
         self.learner.show_average(self.shown)
         if self.chief:
             run_folder.save_network(self.folder, self.shown)
         return self.shown
 
-    def _run_stage(self, number: int, latest: str | None, logs: Logs) -> None:
+    def _run_stage(self, number: int, logs: Logs) -> None:
         training, learner, stage = self.training, self.learner, self.training.stages[number]
         epoch_steps = steps_per_epoch(training, stage, self.data)
         learner.freeze(stage.freeze)
         with self.strategy.scope():
             optimizer = make_optimizer(training.optimization, stage.rate, stage.epochs * epoch_steps)
-            optimizer.build(learner.trainable())
-        manager = self._manager(optimizer)
-        if latest:
-            manager.checkpoint.restore(latest).assert_existing_objects_matched()
-            self.history = [row for row in run_folder.read_history(self.folder) if row["seen"] <= int(learner.seen)]
-        if int(self.stage) != number:
-            raise AssertionError(f"stage {number} begins with a checkpoint of stage {int(self.stage)}")
+            optimizer.build(learner.trainable(stage))
+        self.checkpoints.restore_optimizer(optimizer)
         size = self.data.scaled(stage.side)
         title = f"stage {number + 1}/{len(training.stages)}"
         self.say(f"{title}: {stage}, {size[0]}x{size[1]} pixels, {epoch_steps} steps an epoch")
         step = make_step(learner, stage, optimizer, self.strategy, training.jit_compile)
         batches = iter(self._batches(stage, size))
-        while int(self.step) < stage.epochs * epoch_steps:
-            epoch = int(self.step) // epoch_steps
+        for epoch in range(int(self.checkpoints.step.numpy()) // epoch_steps, stage.epochs):
             began = time.monotonic()
             row = self._run_epoch(
-                stage, (epoch + 1) * epoch_steps, step, batches, manager, f"{title} epoch {epoch + 1}"
+                f"{title} epoch {epoch + 1}", stage, (epoch + 1) * epoch_steps, step, batches, optimizer
             )
             seconds = time.monotonic() - began
-            row |= {"seconds": round(seconds, 2), **self._validate(size)}
-            row |= {"stage": number + 1, "epoch": epoch + 1, "seen": int(learner.seen)}
+            row |= {"seconds": round(seconds, 3), **self._validate(size)}
+            row |= {"stage": number + 1, "epoch": epoch + 1, "seen": int(learner.seen.numpy())}
             self._note(row, logs)
             if training.validate:
-                logs.pictures(lambda: self._some_pictures(size), int(learner.seen), seconds)
-            if epoch + 1 == stage.epochs:
-                self.stage.assign(number + 1)
-                self.step.assign(0)
-            manager.save()
-            if int(self.stage) > number:
-                return
+                logs.pictures(lambda: self._some_pictures(size), int(learner.seen.numpy()), seconds)
+            if epoch + 1 < stage.epochs:
+                self._save(optimizer)
+        self.checkpoints.stage.assign(number + 1)
+        self.checkpoints.step.assign(0)
+        self._save()
+
+    def _run_epoch(self, title: str, stage: Stage, last_step: int, step, batches, optimizer) -> dict:
+        """Trains up to a step of the stage; answers the means of what the steps said."""
+        waiting, sums, first = [], {}, int(self.checkpoints.step.numpy())
+        with self.progress(title, last_step * stage.batch, "examples") as progress:
+            progress.already(first * stage.batch)
+            for number in range(first, last_step):
+                waiting.append(step(next(batches)))
+                if len(waiting) < LOOKED_AT_EVERY and number + 1 < last_step:
+                    continue
+                for name, value in self._look(waiting, number + 1 - len(waiting)).items():
+                    sums[name] = sums.get(name, 0.0) + value
+                self.checkpoints.step.assign(number + 1)
+                self.learner.seen.assign_add(len(waiting) * stage.batch)
+                progress.add(len(waiting) * stage.batch)
+                waiting = []
+                due = time.monotonic() - self.saved > 60 * self.training.checkpoint_minutes
+                if number + 1 < last_step and distribution.on_any(self.strategy, due):
+                    self._save(optimizer)
+        self.checkpoints.check_weights()
+        done = last_step - first
+        return {"examples": done * stage.batch, **{name: value / done for name, value in sums.items()}}
+
+    def _look(self, waiting: list[dict], first: int) -> dict:
+        """Sums of what some steps said, of which the first is `first`, counted from 0; all must be numbers."""
+        sums = {}
+        for number, shown in enumerate(waiting, start=first + 1):
+            values = {name: float(value) for name, value in shown.items()}
+            for name in ("loss", "gradient_norm"):
+                if not math.isfinite(values[name]):
+                    raise DivergedError(f"the {name.replace('_', ' ')} of step {number} is {values[name]}")
+            if values.get("loss_scale", 1) < 1:
+                raise DivergedError(f"the gradients of step {number} overflow however the loss is scaled")
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value
+        return sums
+
+    def _advice(self) -> str:
+        latest = self.checkpoints.latest()
+        other = "take a lower --rate (or rate= in --stages), a --clip, or --precision=float32, and a new --run."
+        if not latest:
+            return f"Nothing was kept yet: {other}"
+        return f"The last good checkpoint is kept: the same flags go on from {latest}. If they end here again, {other}"
+
+    def _save(self, optimizer=None) -> None:
+        self.checkpoints.save(optimizer)
+        self.saved = time.monotonic()
 
     def _note(self, row: dict, logs: Logs) -> None:
         """An epoch is over: says so, everywhere."""
         self.history.append(row)
-        told = ("loss", "mask", "depth", "mask_iou", "depth_abs_rel", "depth_delta_1")
+        told = ("loss", "mask", "depth", *VALIDATED)
         self.say("  " + "  ".join(f"{name} {row[name]:.4f}" for name in told if name in row))
         logs.epoch(row, row["seen"])
         if self.chief:
             run_folder.write_json(self.folder, "history.json", self.history)
 
-    def _run_epoch(self, stage, last_step: int, step, batches, manager, title) -> dict:
-        """Trains up to a step of the stage; answers the means of what the steps said."""
-        waiting, sums, done = [], {}, 0
-        saved = time.monotonic()
-        with self.progress(title, last_step * stage.batch, "examples") as progress:
-            progress.already(int(self.step) * stage.batch)
-            for number in range(int(self.step), last_step):
-                waiting.append(step(next(batches)))
-                if len(waiting) < LOOKED_AT_EVERY and number + 1 < last_step:
-                    continue
-                self._look(waiting, number + 1 - len(waiting), title)
-                for shown in waiting:
-                    for name, value in shown.items():
-                        sums[name] = sums.get(name, 0.0) + float(value)
-                self.step.assign(number + 1)
-                self.learner.seen.assign_add(len(waiting) * stage.batch)
-                progress.add(len(waiting) * stage.batch)
-                done += len(waiting)
-                waiting = []
-                # Several workers save together, so not by the clock.
-                due = time.monotonic() - saved > 60 * self.training.checkpoint_minutes
-                if due and self.alone and number + 1 < last_step:
-                    manager.save()
-                    saved = time.monotonic()
-        return {"examples": done * stage.batch, **{name: value / done for name, value in sums.items()}}
-
-    def _look(self, waiting: list[dict], first: int, title: str) -> None:
-        for number, shown in enumerate(waiting, start=first):
-            if not math.isfinite(float(shown["loss"])):
-                raise DivergedError(
-                    f"{title}: the loss of step {number + 1} of this stage is {float(shown['loss'])}; the last good "
-                    f"checkpoint is kept in {self._checkpoints()}. Take a lower --rate (or rate= in --stages), a --clip, "
-                    "or --precision=float32."
-                )
-
     def _batches(self, stage: Stage, size: tuple[int, int]):
-        order = Order(
-            self.training.seed,
-            int(self.learner.seen),
-            self.training.deterministic or self.strategy.num_replicas_in_sync > 1,
-        )
+        # Several workers deal out a stream among them by places in it, so it must be the same for all.
+        deterministic = self.training.deterministic or distribution.worker(self.strategy) is not None
+        order = Order(self.training.seed, int(self.learner.seen.numpy()), deterministic)
+
+        # While tf.data's tuner sleeps, up to a minute, it can hold up the end of a distributed iterator, and so of a
+        # stage (seen on both stacks). Without it there are as many threads as processors.
+        untuned = tf.data.Options()
+        untuned.autotune.enabled = False
 
         def of_worker(context: tf.distribute.InputContext):
             mine = replace(order, worker=context.input_pipeline_id, workers=context.num_input_pipelines)
-            return self.data.training(
-                context.get_per_replica_batch_size(stage.batch), size, mine, mirror=self.training.mirror
-            )
+            share = context.get_per_replica_batch_size(stage.batch)
+            return self.data.training(share, size, mine, mirror=self.training.mirror).with_options(untuned)
 
         return self.strategy.distribute_datasets_from_function(of_worker)
 
@@ -256,20 +276,20 @@ class _Run:
         self.learner.show_average(self.shown)
         split = self._hardest_split()
         count = min(self.training.validate, self.data.counts[split])
-        rows = []
-        for batch in self.data.scoring(split, self.training.stages[0].batch, size, count):
-            rows.append([value.numpy() for value in self._quick_scores(batch)])
-        values = [np.concatenate(column) for column in zip(*rows, strict=True)]
-        return {name: float(value.mean()) for name, value in zip(VALIDATED, values, strict=True)}
+        rows = [
+            np.array(self._quick_scores(batch))  # [metric, value or weight, example]
+            for batch in self.data.scoring(split, self.training.stages[0].batch, size, count)
+        ]
+        values, weights = np.moveaxis(np.concatenate(rows, axis=-1), 1, 0)
+        means = (values * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+        return {name: float(mean) for name, mean in zip(VALIDATED, means, strict=True)}
 
     @tf.function(reduce_retracing=True)
     def _quick_scores(self, batch):
         predicted = self.shown({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
         metres = decode_depth(predicted["depth"])
-        iou, _ = metrics.iou(batch["mask"], predicted["mask"])
-        abs_rel, _ = metrics.abs_rel(batch["depth"], metres)
-        delta, _ = metrics.delta(batch["depth"], metres)
-        return iou, abs_rel, delta
+        iou = metrics.iou(batch["mask"], predicted["mask"])
+        return iou, metrics.abs_rel(batch["depth"], metres), metrics.delta(batch["depth"], metres)
 
     def _some_pictures(self, size) -> dict:
         split = self._hardest_split()
@@ -280,23 +300,24 @@ class _Run:
     def _hardest_split(self) -> str:
         return self.data.test_splits[-1] if self.data.test_splits else "train"
 
-    def _manager(self, optimizer) -> tf.train.CheckpointManager:
-        tracked = {"stage": self.stage, "step": self.step, **self.learner.checkpointed()}
-        if optimizer is not None:
-            tracked["optimizer"] = optimizer
-        checkpoint = tf.train.Checkpoint(**tracked)
-        return tf.train.CheckpointManager(checkpoint, self._checkpoints(), max_to_keep=KEPT_CHECKPOINTS)
 
-    def _checkpoints(self) -> str:
-        """Where to write; all read the chief's, but two must not write the same file."""
-        folder = run_folder.path(self.folder, "checkpoints")
-        return folder if self.chief else run_folder.path(folder, f"worker_{self.worker}")
+@contextlib.contextmanager
+def _policy(name: str):
+    """Layers made inside work in this precision."""
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(name)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
 
 
-def _worker(strategy: tf.distribute.Strategy) -> int | None:
-    """Which of several workers this is, 0 the chief; None where there is only one."""
-    resolver = strategy.cluster_resolver
-    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) or resolver is None:
-        return None
-    chiefs = len(resolver.cluster_spec().as_dict().get("chief", []))
-    return 0 if resolver.task_type == "chief" else chiefs + resolver.task_id
+class _Silence(contextlib.nullcontext):
+    """A progress that nobody sees."""
+
+    def __init__(self, *_):
+        super().__init__(self)
+
+    def already(self, done: int) -> None: ...
+
+    def add(self, done: int) -> None: ...
