@@ -37,7 +37,7 @@ class Command:
     def __init__(self, folder: Path, *flags: str, **environment: str):
         self._checkpoints = str(folder / "checkpoints")
         # Not a pipe, which would fill while nobody reads it.
-        self._output = tempfile.TemporaryFile("w+")
+        self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             [sys.executable, "-m", "fgseg_tf.train", "--network=small", "--optimizer=sgd", f"--run={folder}", *flags],
             cwd=ROOT,
