@@ -165,28 +165,27 @@ def both(folder: Path, *flags: str):
 
 def test_two_workers_killed_and_gone_on_with_are_as_one(one_shard, tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
-    flags = [f"--data={one_shard}", "--stages=2@32", "--batch=4", "--examples_per_epoch=80", "--mirror=false"]
-    flags += ["--rate=0.01", "--validate=4", "--deterministic"]
-    with Command(alone, "--strategy=cpu", *flags) as reference:
+    # An epoch is a step, so that each loss is told. SSIM would make more of the last digits.
+    flags = [f"--data={one_shard}", "--stages=6@32", "--batch=4", "--examples_per_epoch=4", "--mirror=false"]
+    flags += ["--rate=0.01", "--depth_loss=l1", "--average=0", "--validate=0"]
+    with Command(alone, "--strategy=cpu", "--deterministic", *flags) as reference:
         with both(together, "--strategy=multi_worker", *flags) as (chief, _):
-            chief.reach("ckpt-80")  # an epoch is over
+            chief.reach(8)
         with both(together, "--strategy=multi_worker", *flags) as (chief, other):
             said, quiet = chief.end(), other.end()
         reference.end()
-    assert "stage 1/1 epoch 2" in said
-    assert "epoch 1 " not in said
+    assert "stage 1/1 epoch 6" in said
+    assert "epoch 2 " not in said
     assert "epoch" not in quiet
     expected, found = (json.loads((folder / "history.json").read_text()) for folder in (alone, together))
-    assert len(expected) == len(found) == 2
-    for one, row in zip(expected, found, strict=True):
-        assert one["seen"] == row["seen"]
-        # Each loss is the sum of both workers' parts, so one with other weights would show.
-        for name in ("loss", "mask", "depth", "gradient_norm"):
-            np.testing.assert_allclose(row[name], one[name], rtol=2e-3)
-    assert abs(found[0]["loss"] - found[1]["loss"]) > 0.01
+    assert [row["seen"] for row in found] == [4, 8, 12, 16, 20, 24]
+    # Each loss is the sum of both workers' parts, so one with other weights would show. At first they agree to the last
+    # digits, then these grow: a millionth more of each weight is a thousandth more of the gradients (measured in float64).
+    for name in ("loss", "mask", "depth"):
+        one, two = ([row[name] for row in rows] for rows in (expected, found))
+        np.testing.assert_allclose(two[:2], one[:2], rtol=2e-5)
+        np.testing.assert_allclose(two, one, rtol=4e-3)
+    assert np.ptp([row["loss"] for row in found]) > 0.01
     assert sorted(path.name for path in together.iterdir()) == sorted(path.name for path in alone.iterdir())
-    assert {path.name.split(".")[0] for path in (together / "checkpoints").iterdir()} == {
-        "checkpoint",
-        "ckpt-80",
-        "ckpt-160",
-    }
+    kept = {path.name.split(".")[0] for path in (together / "checkpoints").iterdir()}
+    assert kept == {"checkpoint", "ckpt-16", "ckpt-20", "ckpt-24"}
