@@ -166,26 +166,26 @@ def both(folder: Path, *flags: str):
 def test_two_workers_killed_and_gone_on_with_are_as_one(one_shard, tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
     # An epoch is a step, so that each loss is told. SSIM would make more of the last digits.
-    flags = [f"--data={one_shard}", "--stages=6@32", "--batch=4", "--examples_per_epoch=4", "--mirror=false"]
-    flags += ["--rate=0.01", "--depth_loss=l1", "--average=0", "--validate=0"]
+    flags = [f"--data={one_shard}", "--stages=4@32", "--batch=4", "--examples_per_epoch=4", "--mirror=false"]
+    flags += ["--rate=0.003", "--depth_loss=l1", "--average=0", "--validate=0"]
     with Command(alone, "--strategy=cpu", "--deterministic", *flags) as reference:
         with both(together, "--strategy=multi_worker", *flags) as (chief, _):
             chief.reach(8)
         with both(together, "--strategy=multi_worker", *flags) as (chief, other):
             said, quiet = chief.end(), other.end()
         reference.end()
-    assert "stage 1/1 epoch 6" in said
+    assert "stage 1/1 epoch 4" in said
     assert "epoch 2 " not in said
     assert "epoch" not in quiet
     expected, found = (json.loads((folder / "history.json").read_text()) for folder in (alone, together))
-    assert [row["seen"] for row in found] == [4, 8, 12, 16, 20, 24]
+    assert [row["seen"] for row in found] == [4, 8, 12, 16]
     # Each loss is the sum of both workers' parts, so one with other weights would show. At first they agree to the last
-    # digits, then these grow: a millionth more of each weight is a thousandth more of the gradients (measured in float64).
+    # digits; then these grow, because a millionth more of each weight is a thousandth more of the gradients here.
     for name in ("loss", "mask", "depth"):
         one, two = ([row[name] for row in rows] for rows in (expected, found))
         np.testing.assert_allclose(two[:2], one[:2], rtol=2e-5)
-        np.testing.assert_allclose(two, one, rtol=4e-3)
+        np.testing.assert_allclose(two, one, rtol=2e-3)
     assert np.ptp([row["loss"] for row in found]) > 0.01
     assert sorted(path.name for path in together.iterdir()) == sorted(path.name for path in alone.iterdir())
     kept = {path.name.split(".")[0] for path in (together / "checkpoints").iterdir()}
-    assert kept == {"checkpoint", "ckpt-16", "ckpt-20", "ckpt-24"}
+    assert kept == {"checkpoint", "ckpt-8", "ckpt-12", "ckpt-16"}
