@@ -184,7 +184,7 @@ def test_two_workers_killed_and_gone_on_with_are_as_one(one_shard, tmp_path):
     for name in ("loss", "mask", "depth"):
         one, two = ([row[name] for row in rows] for rows in (expected, found))
         np.testing.assert_allclose(two[:2], one[:2], rtol=2e-4)
-        np.testing.assert_allclose(two, one, rtol=2e-3)
+        np.testing.assert_allclose(two, one, rtol=1e-2)
     assert np.ptp([row["loss"] for row in found]) > 0.01
     assert sorted(path.name for path in together.iterdir()) == sorted(path.name for path in alone.iterdir())
     kept = {path.name.split(".")[0] for path in (together / "checkpoints").iterdir()}
