@@ -1,9 +1,13 @@
 """The pictures that a data set is made from, in memory and at its size: from folders, or from the demo sources."""
 
+import contextlib
 import hashlib
 import itertools
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +16,7 @@ from data_pipelines.progress import Progress
 
 DEMO_COUNT = 100  # of demo backgrounds and of demo cut-outs unless said otherwise, as published
 DEMO_CUTOUT_HEIGHT = 256  # pixels that a demo cut-out is drawn with, or the picture's height if that is more
+DEMO_DRAWN_ALONE = 400  # demo sources, fewer than which one process draws: a second one takes seconds to start
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,13 @@ class Sources:
 
 def from_demo(seed: int, backgrounds: int, foregrounds: int, height: int, width: int) -> Sources:
     """Procedural scenes and cut-outs."""
-    # Numpy lets go of the interpreter in most of the drawing.
-    with ThreadPoolExecutor() as pool, Progress("drawing", backgrounds + foregrounds, "pictures") as progress:
-        scenes = pool.map(lambda i: demo_sources.background(seed, i, height, width), range(backgrounds))
-        cutouts = pool.map(
-            lambda i: demo_sources.foreground(seed, i, max(DEMO_CUTOUT_HEIGHT, height)), range(foregrounds)
-        )
-        drawn = []
+    drawn = []
+    with (
+        _mapping(backgrounds + foregrounds) as mapped,
+        Progress("drawing", backgrounds + foregrounds, "pictures") as progress,
+    ):
+        scenes = mapped(partial(_scene, seed, height, width), range(backgrounds))
+        cutouts = mapped(partial(_cutout, seed, max(DEMO_CUTOUT_HEIGHT, height)), range(foregrounds))
         for picture in itertools.chain(scenes, cutouts):
             drawn.append(picture)
             progress.add()
@@ -103,6 +108,31 @@ def from_folders(
         ),
         refused=background_scan.refused + foreground_scan.refused,
     )
+
+
+@contextlib.contextmanager
+def _mapping(count: int):
+    """map, by several processes where it is worth starting them: threads would draw in turns."""
+    if count < DEMO_DRAWN_ALONE:
+        yield map
+        return
+    # Not forked: TensorFlow has threads by now. Deaf to Ctrl-C: this process ends them.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
+        try:
+            yield partial(pool.map, chunksize=8)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _scene(seed: int, height: int, width: int, number: int) -> demo_sources.Background:
+    return demo_sources.background(seed, number, height, width)
+
+
+def _cutout(seed: int, height: int, number: int) -> demo_sources.Foreground:
+    return demo_sources.foreground(seed, number, height)
 
 
 def _demo_origins(kind: str, seed: int, drawn) -> tuple[Origin, ...]:

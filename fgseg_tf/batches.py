@@ -20,6 +20,9 @@ from functools import partial
 
 import tensorflow as tf
 
+# What seeds are folded with, so that no two uses of one draw the same numbers.
+CHANGE, SCORING = 1, 2
+
 
 @dataclass(frozen=True)
 class Order:
@@ -69,24 +72,47 @@ class Data(ABC):
             return self.height, self.width
         return round(self.height * side / shorter), round(self.width * side / shorter)
 
-    def training(self, batch: int, size: tuple[int, int], order: Order, mirror: bool = True) -> tf.data.Dataset:
-        """Endless batches of `batch` examples for this worker, of static shape. mirror: half of them left to right."""
+    def training(
+        self,
+        batch: int,
+        size: tuple[int, int],
+        order: Order,
+        mirror: bool = True,
+        change: Callable[[dict, tf.Tensor], dict] | None = None,
+    ) -> tf.data.Dataset:
+        """Endless batches of `batch` examples for this worker, of static shape.
+
+        mirror: half of them left to right. change: done to each example, with a seed of its own, as `Capture.change`.
+        """
         examples = self._shuffled("train", order, partial(self._example, size=size))
-        if mirror:
-            examples = _mirrored(examples, order)
+        examples = _varied(examples, order, mirror, change)
         options = tf.data.Options()
         options.deterministic = order.deterministic
         return self._batched(examples, batch, drop_remainder=True).with_options(options)
 
-    def scoring(self, split: str, batch: int, size: tuple[int, int], count: int | None = None) -> tf.data.Dataset:
+    def scoring(
+        self,
+        split: str,
+        batch: int,
+        size: tuple[int, int],
+        count: int | None = None,
+        change: Callable[[dict, tf.Tensor], dict] | None = None,
+    ) -> tf.data.Dataset:
         """The first `count` examples of a split, or all; the last batch may be smaller.
 
-        They also have `bg_depth`, the depth of the scene with nobody in it, as `depth` is.
+        They also have `bg_depth`, the depth of the scene with nobody in it, as `depth` is. change: as in training, but
+        the seed is that of the composite: it is changed in the same way whenever it comes.
         """
         if split not in self.counts:
             raise ValueError(f"there is no split {split!r} here; take {', '.join(self.counts)}.")
         examples = self._in_order(split, partial(self._scored_example, size=size))
-        return self._batched(examples.take(self.counts[split] if count is None else count), batch, drop_remainder=False)
+        examples = examples.take(self.counts[split] if count is None else count)
+        if change:
+            examples = examples.map(
+                lambda example: change(example, tf.random.fold_in([0, SCORING], example["index"])),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+        return self._batched(examples, batch, drop_remainder=False)
 
     @abstractmethod
     def name(self, index: int) -> str:
@@ -127,17 +153,21 @@ class Data(ABC):
         return {"index": examples["index"], "bg": bg, "fg_bg": fg_bg, "mask": mask, **depths}
 
 
-def _mirrored(examples: tf.data.Dataset, order: Order) -> tf.data.Dataset:
-    """Half of them left to right, by their place in the stream: another half in the next pass."""
+def _varied(examples: tf.data.Dataset, order: Order, mirror: bool, change: Callable | None) -> tf.data.Dataset:
+    """Each as its place in the stream says: otherwise in the next pass."""
 
-    def perhaps(number, example):
+    def varied(number, example):
         # Of the worker's own numbers, which is why the worker is part of the seed.
         seed = tf.random.fold_in([order.seed & 0x7FFFFFFF, 2 + order.worker], tf.cast(number, tf.int32))
-        turn = tf.random.stateless_uniform([], seed) < 0.5
-        return {
-            key: tf.cond(turn, lambda v=value: tf.reverse(v, [1]), lambda v=value: v) if value.shape.rank else value
-            for key, value in example.items()
-        }
+        if mirror:
+            turn = tf.random.stateless_uniform([], seed) < 0.5
+            example = {
+                key: tf.cond(turn, lambda v=value: tf.reverse(v, [1]), lambda v=value: v) if value.shape.rank else value
+                for key, value in example.items()
+            }
+        return change(example, tf.random.fold_in(seed, CHANGE)) if change else example
 
+    if not (mirror or change):
+        return examples
     numbered = examples.enumerate(order.first // order.workers)
-    return numbered.map(perhaps, num_parallel_calls=tf.data.AUTOTUNE)
+    return numbered.map(varied, num_parallel_calls=tf.data.AUTOTUNE)

@@ -24,6 +24,12 @@ _DATA = flags.DEFINE_string("data", None, "Folder of shards to score on; without
 _COUNT = flags.DEFINE_integer("count", 500, "Examples of each test split; 0 for all.", lower_bound=0)
 _BATCH = flags.DEFINE_integer("batch", 16, "Examples that are looked at together.", lower_bound=1)
 _BASELINES = flags.DEFINE_bool("baselines", True, "Also what needs no training: differences, OpenCV, the empty scene.")
+_LADDER = flags.DEFINE_integer(
+    "ladder",
+    100,
+    "Examples photographed at each severity of what differs between exposures; 0 for none.",
+    lower_bound=0,
+)
 _ANY_SIZE = flags.DEFINE_bool("any_size", False, "Also on data of another image size than the run's.")
 _SIZE = flags.DEFINE_integer(
     "size", None, "Shorter side, pixels; 0 for the data's own. Without it, that of the last stage of training."
@@ -55,6 +61,8 @@ def evaluate() -> None:
     page = report.page(settings, said_flags(), run_folder.read_history(_RUN.value), found)
     report.write(_RUN.value, page)
     print(score_table.terminal(found.scores))
+    if found.scores["ladder"]:
+        print(f"\n{score_table.ladder(found.scores['ladder'])}")
     if _BASELINES.value:
         print(f"* best of its line. {score_table.EMPTY_SCENE}")
     if not found.scores["trained_on_these_data"]:
@@ -64,7 +72,9 @@ def evaluate() -> None:
 
 def scored(network, data: Data, size: tuple[int, int]) -> evaluation.Evaluation:
     try:
-        return evaluation.evaluate(network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, Progress)
+        return evaluation.evaluate(
+            network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, _LADDER.value, Progress
+        )
     except tf.errors.DataLossError as error:
         raise ValueError(f"{data.explain()} ({sentence(error)})") from error
 

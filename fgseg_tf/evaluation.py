@@ -2,6 +2,7 @@
 
     refuse what could not be compared -> tune the baselines on training examples
     -> for each test split: answers of network and baselines, scores of all, typical and worst cases
+    -> on the hardest split, the ladder: masks at five severities of what differs between two exposures
 
 Every column is scored by the same code on the same pixels. Nothing here is written to disk.
 """
@@ -19,6 +20,7 @@ from fgseg_tf import baselines, metrics
 from fgseg_tf.cases import Case, Chooser
 from fgseg_tf.coding import decode_depth, encode_depth
 from fgseg_tf.dataset import Data
+from fgseg_tf.ladder import climbed
 
 TUNED_ON = 64  # training examples
 CASES = 6  # of each kind
@@ -68,10 +70,12 @@ def evaluate(
     batch: int,
     count: int,
     with_baselines: bool,
+    ladder: int,
     progress: Callable,
 ) -> Evaluation:
     """Scores the network on `count` examples of every test split, or on all of them if 0.
 
+    ladder: examples of the hardest split that are photographed at each severity; 0 for none.
     progress: makes what counts examples: progress(title, total, "examples"), a context with `add`.
     """
     began = time.monotonic()
@@ -96,6 +100,12 @@ def evaluate(
                 scorer.add(examples, chooser, data.name)
                 shown.add(len(examples["index"]))
         splits[split] = {"examples": total, **scorer.result()}
+    steps = []
+    if ladder:
+        climbing = time.monotonic()
+        ladder = min(ladder, data.counts[split])
+        steps = climbed(scorer.mask_of_network, data, split, size, batch, ladder, with_baselines, progress)
+        seconds["ladder"] = time.monotonic() - climbing
     seconds["all"] = time.monotonic() - began
     return Evaluation(
         {
@@ -106,6 +116,7 @@ def evaluate(
             "image_size": list(size),
             "parameters": network.count_params(),
             "splits": splits,
+            "ladder": steps,
             "thresholds": {name: asdict(baseline) for name, baseline in compared.items()},
             "seconds": {name: round(value, 2) for name, value in seconds.items()},
         },
@@ -163,6 +174,9 @@ class _Scorer:
         for table in self._tables.values():
             table.reset()
         return found
+
+    def mask_of_network(self, bg, fg_bg):
+        return self._answer(bg, fg_bg)["mask"]
 
     def _answer_of_network(self, bg, fg_bg) -> dict:
         predicted = self._network({"bg": bg, "fg_bg": fg_bg}, training=False)

@@ -64,6 +64,8 @@ BRIEF = (
     ("depth_ring", ("abs_rel",), "outlines"),
     ("depth_scenery", ("abs_rel",), "scenery"),
 )
+# What the ladder shows.
+LADDER_ROWS = tuple(row for row in MASK_ROWS if row.name in ("iou", "boundary_f", "false_positive_rate"))
 BEST = "*"
 INDENT, NARROWEST, GAP = 12, 7, 2  # characters: of names of places, of a column, between two
 
@@ -106,6 +108,32 @@ def terminal(scores: dict) -> str:
     """A block for each split, the hardest last, where eyes are. scores: as in metrics.json."""
     blocks = [_block(name, split) for name, split in scores["splits"].items()]
     return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def ladder(steps: list[dict]) -> str:
+    """Masks by severity. steps: as in metrics.json."""
+    columns = [column for column in MASK_COLUMNS if column in steps[0]]
+    left = max(len(row.label) for row in LADDER_ROWS) + 4
+    text = [
+        f"the ladder: masks where the two exposures differ, from 0 (not) to 4 (badly); {steps[0]['examples']} examples"
+    ]
+    for row in LADDER_ROWS:
+        heads = "".join(f"{COLUMNS[column]:>{_width(column) - 1}} " for column in columns)
+        text.append(f"  {row.label}".ljust(left) + heads.rstrip())
+        text += [
+            f"{step['severity']:>{left - 1}} " + "".join(_cell(line, column) for column in columns).rstrip()
+            for step, line in ladder_lines(steps, row)
+        ]
+    return "\n".join(text)
+
+
+def ladder_lines(steps: list[dict], row: Row) -> list[tuple[dict, Line]]:
+    """Of one kind of score, a line for each severity."""
+    columns = [column for column in MASK_COLUMNS if column in steps[0]]
+    return [
+        (step, Line(row, {column: step[column][f"mask/{row.name}"] for column in columns}, compared=True))
+        for step in steps
+    ]
 
 
 def _block(name: str, split: dict) -> list[str]:

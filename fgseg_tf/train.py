@@ -18,6 +18,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from fgseg_tf import distribution, losses, run_folder
+from fgseg_tf.capture import Capture
 from fgseg_tf.dataset import REFUSALS, CompositeData, Data, Progress, Recipe, ShardData, sentence
 from fgseg_tf.model import ARCHITECTURES
 from fgseg_tf.stages import Stage, parse_parts, parse_stages
@@ -71,6 +72,14 @@ _AVERAGE = flags.DEFINE_float("average", _OPTIMIZATION.average, "Running average
 _PRECISION = flags.DEFINE_enum("precision", "float32", list(PRECISIONS), "16-bit ones need a GPU or TPU to be faster.")
 _JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile the step by XLA; slower on CPUs, see the README.")
 _MIRROR = flags.DEFINE_bool("mirror", True, "Mirror half of the examples.")
+_CAPTURE = flags.DEFINE_string(
+    "capture",
+    "0",
+    "How much the two exposures of an example differ, from 0 (not at all) to 4 (badly), or evenly from one to another: "
+    "0-3. A network trained at 0 fails on real cameras.",
+)
+_NOBODY = flags.DEFINE_float("nobody", 0.0, "Share of examples from which the object is taken away.")
+_GHOSTS = flags.DEFINE_float("ghosts", 0.0, "Share of examples whose empty scene shows somebody who has left.")
 _STRATEGY = flags.DEFINE_enum("strategy", "auto", list(distribution.NAMES), "Which devices train together.")
 _TPU = flags.DEFINE_string("tpu", "", "Address of the TPU; empty for the one of this machine.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of sources and splits on the fly, first weights, and order.", lower_bound=0)
@@ -134,6 +143,7 @@ def wanted() -> Training:
         seed=_SEED.value,
         deterministic=_DETERMINISTIC.value,
         mirror=_MIRROR.value,
+        capture=Capture(*severities(_CAPTURE.value), _NOBODY.value, _GHOSTS.value),
         validate=_VALIDATE.value,
         checkpoint_minutes=_CHECKPOINT_MINUTES.value,
     )
@@ -181,6 +191,15 @@ def size(text: str) -> tuple[int, int]:
     if len(sides) > 2 or not all(side.isdecimal() for side in sides):
         raise ValueError(f"--image_size={text} is not a size; write 224, or 192x256 for height x width.")
     return int(sides[0]), int(sides[-1])
+
+
+def severities(text: str) -> tuple[float, float]:
+    """2 or 0-3 -> least and most."""
+    least, dash, most = text.partition("-")
+    try:
+        return float(least), float(most if dash else least)
+    except ValueError:
+        raise ValueError(f"--capture={text} is not a severity; write 2, or 0-3 for all from 0 to 3.") from None
 
 
 def pair(name: str, values: list[str]) -> tuple[float, float]:

@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from fgseg_tf import distribution, metrics, run_folder
+from fgseg_tf.capture import Capture
 from fgseg_tf.checkpoints import Checkpoints, DivergedError
 from fgseg_tf.coding import decode_depth
 from fgseg_tf.dataset import Data, Order
@@ -49,6 +50,7 @@ class Training:
     seed: int = 0
     deterministic: bool = False
     mirror: bool = True
+    capture: Capture = field(default_factory=Capture)
     validate: int = 256
     checkpoint_minutes: float = 5.0
 
@@ -265,7 +267,9 @@ class _Run:
         def of_worker(context: tf.distribute.InputContext):
             mine = replace(order, worker=context.input_pipeline_id, workers=context.num_input_pipelines)
             share = context.get_per_replica_batch_size(stage.batch)
-            return self.data.training(share, size, mine, mirror=self.training.mirror).with_options(untuned)
+            capture = self.training.capture
+            batches = self.data.training(share, size, mine, self.training.mirror, capture.change if capture else None)
+            return batches.with_options(untuned)
 
         return self.strategy.distribute_datasets_from_function(of_worker)
 
@@ -276,10 +280,12 @@ class _Run:
         self.learner.show_average(self.shown)
         split = self._hardest_split()
         count = min(self.training.validate, self.data.counts[split])
-        rows = [
-            np.array(self._quick_scores(batch))  # [metric, value or weight, example]
-            for batch in self.data.scoring(split, self.training.stages[0].batch, size, count)
-        ]
+        # As hard as in training, but all with their objects: those are what is scored.
+        capture = replace(self.training.capture, nobody=0.0, ghosts=0.0)
+        batches = self.data.scoring(
+            split, self.training.stages[0].batch, size, count, capture.change if capture else None
+        )
+        rows = [np.array(self._quick_scores(batch)) for batch in batches]  # [metric, value or weight, example] each
         values, weights = np.moveaxis(np.concatenate(rows, axis=-1), 1, 0)
         means = (values * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
         return {name: float(mean) for name, mean in zip(VALIDATED, means, strict=True)}

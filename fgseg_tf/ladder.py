@@ -1,0 +1,67 @@
+"""How much of what differs between two exposures a network bears: scores of masks at severities 0 to 4.
+
+At each severity the same examples are photographed twice by `capture.py`, as themselves and with nobody in the frame,
+in which anything found is a false alarm. The baselines are tuned at each severity anew, on training examples
+photographed as badly: what is compared is the best that a threshold can do there.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from fgseg_tf import baselines, metrics
+from fgseg_tf.capture import LADDER, Capture
+from fgseg_tf.dataset import Data
+
+TUNED_ON = 64  # training examples
+NAMES = ("mask/iou", "mask/pooled_iou", "mask/boundary_f", "mask/false_positive_rate")
+
+
+def climbed(
+    answer: Callable,
+    data: Data,
+    split: str,
+    size: tuple[int, int],
+    batch: int,
+    count: int,
+    with_baselines: bool,
+    progress: Callable,
+) -> list[dict]:
+    """For each severity, lowest first: {severity, examples, network: {name of NAMES: score}, difference: ...}.
+
+    answer: bg, fg_bg -> mask, all [B, H, W, c]. progress: as in `evaluation.evaluate`.
+    """
+    score = tf.function(_scores, input_signature=[tf.TensorSpec([None, *size, 1])] * 2)
+    found = []
+    for severity in LADDER:
+        photographed = {
+            "frames": Capture(severity, severity).change,
+            "empty frames": Capture(severity, severity, nobody=1).change,
+        }
+        answers = {"network": answer}
+        if with_baselines:
+            training = data.scoring("train", batch, size, min(TUNED_ON, data.counts["train"]), photographed["frames"])
+            answers |= baselines.tuned(training)
+        tables = {name: metrics.Table(NAMES) for name in answers}
+        with progress(f"severity {severity}", len(photographed) * count, "examples") as shown:
+            for change in photographed.values():
+                for examples in data.scoring(split, batch, size, count, change):
+                    for name, answered in answers.items():
+                        mask = answered(examples["bg"], examples["fg_bg"])
+                        tables[name].update(score(examples["mask"], mask))
+                    shown.add(len(examples["index"]))
+        found.append(
+            {"severity": severity, "examples": count, **{name: table.result() for name, table in tables.items()}}
+        )
+    return found
+
+
+def _scores(target, predicted) -> dict:
+    """Of frames with somebody in them, but for false alarms, which are of those with nobody."""
+    found = metrics.scores({"mask": target}, {"mask": predicted})
+    somebody = tf.cast(tf.reduce_any(target >= metrics.FOREGROUND, [1, 2, 3]), tf.float32)
+    kept = {}
+    for name in NAMES:
+        value, weight = found[name]
+        kept[name] = (value, weight if name == "mask/false_positive_rate" else weight * somebody)
+    return kept
