@@ -1,8 +1,6 @@
 """Finds and decodes source pictures: backgrounds (empty scenes) and cut-outs (RGBA), every refusal named.
 
-A folder holds JPEG, PNG, WebP or BMP files; sub-folders, hidden files and other files are passed over. A picture comes
-out the way a person sees it: turned by its EXIF tag, palette, grey, CMYK and 16 bits converted to 8-bit RGB (16-bit
-grey is scaled, 65535 -> 255, not clipped), the first frame if it moves.
+A folder holds pictures of the kinds of `pictures.py`; sub-folders, hidden files and other files are passed over.
 
 A scan decodes every picture once, since a file that was cut short shows only then, and returns the usable ones in
 natural order (img2 before img10), whatever the order of the file system. What it refuses, it refuses by name and with a
@@ -17,32 +15,29 @@ Every path goes through tf.io.gfile, so gs://bucket/folder works as a local fold
 """
 
 import hashlib
-import io
 import os
-import re
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from data_pipelines.cutouts import bounds_of_visible, clean_halo, shrink, trim
 from data_pipelines.duplicates import find_copies, marks_of
+from data_pipelines.pictures import (
+    ENDINGS,
+    MAX_PIXELS,
+    MIN_SIDE,
+    PILLOW_MAX_PIXELS,
+    Refused,
+    SourceError,
+    decode,
+    in_folder,
+    read_bytes,
+)
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
-ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp")
-MAX_PIXELS = 64_000_000  # a 48-megapixel telephone fits; decoded as RGBA it takes 256 MB
-# Pillow's own guard raises above this many, in the header too, before ours can see the size.
-PILLOW_MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or MAX_PIXELS)
-MIN_SIDE = 8
 OPAQUE = 247  # of 255: alpha that nobody can tell from opaque
-
-
-class SourceError(ValueError):
-    """Source pictures cannot be used: what, where and what to do about it, one line a file."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ def scan_foregrounds(
 
 def read_background(path: str, height: int, width: int) -> np.ndarray:
     """The background, uint8 [height, width, 3]: its middle at the asked shape, resized with antialiasing."""
-    picture = _or_source_error(path, lambda: _decode_background(_read_bytes(path), PILLOW_MAX_PIXELS))
+    picture = _or_source_error(path, lambda: _decode_background(read_bytes(path), PILLOW_MAX_PIXELS))
     scale = min(picture.width / width, picture.height / height)
     left, top = (picture.width - width * scale) / 2, (picture.height - height * scale) / 2
     box = (left, top, left + width * scale, top + height * scale)
@@ -106,12 +101,8 @@ def read_foreground(path: str, longest: int | None = None) -> np.ndarray:
     It is never enlarged. Colours under zero alpha are continued outwards for a pixel or two, so a small later resize
     brings no halo back; a large one should go through `longest`.
     """
-    rgba = clean_halo(trim(_or_source_error(path, lambda: _decode_foreground(_read_bytes(path), PILLOW_MAX_PIXELS))))
+    rgba = clean_halo(trim(_or_source_error(path, lambda: _decode_foreground(read_bytes(path), PILLOW_MAX_PIXELS))))
     return rgba if longest is None else shrink(rgba, longest)
-
-
-class _Refused(Exception):
-    """Why one file is refused; whoever catches it adds the path."""
 
 
 @dataclass(frozen=True)
@@ -139,13 +130,13 @@ def _scan(
         )
     if count is not None and count < 1:
         raise SourceError(f"count is {count}: ask for at least one {kind}.")
-    paths, others = _list_pictures(folder, kind)
+    paths, others = in_folder(folder, kind)
     wanted = len(paths) if count is None else count
 
     def look_or_reason(path: str) -> _Look | str:
         try:
             return look_at(path, max_pixels)
-        except _Refused as refused:
+        except Refused as refused:
             return str(refused)
 
     seen: dict[str, _Look | str] = {}
@@ -175,29 +166,6 @@ def _scan(
     return Scan(tuple(usable), tuple(refused))
 
 
-def _list_pictures(folder: str, kind: str) -> tuple[list[str], str]:
-    """Paths of the pictures, in natural order, and a phrase that counts what else there is ('2 .txt, 1 .heic')."""
-    if not folder:
-        raise SourceError(f"No folder of {kind}s is given (its name is empty).")
-    if not tf.io.gfile.isdir(folder):
-        if tf.io.gfile.exists(folder):
-            raise SourceError(f"{folder} is a file: give the folder that holds the {kind}s.")
-        raise SourceError(f"There is no folder {folder} to read {kind}s from.")
-    names = [name for name in tf.io.gfile.listdir(folder) if name]
-    pictures = [name for name in names if not name.startswith(".") and name.lower().endswith(ENDINGS)]
-    others: Counter[str] = Counter()
-    for name in sorted(set(names) - set(pictures)):
-        others["hidden" if name.startswith(".") else os.path.splitext(name)[1].lower() or "without an ending"] += 1
-    paths = [os.path.join(folder, name) for name in sorted(pictures, key=_natural)]
-    return paths, ", ".join(f"{number} {ending}" for ending, number in others.most_common())
-
-
-def _natural(file_name: str) -> tuple[list[str | int], str]:
-    """Sorts img2 before img10; the name itself decides between img2 and img02."""
-    stem = os.path.splitext(file_name)[0]
-    return [int(part) if part.isdecimal() else part.lower() for part in re.split(r"(\d+)", stem)], file_name
-
-
 def _sort_out(seen: dict[str, _Look | str], keep_duplicates: bool) -> tuple[list[SourceFile], list[tuple[str, str]]]:
     """Parts what was seen into usable and refused, both in the order seen; the first of two equals is kept."""
     refused = {path: reason for path, reason in seen.items() if isinstance(reason, str)}
@@ -220,13 +188,13 @@ def _sort_out(seen: dict[str, _Look | str], keep_duplicates: bool) -> tuple[list
 
 
 def _look_at_background(path: str, max_pixels: int) -> _Look:
-    data = _read_bytes(path)
+    data = read_bytes(path)
     picture = _decode_background(data, max_pixels)
     return _look(path, data, picture, *marks_of(picture.convert("L")))
 
 
 def _look_at_foreground(path: str, max_pixels: int) -> _Look:
-    data = _read_bytes(path)
+    data = read_bytes(path)
     rgba = _decode_foreground(data, max_pixels)
     trimmed = Image.fromarray(trim(rgba))
     alpha = trimmed.getchannel("A")
@@ -243,100 +211,39 @@ def _look(path: str, data: bytes, picture: Image.Image, mark: np.ndarray, mirror
 def _or_source_error(path: str, decode: Callable):
     try:
         return decode()
-    except _Refused as refused:
+    except Refused as refused:
         raise SourceError(f"{path} {refused}") from refused
-
-
-def _read_bytes(path: str) -> bytes:
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read()
-    except (OSError, tf.errors.OpError) as error:
-        raise _Refused(f"cannot be read ({error})") from error
 
 
 def _decode_background(data: bytes, max_pixels: int) -> Image.Image:
     """RGB."""
-    picture = _decode(data, max_pixels)
+    picture = decode(data, max_pixels)
     if "A" in picture.getbands() or "transparency" in picture.info:
         see_through = np.mean(np.asarray(picture.convert("RGBA"))[..., 3] < OPAQUE)
         if see_through > 0.01:
-            raise _Refused(f"is see-through in {see_through:.0%} of its pixels: is it a cut-out in the wrong folder?")
+            raise Refused(f"is see-through in {see_through:.0%} of its pixels: is it a cut-out in the wrong folder?")
     return picture.convert("RGB")
 
 
 def _decode_foreground(data: bytes, max_pixels: int) -> np.ndarray:
     """uint8 [h, w, 4], not trimmed."""
-    rgba = np.asarray(_decode(data, max_pixels).convert("RGBA"))
+    rgba = np.asarray(decode(data, max_pixels).convert("RGBA"))
     alpha = rgba[..., 3]
     if alpha.min() >= OPAQUE:
-        raise _Refused(
+        raise Refused(
             "has no transparency that says where the object ends: remove its background (with rembg or a picture "
             "editor) and save it as PNG with alpha"
         )
     top, bottom, left, right = bounds_of_visible(alpha)
     if bottom == top:
-        raise _Refused("is transparent everywhere: there is nothing to cut out")
+        raise Refused("is transparent everywhere: there is nothing to cut out")
     if min(bottom - top, right - left) < MIN_SIDE:
         size = f"{right - left} x {bottom - top}"
-        raise _Refused(f"shows only {size} pixels once its transparent border is gone; {MIN_SIDE} a side are needed")
+        raise Refused(f"shows only {size} pixels once its transparent border is gone; {MIN_SIDE} a side are needed")
     clear, soft = np.mean(alpha < 8), np.mean((alpha >= 8) & (alpha < OPAQUE))
     if clear < 0.05 and soft > 0.5:
-        raise _Refused(
+        raise Refused(
             f"is half see-through in {soft:.0%} of its pixels and clear in hardly any: the old background lies around "
             "the object like a veil; erase it or cut the object out again"
         )
     return rgba
-
-
-def _decode(data: bytes, max_pixels: int) -> Image.Image:
-    """The picture's first frame, upright; any 8-bit mode that converts to RGB and RGBA without loss of meaning."""
-    if not data:
-        raise _Refused("is empty (0 bytes)")
-    try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise _Refused(
-            "is not a JPEG, PNG, WebP or BMP picture, whatever its name says, or its header is damaged"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise _Refused(
-            f"is too large: its header claims over {PILLOW_MAX_PIXELS} pixels, {max_pixels} are allowed"
-        ) from error
-    except MemoryError:
-        raise
-    except Exception as error:  # on damaged data Pillow's readers raise nearly anything
-        raise _Refused(f"is damaged in its header ({_in_words(error)})") from error
-    width, height = picture.size
-    if width * height > max_pixels:
-        raise _Refused(
-            f"is too large: {width} x {height} = {width * height} pixels, {max_pixels} are allowed; "
-            "shrink it or raise max_pixels"
-        )
-    if min(width, height) < MIN_SIDE:
-        raise _Refused(f"is too small: {width} x {height} pixels, at least {MIN_SIDE} a side are needed")
-    try:
-        ImageOps.exif_transpose(picture, in_place=True)
-        picture.load()
-        return _to_eight_bits(picture)
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise _Refused(f"is damaged or cut short ({_in_words(error)}); fetch it again") from error
-
-
-def _in_words(error: Exception) -> str:
-    return f"{error}" or type(error).__name__
-
-
-def _to_eight_bits(picture: Image.Image) -> Image.Image:
-    if not picture.mode.startswith("I"):
-        # There is no direct way from these to RGBA.
-        return picture.convert("RGB") if picture.mode in ("CMYK", "YCbCr", "LAB", "HSV") else picture
-    # Grey of 16 bits (mode I;16, or I before Pillow 11), which Pillow's own conversion clips at 255.
-    deep = np.asarray(picture).astype(np.int64)
-    grey = Image.fromarray(np.clip((deep + 128) // 257, 0, 255).astype(np.uint8))
-    clear = picture.info.get("transparency")
-    if clear is not None:
-        grey.putalpha(Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8)))
-    return grey

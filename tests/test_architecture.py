@@ -134,7 +134,8 @@ def test_what_a_file_must_not_know(module, forbidden):
         ("teacher", {"teacher_weights"}),
         ("composites", {"pyramid"}),
         ("shards", {"records"}),
-        ("images", {"cutouts", "duplicates"}),
+        ("pictures", set()),
+        ("images", {"cutouts", "duplicates", "pictures"}),
     ],
 )
 def test_the_only_project_files_that_a_file_may_import(module, allowed):

@@ -12,7 +12,7 @@ from PIL import Image
 from data_pipelines import images
 from data_pipelines.cutouts import shrink, trim
 from data_pipelines.duplicates import MARK_SIZE, find_copies
-from data_pipelines.images import SourceError
+from data_pipelines.pictures import SourceError
 
 
 def scene(seed: int, height: int = 60, width: int = 80) -> Image.Image:
