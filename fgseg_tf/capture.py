@@ -1,7 +1,7 @@
 """What differs between two exposures of one camera: the same scene, photographed twice, is not the same picture.
 
-A composite's `fg_bg` is its `bg` outside the object, to the last bit; a second exposure never is. `Capture.change` makes
-two exposures of a composite, seeded, in tf ops, so that the same code trains a network and measures how much of this it
+A composite's `fg_bg` is its `bg` outside the object, to the last bit; a second exposure never is. `Capture.change`
+makes two exposures of a composite, seeded, in tf ops, so that the same code trains a network and measures how much it
 bears. An example is the dict of `batches`: `pictures` uint8 [H, W, 7] (bg, fg_bg, mask) and codes of depth [H, W, 1].
 
     scene      between the two: shadows of the object, leaves and screens, light that wandered, seams, things moved

@@ -1,0 +1,92 @@
+"""A trained network and pictures of any size: the answer for a frame, at the frame's own size.
+
+    empty scene -> at working size -> what the network sees in it, once
+    frame -> at working size -> network -> mask, depth -> at full size
+
+The working size is that at which objects are as large as those that the network learned from: what is seen small, where
+is seen large.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fgseg_tf import plate, refinement
+from fgseg_tf.coding import decode_depth
+from fgseg_tf.model import cut
+
+MOTION = 0.06  # of 1: a pixel that changed by this much since the last frame remembers a third of what it would
+
+
+@dataclass(frozen=True)
+class Answer:
+    """mask: float32 [H, W], 0 to 1. depth: float32 [H, W], metres. similarity: of `plate.similarity`."""
+
+    mask: np.ndarray
+    depth: np.ndarray
+    similarity: float
+
+
+class Camera:
+    """One camera: its empty scene, and then its frames in order. Pictures are uint8 [H, W, 3]."""
+
+    def __init__(self, network: keras.Model, background: np.ndarray, side: int, smooth: float = 0.0):
+        """side: pixels of the longer side at working size; larger pictures are made smaller, never larger.
+
+        smooth: from 0 to below 1, how much of the mask of the frame before is kept where nothing moved.
+        """
+        self.size = background.shape[:2]
+        self._small = working_size(self.size, side)
+        self._smooth, self._before = smooth, None
+        once, self._then = cut(network)
+        self._bg = _prepared(background, self._small)
+        self._features = {f"features_{n}": value for n, value in enumerate(once(self._bg, training=False))}
+        self._answer = tf.function(self._answer_small)
+
+    def see(self, frame: np.ndarray) -> Answer:
+        small = _prepared(frame, self._small)
+        mask, code, similarity = self._answer(small)
+        mask = self._smoothed(mask, small)
+        full = refinement.enlarged(mask, self.size)
+        depth = decode_depth(refinement.laid_apart(code, mask, full))
+        return Answer(full.numpy()[0, ..., 0], depth.numpy()[0, ..., 0], float(similarity[0]))
+
+    def shift(self, frame: np.ndarray) -> tuple[int, int] | None:
+        """(down, right) in its pixels, by which the frame is moved against the empty scene; None if it is not that."""
+        small = _prepared(frame, self._small)
+        found = plate.shift(self._bg[0].numpy(), small[0].numpy())
+        nobody = tf.zeros_like(small[..., :1])
+        if plate.similarity(tf.roll(self._bg, found, [1, 2]), small, nobody)[0] < plate.BELONGS:
+            return None
+        down, right = (round(pixels * self.size[0] / self._small[0]) for pixels in found)
+        return down, right
+
+    def _answer_small(self, fg_bg):
+        predicted = self._then({"fg_bg": fg_bg, **self._features}, training=False)
+        return predicted["mask"], predicted["depth"], plate.similarity(self._bg, fg_bg, predicted["mask"])
+
+    def _smoothed(self, mask, small):
+        if not self._smooth:
+            return mask
+        if self._before is not None:
+            last_mask, last_small = self._before
+            moved = tf.reduce_max(tf.abs(small - last_small), -1, keepdims=True)
+            # Also where something is near that moved: outlines lie between pixels.
+            moved = tf.nn.max_pool2d(moved, 3, 1, "SAME")
+            mask += self._smooth * tf.exp(-moved / MOTION) * (last_mask - mask)
+        self._before = mask, small
+        return mask
+
+
+def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """(height, width) with the longer side `side`; as it is when it is smaller."""
+    scale = min(1.0, side / max(size))
+    return tuple(max(8, round(pixels * scale)) for pixels in size)
+
+
+def _prepared(picture: np.ndarray, size: tuple[int, int]):
+    """float32 [1, h, w, 3], 0 to 1."""
+    values = tf.cast(picture, tf.float32)[None] / 255
+    return tf.image.resize(values, size, "area") if size != tuple(picture.shape[:2]) else values
