@@ -58,6 +58,15 @@ def read(folder: str) -> dict:
     return found
 
 
+def checkpoints(folder: str) -> str:
+    return path(folder, "checkpoints")
+
+
+def begun(folder: str) -> bool:
+    """Whether there is a checkpoint to go on from."""
+    return tf.train.latest_checkpoint(checkpoints(folder)) is not None
+
+
 def save_network(folder: str, network: keras.Model) -> None:
     # Keras writes to local disks only.
     with tempfile.TemporaryDirectory() as local:

@@ -51,6 +51,9 @@ _HOLDOUT = flags.DEFINE_float("holdout", _RECIPE.holdout, "On the fly: share of 
 _LIMIT = flags.DEFINE_integer("limit", 0, "On the fly: so many composites in all; 0 for every one.")
 
 _NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "How large: 0.5, 1.6 or 8.6 million parameters.")
+_START = flags.DEFINE_string(
+    "start", "", "First weights: small or base, of the package, or the folder of a finished run; random without it."
+)
 _STAGES = flags.DEFINE_string(
     "stages",
     "4@64; 2@96",
@@ -129,6 +132,7 @@ def wanted() -> Training:
     return Training(
         parse_stages(_STAGES.value, usual),
         network=_NETWORK.value,
+        start=_START.value,
         examples_per_epoch=_EXAMPLES_PER_EPOCH.value,
         optimization=Optimization(
             optimizer=_OPTIMIZER.value,

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fgseg_tf import distribution, metrics, run_folder
+from fgseg_tf import distribution, metrics, run_folder, weights
 from fgseg_tf.capture import Capture
 from fgseg_tf.checkpoints import Checkpoints, DivergedError
 from fgseg_tf.coding import decode_depth
@@ -37,12 +37,14 @@ VALIDATED = ("mask_iou", "depth_abs_rel", "depth_delta_1")
 class Training:
     """A whole training. The defaults are those of the flags.
 
+    start: where its first weights come from, as of `weights.of`; random ones where it is empty.
     examples_per_epoch: 0 for all of the training split. validate: examples scored after each epoch; 0 for none.
     checkpoint_minutes: between checkpoints within an epoch; there is one after each epoch.
     """
 
     stages: tuple[Stage, ...]
     network: str = "base"
+    start: str = ""
     examples_per_epoch: int = 0
     optimization: Optimization = field(default_factory=Optimization)
     precision: str = "float32"
@@ -144,8 +146,10 @@ class _Run:
         self.shown = build(ARCHITECTURES[training.network])
         with strategy.scope(), _policy(training.precision):
             network = build(ARCHITECTURES[training.network], synchronized=strategy.num_replicas_in_sync > 1)
+            if training.start and not run_folder.begun(folder):
+                weights.put(network, weights.of(training.start), f"--start={training.start}")
             self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
-            self.checkpoints = Checkpoints(run_folder.path(folder, "checkpoints"), self.learner, writes=self.chief)
+            self.checkpoints = Checkpoints(run_folder.checkpoints(folder), self.learner, writes=self.chief)
         self.checkpoints.restore()
         seen = int(self.learner.seen.numpy())
         self.history = [row for row in run_folder.read_history(folder) if row["seen"] <= seen]

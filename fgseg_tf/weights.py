@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fgseg_tf import run_folder
 from fgseg_tf.model import ARCHITECTURES, PARTS, build
 
 FOLDER = os.path.join(os.path.dirname(__file__), "weights")
@@ -78,6 +79,13 @@ def packaged(name: str) -> tuple[keras.Model, int]:
     path = os.path.join(FOLDER, card["file"])
     put(network, read(path, card["sha256"]), path)
     return network, card["side"]
+
+
+def of(origin: str) -> dict[str, np.ndarray]:
+    """Of a network that comes with the package, by its name, or of a finished run, by its folder."""
+    if origin in NAMES:
+        return arrays(packaged(origin)[0])
+    return arrays(run_folder.load_network(origin))
 
 
 def _layers(network: keras.Model) -> dict[str, keras.layers.Layer]:
