@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from fgseg_tf import metrics
 
+TUNED_ON = 64  # training examples
 DIFFERENCES = tuple(level / 255 for level in (2, 3, 4, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 50, 60, 80, 100))
 MEDIANS = (1, 3, 5)  # pixels a side; 1 leaves everything as it is
 VARIANCES = (4, 9, 16, 25, 36, 64, 100, 225, 400, 900)

@@ -70,28 +70,31 @@ class Capture:
 
     def change(self, example: dict, seed) -> dict:
         """Two exposures of an example. seed: int32 or int64 [2], another one for each example."""
-        if not self:
-            return example
-        draws = _Draws(seed)
-        strength = draws.between(self.least / SEVEREST, self.most / SEVEREST)
-        pictures = tf.cast(example["pictures"], tf.float32) / 255
-        bg, fg_bg, mask = tf.split(pictures, [3, 3, 1], axis=-1)
-        # What the object adds: with that, and 1 - mask, it can be laid over any scene.
-        layer = fg_bg - bg * (1 - mask)
-        scene = _changed_scene(bg, mask, strength, draws)
-        kind = draws.one()
-        present = tf.cast(kind >= self.nobody, tf.float32)
-        ghost = tf.cast(kind >= 1 - self.ghosts, tf.float32)
-        frame = scene * (1 - present * mask) + present * layer
-        plate = _haunted(bg, layer, mask, ghost)
-        planes = {key: value for key, value in example.items() if key in ("depth", "bg_depth")}
-        # Nobody knows how far the floor is where somebody stood.
-        planes["depth"] = tf.where((present < 1) & (mask > 0), tf.zeros_like(planes["depth"]), planes["depth"])
-        plate, frame, planes = _moved_camera(plate, tf.concat([frame, present * mask], -1), planes, strength, draws)
-        frame, mask = frame[..., :3], frame[..., 3:]
-        exposures = _exposed(tf.concat([plate, frame], -1), strength, draws)
-        mask = tf.cast(tf.round(mask * 255), tf.uint8)
-        return {**example, **planes, "pictures": tf.concat([exposures, mask], -1)}
+        return photographed(example, seed, self.least, self.most, self.nobody, self.ghosts) if self else example
+
+
+def photographed(example: dict, seed, least, most, nobody=0.0, ghosts=0.0) -> dict:
+    """As `Capture.change`; the numbers may be tensors."""
+    draws = _Draws(seed)
+    strength = draws.between(least / SEVEREST, most / SEVEREST)
+    pictures = tf.cast(example["pictures"], tf.float32) / 255
+    bg, fg_bg, mask = tf.split(pictures, [3, 3, 1], axis=-1)
+    # What the object adds: with that, and 1 - mask, it can be laid over any scene.
+    layer = fg_bg - bg * (1 - mask)
+    scene = _changed_scene(bg, mask, strength, draws)
+    kind = draws.one()
+    present = tf.cast(kind >= nobody, tf.float32)
+    ghost = tf.cast(kind >= 1 - ghosts, tf.float32)
+    frame = scene * (1 - present * mask) + present * layer
+    plate = _haunted(bg, layer, mask, ghost)
+    planes = {key: value for key, value in example.items() if key in ("depth", "bg_depth")}
+    # Nobody knows how far the floor is where somebody stood.
+    planes["depth"] = tf.where((present < 1) & (mask > 0), tf.zeros_like(planes["depth"]), planes["depth"])
+    plate, frame, planes = _moved_camera(plate, tf.concat([frame, present * mask], -1), planes, strength, draws)
+    frame, mask = frame[..., :3], frame[..., 3:]
+    exposures = _exposed(tf.concat([plate, frame], -1), strength, draws)
+    mask = tf.cast(tf.round(mask * 255), tf.uint8)
+    return {**example, **planes, "pictures": tf.concat([exposures, mask], -1)}
 
 
 class _Draws:
@@ -271,7 +274,7 @@ def _blurred(picture, amount):
 
 
 def _coarse(plane):
-    """A wide blur: a sixteenth of the picture's size, and back."""
+    """A wide blur: a tenth of the picture's size, and back."""
     height, width = _size(plane)
     small = [tf.maximum(side // 10, 2) for side in (height, width)]
     return tf.image.resize(tf.image.resize(plane, small, "area"), [height, width], "bilinear")

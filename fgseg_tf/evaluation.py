@@ -22,7 +22,6 @@ from fgseg_tf.coding import decode_depth, encode_depth
 from fgseg_tf.dataset import Data
 from fgseg_tf.ladder import climbed
 
-TUNED_ON = 64  # training examples
 CASES = 6  # of each kind
 NETWORK, BACKGROUND_DEPTH = "network", "background_depth"
 MASK_NAMES = tuple(name for name in metrics.SCORES if name.startswith("mask/"))
@@ -85,7 +84,7 @@ def evaluate(
         baselines.opencv()
         if not data.counts.get("train"):
             raise ValueError("these data have no training examples to tune the baselines on; take --nobaselines.")
-        examples = min(TUNED_ON, data.counts["train"])
+        examples = min(baselines.TUNED_ON, data.counts["train"])
         with progress("tuning the baselines on", examples, "examples") as shown:
             compared = baselines.tuned(data.scoring("train", batch, size, examples))
             shown.add(examples)

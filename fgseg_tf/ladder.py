@@ -10,10 +10,9 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from fgseg_tf import baselines, metrics
-from fgseg_tf.capture import LADDER, Capture
+from fgseg_tf.capture import LADDER, photographed
 from fgseg_tf.dataset import Data
 
-TUNED_ON = 64  # training examples
 NAMES = ("mask/iou", "mask/pooled_iou", "mask/boundary_f", "mask/false_positive_rate")
 
 
@@ -27,33 +26,36 @@ def climbed(
     with_baselines: bool,
     progress: Callable,
 ) -> list[dict]:
-    """For each severity, lowest first: {severity, examples, network: {name of NAMES: score}, difference: ...}.
+    """For each severity, lowest first: {severity, split, examples, network: {name of NAMES: score}, difference: ...}.
 
     answer: bg, fg_bg -> mask, all [B, H, W, c]. progress: as in `evaluation.evaluate`.
     """
     score = tf.function(_scores, input_signature=[tf.TensorSpec([None, *size, 1])] * 2)
-    found = []
-    for severity in LADDER:
-        photographed = {
-            "frames": Capture(severity, severity).change,
-            "empty frames": Capture(severity, severity, nobody=1).change,
-        }
-        answers = {"network": answer}
-        if with_baselines:
-            training = data.scoring("train", batch, size, min(TUNED_ON, data.counts["train"]), photographed["frames"])
-            answers |= baselines.tuned(training)
+    # Variables, so that each stream is built once and photographed as they say when it is read.
+    severity, nobody = tf.Variable(0.0), tf.Variable(0.0)
+
+    def change(example, seed):
+        return photographed(example, seed, severity, severity, nobody)
+
+    scored = data.scoring(split, batch, size, count, change)
+    trained = data.scoring("train", batch, size, min(baselines.TUNED_ON, data.counts["train"]), change)
+    steps = []
+    for step in LADDER:
+        severity.assign(step)
+        nobody.assign(0)
+        answers = {"network": answer, **(baselines.tuned(trained) if with_baselines else {})}
         tables = {name: metrics.Table(NAMES) for name in answers}
-        with progress(f"severity {severity}", len(photographed) * count, "examples") as shown:
-            for change in photographed.values():
-                for examples in data.scoring(split, batch, size, count, change):
+        with progress(f"severity {step}", 2 * count, "examples") as shown:
+            for share in (0, 1):
+                nobody.assign(share)
+                for examples in scored:
                     for name, answered in answers.items():
                         mask = answered(examples["bg"], examples["fg_bg"])
                         tables[name].update(score(examples["mask"], mask))
                     shown.add(len(examples["index"]))
-        found.append(
-            {"severity": severity, "examples": count, **{name: table.result() for name, table in tables.items()}}
-        )
-    return found
+        found = {name: table.result() for name, table in tables.items()}
+        steps.append({"severity": step, "split": split, "examples": count, **found})
+    return steps
 
 
 def _scores(target, predicted) -> dict:

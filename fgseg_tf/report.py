@@ -9,7 +9,7 @@ from html import escape
 
 import tensorflow as tf
 
-from fgseg_tf import curves, report_pictures, run_folder, score_table
+from fgseg_tf import curves, report_ladder, report_pictures, report_tables, run_folder, score_table
 from fgseg_tf.evaluation import Evaluation
 from fgseg_tf.report_style import STYLE
 
@@ -32,8 +32,9 @@ def page(settings: dict, flags: str, history: list[dict], evaluation: Evaluation
     scores = evaluation.scores
     hardest = list(scores["splits"])[-1]
     sections = [
-        _header(settings, scores, hardest),
+        _header(settings, evaluation, hardest),
         _section("scores", "Scores", _overview(scores) + _splits(scores, hardest) + _thresholds(scores)),
+        *_ladder(scores, hardest),
         _section("training", "Training", _training(settings, history)),
         *_cases(evaluation, hardest),
         _section("run", "What was run", _run(settings, flags, scores)),
@@ -81,7 +82,8 @@ def headline(split: str, scores: dict) -> list[str]:
     return told
 
 
-def _header(settings: dict, scores: dict, hardest: str) -> str:
+def _header(settings: dict, evaluation: Evaluation, hardest: str) -> str:
+    scores = evaluation.scores
     first, *rest = headline(hardest, scores["splits"][hardest])
     iou = scores["splits"][hardest]["network"].get("mask/iou")
     delta = scores["splits"][hardest]["network"].get("depth/delta1")
@@ -92,10 +94,14 @@ def _header(settings: dict, scores: dict, hardest: str) -> str:
     # Nothing is unseen where composites were shuffled.
     leaky = "" if hardest != "test" else "<p class=note>Split at random: test pictures were seen in training.</p>"
     other = "" if scores.get("trained_on_these_data", True) else f"<p class=note>Note: {escape(OTHER_DATA)}</p>"
-    links = "".join(
-        f'<a href="#{where}">{name}</a>'
-        for where, name in (("scores", "scores"), ("training", "training"), ("typical", "pictures"), ("run", "the run"))
+    contents = (
+        ("scores", "scores", True),
+        ("ladder", "ladder", scores.get("ladder")),
+        ("training", "training", True),
+        ("typical", "pictures", evaluation.cases.get("typical")),
+        ("run", "the run", True),
     )
+    links = "".join(f'<a href="#{where}">{name}</a>' for where, name, there in contents if there)
     return (
         f"<header><h1>{escape(_title(settings))}</h1>\n<p class=lead>{escape(first)}</p>\n"
         f"<dl class=figures>{figures}</dl>"
@@ -113,7 +119,7 @@ def _overview(scores: dict) -> str:
         columns = {column: None for line in lines.values() for column in line.values}
         rows = []
         for column in columns:
-            cells = (_cell(lines[split], column) if split in lines else "<td>–</td>" for split in splits)
+            cells = (report_tables.cell(lines[split], column) if split in lines else "<td>–</td>" for split in splits)
             rows.append(f"<tr><th scope=row>{escape(score_table.COLUMNS[column])}</th>{''.join(cells)}</tr>")
         if rows:
             label = next(iter(lines.values())).row.label
@@ -125,7 +131,7 @@ def _overview(scores: dict) -> str:
         f"<th scope=col>{escape(split.replace('_', ' '))}<br>{found['examples']:,}</th>"
         for split, found in splits.items()
     )
-    return _table("By split, with numbers of examples", f"<tr><td></td>{heads}</tr>", groups)
+    return report_tables.table("By split, with numbers of examples", f"<tr><td></td>{heads}</tr>", groups)
 
 
 def _named(found: dict, place: str, name: str) -> list[score_table.Line]:
@@ -148,26 +154,7 @@ def _scores_table(found: dict, place: str, caption: str) -> str:
     lines = score_table.lines(found, place)
     if not lines:
         return ""
-    columns = list(lines[0].values)
-    rows = [
-        f"<tr><th scope=row>{escape(line.row.label)}</th>{''.join(_cell(line, column) for column in columns)}</tr>"
-        for line in lines
-    ]
-    head = "".join(f"<th scope=col>{escape(score_table.COLUMNS[column])}</th>" for column in columns)
-    return _table(_capital(caption), f"<tr><td></td>{head}</tr>", rows)
-
-
-def _cell(line: score_table.Line, column: str) -> str:
-    shown = line.shown(column)
-    return f"<td class=best><b>{shown}</b><span> best</span></td>" if column in line.best else f"<td>{shown}</td>"
-
-
-def _table(caption: str, head: str, rows: list[str]) -> str:
-    # A box that scrolls must be reachable by keyboard.
-    return (
-        f'<div class=scroll tabindex=0 role=region aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    return report_tables.by_column(_capital(caption), "", {line.row.label: line for line in lines})
 
 
 def _thresholds(scores: dict) -> str:
@@ -183,6 +170,21 @@ def _thresholds(scores: dict) -> str:
         f"{found['knn']['threshold']}, shadows are background. "
         f"{score_table.EMPTY_SCENE}</p>"
     )
+
+
+def _ladder(scores: dict, hardest: str) -> list[str]:
+    """No section where nobody climbed."""
+    steps = scores.get("ladder")
+    if not steps:
+        return []
+    said = (
+        f"{steps[0]['examples']:,} examples of {score_table.SPLITS.get(hardest, hardest)}, at severities of what "
+        "differs between two exposures: from 0, composites as they are, to 4, badly different ones; false alarms are "
+        "of the same examples with nobody in the frame."
+    )
+    if scores["thresholds"]:
+        said += " The baselines were tuned at each severity anew."
+    return [_section("ladder", "Ladder", f"<p>{escape(said)}</p>{report_ladder.section(steps)}")]
 
 
 def _training(settings: dict, history: list[dict]) -> str:

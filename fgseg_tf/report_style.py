@@ -49,6 +49,22 @@ svg text { font-size: 11px; fill: var(--faint); }
 line.stage { stroke: var(--faint); stroke-dasharray: 3 3; }
 polyline { fill: none; stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; }
 circle { fill: var(--accent); }
+.rungs { display: flex; flex-wrap: wrap; gap: 24px 36px; align-items: flex-end; padding-top: 8px; }
+.rung { min-width: min(100%, 335px); max-width: 100%; }
+.rung .scroll { margin-top: 8px; }
+.rung caption { white-space: nowrap; }
+.rung thead th:first-child { text-align: left; }
+@media (max-width: 480px) { .rung { width: 100%; } .rung tbody th { min-width: 0; } .rung th { padding-right: 4px; }
+  .rung td { padding-right: 4px; } }
+.accent polyline { stroke-width: 3; }
+.accent line { stroke: var(--accent); }
+.accent text { fill: var(--accent); font-weight: 600; }
+.rival polyline { stroke: var(--faint); stroke-width: 1.5; }
+.rival circle { fill: var(--faint); }
+.rival line { stroke: var(--faint); }
+.difference polyline { stroke-dasharray: 8 3; }
+.mog2 polyline { stroke-dasharray: 2 3; }
+.knn polyline { stroke-dasharray: 8 3 2 3; }
 .stages { margin: 0; padding-left: 20px; font: .875rem/1.6 ui-monospace, monospace; overflow-wrap: anywhere; }
 .case { margin: 20px 0 28px; }
 .case p { margin: 0 0 6px; max-width: none; }

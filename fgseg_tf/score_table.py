@@ -114,9 +114,7 @@ def ladder(steps: list[dict]) -> str:
     """Masks by severity. steps: as in metrics.json."""
     columns = [column for column in MASK_COLUMNS if column in steps[0]]
     left = max(len(row.label) for row in LADDER_ROWS) + 4
-    text = [
-        f"the ladder: masks where the two exposures differ, from 0 (not) to 4 (badly); {steps[0]['examples']} examples"
-    ]
+    text = [f"the ladder: masks where two exposures differ, from 0 (not) to 4 (badly); {_where(steps[0])}"]
     for row in LADDER_ROWS:
         heads = "".join(f"{COLUMNS[column]:>{_width(column) - 1}} " for column in columns)
         text.append(f"  {row.label}".ljust(left) + heads.rstrip())
@@ -125,6 +123,10 @@ def ladder(steps: list[dict]) -> str:
             for step, line in ladder_lines(steps, row)
         ]
     return "\n".join(text)
+
+
+def _where(step: dict) -> str:
+    return f"{step['split']}, {step['examples']} examples"
 
 
 def ladder_lines(steps: list[dict], row: Row) -> list[tuple[dict, Line]]:

@@ -13,6 +13,7 @@ from data_pipelines import depth, generation
 from data_pipelines.placement import Placement
 from data_pipelines.preparation import Options
 from data_pipelines.sources import from_demo
+from fgseg_tf.capture import Capture
 from fgseg_tf.dataset import CompositeData, Data, Order, Recipe, ShardData, reopened
 
 HEIGHT, WIDTH = 48, 64
@@ -167,6 +168,111 @@ def test_half_are_mirrored_and_all_of_an_example_together(data):
         assert_same(batch, mirrored if is_mirrored else other)
         turned += is_mirrored
     assert 0.2 * count < turned < 0.8 * count
+
+
+class Told:
+    """A change that says which seed it was given: as `index`, its two numbers in one."""
+
+    def __init__(self):
+        self.examples = []
+
+    def __call__(self, example, seed):
+        self.examples.append({key: (value.dtype, tuple(value.shape)) for key, value in example.items()})
+        first, second = tf.unstack(tf.cast(seed, tf.int64))
+        return {**example, "index": tf.bitwise.left_shift(first, 32) + second}
+
+
+def seeds(batches: list[dict]) -> list[int]:
+    assert all(abs(index) > 2**16 for index in indices(batches)), "these are numbers of composites"
+    return indices(batches)
+
+
+def test_a_change_is_given_the_example_as_it_is_stored_but_at_its_size(data):
+    in_training, in_scoring = Told(), Told()
+    data.training(2, (32, 43), Order(), change=in_training)
+    data.scoring("unseen_both", 2, (32, 43), change=in_scoring)
+    example = {"index": (tf.int64, ()), "pictures": (tf.uint8, (32, 43, 7)), "depth": (tf.uint16, (32, 43, 1))}
+    assert in_training.examples == [example]
+    assert in_scoring.examples == [{**example, "bg_depth": example["depth"]}]
+
+
+def test_what_is_changed_is_what_comes(data):
+    def darker(example, seed):
+        pictures = example["pictures"]
+        codes = tf.zeros_like(example["depth"])
+        return {**example, "pictures": tf.concat([pictures[..., :3] // 2, pictures[..., 3:]], -1), "depth": codes}
+
+    count = data.counts["train"]
+    for plain, changed in (
+        (data.training(4, (32, 43), Order(seed=3)), data.training(4, (32, 43), Order(seed=3), change=darker)),
+        (data.scoring("train", count, (32, 43)), data.scoring("train", count, (32, 43), change=darker)),
+    ):
+        assert changed.element_spec == plain.element_spec
+        one, other = taken(plain, 1)[0], taken(changed, 1)[0]
+        # The same examples, the same of them mirrored.
+        levels = np.round(one["bg"] * 255).astype(np.int32)
+        np.testing.assert_array_equal(np.round(other["bg"] * 255), levels // 2)
+        assert not other["depth"].any()
+        assert_same(*({k: v for k, v in batch.items() if k not in ("bg", "depth")} for batch in (one, other)))
+
+
+@pytest.mark.parametrize("mirror", [True, False])
+def test_every_example_of_a_training_has_a_seed_of_its_own(data, mirror):
+    count = data.counts["train"]
+    order = {"batch": 1, "size": (32, 43), "mirror": mirror, "change": Told()}
+    seen = seeds(taken(data.training(order=Order(seed=3), **order), 2 * count))
+    # In the next pass it is changed in another way.
+    assert len(set(seen)) == 2 * count
+    # Started later, it goes on as if it had never stopped.
+    for first in (3, count + 2):
+        assert seeds(taken(data.training(order=Order(seed=3, first=first), **order), 4)) == seen[first : first + 4]
+    assert not set(seen) & set(seeds(taken(data.training(order=Order(seed=4), **order), count)))
+
+
+def test_seeds_are_of_places_and_not_of_batches(data):
+    one, three = (taken(data.training(batch, (32, 43), Order(seed=3), change=Told()), 12 // batch) for batch in (1, 3))
+    assert seeds(one) == seeds(three)
+
+
+def test_workers_have_seeds_of_their_own(data):
+    def of(worker: int, first: int, count: int) -> list[int]:
+        order = Order(seed=3, first=first, worker=worker, workers=2)
+        return seeds(taken(data.training(1, (32, 43), order, change=Told()), count))
+
+    first, second = of(0, 0, 12), of(1, 0, 12)
+    assert len({*first, *second}) == 24
+    # 10 of the whole cluster are 5 of each.
+    assert of(1, 10, 3) == second[5:8]
+
+
+def test_when_scored_a_composite_is_changed_in_the_same_way_whenever_it_comes(data):
+    everything = {}
+    for split in ("train", "unseen_both"):
+        plain = indices(taken(data.scoring(split, 5, (32, 43))))
+        found = seeds(taken(data.scoring(split, 5, (32, 43), change=Told())))
+        everything |= dict(zip(plain, found, strict=True))
+        # In batches of other lengths, at another size, only the first of them.
+        again = seeds(taken(data.scoring(split, 3, (HEIGHT, WIDTH), 4, Told())))
+        assert again == found[: len(again)]
+        assert len(again) == min(4, len(found))
+    assert len(set(everything.values())) == data.counts["train"] + data.counts["unseen_both"]
+
+
+def test_two_exposures_of_examples(composite_data):
+    """`Capture.change` for a change: of static shape, and the same when training goes on."""
+    order = {"batch": 2, "size": (32, 43), "change": Capture(0, 4, nobody=0.2, ghosts=0.2).change}
+    stream = composite_data.training(order=Order(seed=3), **order)
+    assert stream.element_spec == composite_data.training(2, (32, 43), Order()).element_spec
+    batches = taken(stream, 3)
+    assert_same(batches[2], taken(composite_data.training(order=Order(seed=3, first=4), **order), 1)[0])
+    plain = taken(composite_data.training(2, (32, 43), Order(seed=3)), 3)
+    assert indices(plain) == indices(batches)
+    assert np.abs(batches[0]["bg"] - plain[0]["bg"]).mean() > 0.01
+    (one,), (other,) = (
+        taken(composite_data.scoring("unseen_both", batch, (32, 43), 2, order["change"]).unbatch().batch(2))
+        for batch in (1, 2)
+    )
+    assert_same(one, other)
 
 
 class ByHand(Data):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fgseg_tf import losses, run_folder
+from fgseg_tf import losses, run_folder, score_table
 from fgseg_tf.dataset import CompositeData, Recipe
 from fgseg_tf.model import ARCHITECTURES, build
 from fgseg_tf.stages import Stage
@@ -37,7 +37,7 @@ def finished(data, tmp_path_factory) -> str:
 
 
 def test_a_finished_run_made_on_the_fly(finished, data):
-    status, said, errors = run(f"--run={finished}", "--count=6", "--batch=4")
+    status, said, errors = run(f"--run={finished}", "--count=6", "--batch=4", "--ladder=4")
     assert status == 0, errors
     metrics = run_folder.read_json(finished, "metrics.json")
     assert metrics["digest"] == data.digest
@@ -52,6 +52,12 @@ def test_a_finished_run_made_on_the_fly(finished, data):
         assert f"{iou:.3f}" in shown
         assert "MOG2" in shown
     assert f"{finished}/report.html" in said
+    # The whole ladder, on the terminal and on the page.
+    steps = metrics["ladder"]
+    assert [(step["severity"], step["examples"]) for step in steps] == [(severity, 4) for severity in range(5)]
+    assert score_table.ladder(steps) in said
+    assert "<section id=ladder>" in page
+    assert all(f"severity {step['severity']}: {step['knn']['mask/iou']:.3f}</title>" in page for step in steps)
 
 
 def test_what_is_refused(finished, tiny_dataset):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from fgseg_tf import baselines, evaluation
+from fgseg_tf import baselines, evaluation, ladder
 from fgseg_tf.cases import Chooser
 from fgseg_tf.coding import decode_depth
 from fgseg_tf.dataset import ShardData
@@ -34,8 +34,8 @@ def constant(mask: float, code: float) -> keras.Model:
     return keras.Model(pictures, outputs)
 
 
-def scored(network, data, batch=16, count=0, with_baselines=True, size=SIZE):
-    return evaluation.evaluate(network, data, size, batch, count, with_baselines, Quiet)
+def scored(network, data, batch=16, count=0, with_baselines=True, size=SIZE, ladder=0):
+    return evaluation.evaluate(network, data, size, batch, count, with_baselines, ladder, Quiet)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,24 @@ def test_fewer_examples_another_size_no_baselines(data):
     for split, scores in few.scores["splits"].items():
         assert scores["examples"] == min(3, data.counts[split])
         assert set(scores) == {"examples", "network"}
+
+
+def test_the_ladder_is_of_the_hardest_split(data, found, monkeypatch):
+    monkeypatch.setattr(ladder, "LADDER", (0,))
+    mask = everything(data, "unseen_both")["mask"] >= 0.5
+    somebody = mask.any(axis=(1, 2, 3))
+    # As many as there are, and fewer.
+    for wanted, taken in ((1000, len(mask)), (3, 3)):
+        climbed = scored(constant(0.9, 0.5), data, count=2, with_baselines=False, ladder=wanted)
+        (step,) = climbed.scores["ladder"]
+        assert step["examples"] == taken
+        # It sees somebody everywhere; what is scored are frames in which there is somebody.
+        shares = mask[:taken].mean(axis=(1, 2, 3))[somebody[:taken]]
+        assert step["network"]["mask/iou"] == pytest.approx(shares.mean(), rel=1e-5)
+        assert step["network"]["mask/false_positive_rate"] == 1
+        assert climbed.scores["splits"]["unseen_both"]["examples"] == 2
+        assert climbed.scores["seconds"]["ladder"] > 0
+    assert found.scores["ladder"] == []
 
 
 def test_metrics_json_can_hold_it(found, data):

@@ -2,16 +2,20 @@
 
 import base64
 import io
+import re
 from html.parser import HTMLParser
+from itertools import pairwise
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fgseg_tf import curves, report, score_table
+from fgseg_tf import curves, report, report_ladder, score_table
 from fgseg_tf.cases import Case
 from fgseg_tf.evaluation import Evaluation
 from fgseg_tf.report_pictures import Legend
+from fgseg_tf.report_style import STYLE
 
 HEIGHT, WIDTH = 6, 8
 VOID = {"meta", "img", "br"}
@@ -49,6 +53,20 @@ def case(name: str, abs_rel: float | None = 0.3) -> Case:
     return Case(name, 0.7531, abs_rel, pictures)
 
 
+def climbed(*columns: str) -> list[dict]:
+    """Boundary F is half of IoU; false alarms rise, and have nowhere been measured for MOG2."""
+    names = ("mask/iou", "mask/boundary_f", "mask/false_positive_rate")
+    steps = []
+    for severity in range(5):
+        ious = {column: RUNGS[column](severity) for column in columns}
+        found = {
+            column: dict(zip(names, (iou, iou / 2, None if column == "mog2" else severity / 100), strict=True))
+            for column, iou in ious.items()
+        }
+        steps.append({"severity": severity, "split": "unseen_both", "examples": 48, **found})
+    return steps
+
+
 def row(stage: int, epoch: int, seen: int, **measured) -> dict:
     return {"stage": stage, "epoch": epoch, "seen": seen, "seconds": 30.0, **measured}
 
@@ -56,6 +74,13 @@ def row(stage: int, epoch: int, seen: int, **measured) -> dict:
 SETTINGS = {"network": "base", "stages": ["1@32 mask_loss=dice", "1@64 mask_loss=bce"], "seed": 4711}
 HISTORY = [row(1, 1, 100, loss=0.9, mask_iou=0.25), row(1, 2, 200, loss=0.4), row(2, 1, 300, loss=0.3, mask_iou=0.75)]
 CASES = {"typical": [case("bg000-fg001-p02")], "worst_mask": [case("<b>bold", None)], "worst_empty": []}
+# Mean IoU at severity s.
+RUNGS = {
+    "network": lambda s: 1 - s / 8,
+    "difference": lambda s: 1 - s / 4,
+    "mog2": lambda s: 0.5,
+    "knn": lambda s: 0.25 + s / 16,
+}
 SCORES = scores(seen_both=split(20, 0.6011), unseen_both=split(40, 0.8123))
 
 
@@ -220,3 +245,146 @@ def test_the_legend_spans_what_is_shown():
     marks = [word for word in Reader(legend.drawn()).words if word[0].isdigit()]
     assert marks == [f"{mark:g}" for mark in (2, 5, 10, 20) if legend.near <= mark <= legend.far]
     assert Legend.of({}).far > Legend.of({}).near
+
+
+def with_ladder(*columns: str) -> str:
+    return report.page(SETTINGS, "", HISTORY, Evaluation({**SCORES, "ladder": climbed(*columns)}, {}))
+
+
+def panels(*columns: str) -> list[ElementTree.Element]:
+    """The drawings of the section, which are XML too."""
+    return [
+        ElementTree.fromstring(svg) for svg in re.findall("<svg.*?</svg>", report_ladder.section(climbed(*columns)))
+    ]
+
+
+def test_the_ladder_has_a_section_of_its_own(page):
+    reader = Reader(with_ladder(*RUNGS))
+    sections = [attributes["id"] for attributes in reader.attributes("section")]
+    assert sections == ["scores", "ladder", "training", "run"]
+    # Only to what is there; without cases there are no pictures.
+    assert [attributes["href"] for attributes in reader.attributes("a")] == [f"#{section}" for section in sections]
+    said = (
+        "48 examples of unseen backgrounds, unseen cut-outs, at severities of what differs between two exposures: from "
+        "0, composites as they are, to 4, badly different ones; false alarms are of the same examples with nobody in "
+        "the frame."
+    )
+    assert f"{said} The baselines were tuned at each severity anew." in reader.text
+    alone = {**SCORES, "thresholds": {}, "ladder": climbed("network")}
+    text = Reader(report.page(SETTINGS, "", HISTORY, Evaluation(alone, {}))).text
+    assert said in text
+    assert "tuned at each severity" not in text
+    # Nobody climbed: in `page`, and where --ladder=0 said so.
+    for without in (page, report.page(SETTINGS, "", HISTORY, Evaluation({**SCORES, "ladder": []}, CASES))):
+        targets = [attributes["href"] for attributes in Reader(without).attributes("a")]
+        assert targets == ["#scores", "#training", "#typical", "#run"]
+        assert "severit" not in Reader(without).text
+
+
+def test_a_line_of_the_ladder_is_where_it_should_be():
+    iou, boundary = panels(*RUNGS)
+    assert iou.get("role") == boundary.get("role") == "img"
+    assert iou.get("aria-label") == (
+        "IoU, mean of images, at severities 0, 1, 2, 3, 4: network 1.000, 0.875, 0.750, 0.625, 0.500; "
+        "difference 1.000, 0.750, 0.500, 0.250, 0.000; MOG2 0.500, 0.500, 0.500, 0.500, 0.500; "
+        "KNN 0.250, 0.312, 0.375, 0.438, 0.500"
+    )
+    assert boundary.get("aria-label").startswith("Boundary F, at severities 0, 1, 2, 3, 4: network 0.500, 0.438, ")
+    # The network is drawn last, over the others. Severities 0 .. 4 across 32 .. 232, scores 0 .. 1 from 152 up to 12.
+    lines = {line.get("class"): line for line in iou.findall("g")}
+    assert list(lines) == ["rival knn", "rival mog2", "rival difference", "accent"]
+    points = {name: line.find("polyline").get("points") for name, line in lines.items()}
+    assert points["accent"] == "32.0,12.0 82.0,29.5 132.0,47.0 182.0,64.5 232.0,82.0"
+    assert points["rival difference"] == "32.0,12.0 82.0,47.0 132.0,82.0 182.0,117.0 232.0,152.0"
+    assert points["rival mog2"] == "32.0,82.0 82.0,82.0 132.0,82.0 182.0,82.0 232.0,82.0"
+    assert points["rival knn"] == "32.0,117.0 82.0,108.2 132.0,99.5 182.0,90.8 232.0,82.0"
+    for name, line in lines.items():
+        circles = line.findall("circle")
+        assert " ".join(f"{circle.get('cx')},{circle.get('cy')}" for circle in circles) == points[name]
+        assert len({circle.find("title").text for circle in circles}) == 5
+    assert lines["accent"].findall("circle")[3].find("title").text == "network, severity 3: 0.625"
+    # Each has dashes of its own.
+    for name in ("difference", "mog2", "knn"):
+        assert f".{name} polyline {{ stroke-dasharray:" in STYLE
+    # The scale of both, upwards, and the severities.
+    for panel in (iou, boundary):
+        texts = panel.findall("text")
+        assert [mark.text for mark in texts] == ["0", "0.2", "0.4", "0.6", "0.8", "1", *"01234", "severity"]
+        assert [float(mark.get("y")) for mark in texts[:6]] == [156, 128, 100, 72, 44, 16]
+
+
+def test_every_line_of_the_ladder_is_named_at_its_end():
+    for columns in (RUNGS, ("network",), ("network", "difference")):
+        for panel in panels(*columns):
+            names = {line.find("text").text: line for line in panel.findall("g")}
+            assert set(names) == {score_table.COLUMNS[column] for column in columns}
+            for line in names.values():
+                from_end, name = line.find("line"), line.find("text")
+                assert from_end.get("y1") == line.findall("circle")[-1].get("cy")
+                assert float(name.get("y")) == float(from_end.get("y2")) + 4
+            heights = sorted(float(line.find("text").get("y")) for line in names.values())
+            assert all(below - above >= report_ladder.GAP for above, below in pairwise(heights))
+    # Three lines end at 82, halfway up, and one at 152, the floor.
+    ends = {line.find("text").text: line.find("text").get("y") for line in panels(*RUNGS)[0].findall("g")}
+    assert ends == {"network": "73.0", "MOG2": "86.0", "KNN": "99.0", "difference": "156.0"}
+
+
+def test_names_are_moved_apart():
+    assert report_ladder.apart([20, 60, 73]) == [20, 60, 73]
+    assert report_ladder.apart([50, 50]) == [43.5, 56.5]
+    assert report_ladder.apart([50, 60, 100]) == [48.5, 61.5, 100]
+    # Not out of the panel, which is from 12 to 152.
+    assert report_ladder.apart([12, 12, 14]) == [12, 25, 38]
+    assert report_ladder.apart([100, 150, 152]) == [100, 139, 152]
+    assert report_ladder.apart([]) == []
+
+
+def test_what_was_not_measured_on_the_ladder_has_no_point():
+    steps = climbed("network", "difference")
+    steps[4]["network"]["mask/iou"] = None
+    for step in steps:
+        step["difference"]["mask/iou"] = None
+    (line,) = ElementTree.fromstring(re.findall("<svg.*?</svg>", report_ladder.section(steps))[0]).findall("g")
+    assert line.get("class") == "accent"
+    assert line.find("polyline").get("points") == "32.0,12.0 82.0,29.5 132.0,47.0 182.0,64.5"
+    assert line.find("line").get("y1") == "64.5"
+
+
+def test_the_numbers_of_the_ladder():
+    section = report_ladder.section(climbed(*RUNGS))
+    captions = ["IoU, mean of images", "Boundary F", "False alarms if empty"]
+    assert re.findall("<caption>(.*?)</caption>", section) == captions
+    heads = ["severity", "network", "difference", "MOG2", "KNN"]
+    assert re.findall("<th scope=col>(.*?)</th>", section) == heads * 3
+    assert re.findall("<th scope=row>(.*?)</th>", section) == [*"01234"] * 3
+    iou, boundary, alarms = section.split("<caption>")[1:]
+    best = "<td class=best><b>{}</b><span> best</span></td>"
+    assert f"<th scope=row>2</th>{best.format('0.750')}<td>0.500</td><td>0.500</td><td>0.375</td></tr>" in iou
+    # Two are the best together.
+    assert f"<th scope=row>0</th>{best.format('0.500') * 2}<td>0.250</td><td>0.125</td></tr>" in boundary
+    assert "<th scope=row>3</th><td>0.03000</td><td>0.03000</td><td>–</td><td>0.03000</td></tr>" in alarms
+
+
+def test_the_ladder_on_the_terminal():
+    assert score_table.ladder(climbed("network", "difference", "mog2")).splitlines() == [
+        "the ladder: masks where two exposures differ, from 0 (not) to 4 (badly); unseen_both, 48 examples",
+        "  IoU, mean of images      network   difference     MOG2",
+        "                       0     1.000*       1.000*   0.500",
+        "                       1     0.875*       0.750    0.500",
+        "                       2     0.750*       0.500    0.500",
+        "                       3     0.625*       0.250    0.500",
+        "                       4     0.500*       0.000    0.500*",
+        "  boundary F               network   difference     MOG2",
+        "                       0     0.500*       0.500*   0.250",
+        "                       1     0.438*       0.375    0.250",
+        "                       2     0.375*       0.250    0.250",
+        "                       3     0.312*       0.125    0.250",
+        "                       4     0.250*       0.000    0.250*",
+        "  false alarms if empty    network   difference     MOG2",
+        "                       0   0.00000      0.00000        –",
+        "                       1   0.01000      0.01000        –",
+        "                       2   0.02000      0.02000        –",
+        "                       3   0.03000      0.03000        –",
+        "                       4   0.04000      0.04000        –",
+    ]
+    assert max(len(line) for line in score_table.ladder(climbed(*RUNGS)).splitlines()) <= 100

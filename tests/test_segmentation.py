@@ -1,0 +1,91 @@
+"""A camera's frames through the network: sizes, the cut, enlarging, smoothing."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fgseg_tf import refinement, segmentation
+from fgseg_tf.coding import decode_depth
+from fgseg_tf.model import ARCHITECTURES, build
+from fgseg_tf.segmentation import Camera, working_size
+
+
+@pytest.fixture(scope="module")
+def network():
+    tf.random.set_seed(0)
+    return build(ARCHITECTURES["small"])
+
+
+def picture(seed: int, height: int, width: int) -> np.ndarray:
+    blocks = np.random.default_rng(seed).integers(0, 256, (height // 4, width // 4, 3))
+    return np.kron(blocks, np.ones((4, 4, 1))).astype(np.uint8)
+
+
+def directly(network, bg, frame) -> dict:
+    return network({"bg": bg[None] / np.float32(255), "fg_bg": frame[None] / np.float32(255)}, training=False)
+
+
+def test_working_sizes():
+    assert working_size((600, 800), 256) == (192, 256)
+    assert working_size((800, 600), 256) == (256, 192)
+    assert working_size((48, 64), 256) == (48, 64)
+    assert working_size((20, 2000), 200) == (8, 200)
+
+
+def test_small_pictures_get_the_networks_own_answer(network):
+    bg, frame = picture(0, 36, 52), picture(1, 36, 52)
+    answer = Camera(network, bg, side=64).see(frame)
+    direct = directly(network, bg, frame)
+    np.testing.assert_allclose(answer.mask, direct["mask"][0, ..., 0], atol=1e-5)
+    assert answer.mask.shape == answer.depth.shape == (36, 52)
+    assert 0 <= answer.similarity < 0.3
+
+
+def test_large_ones_are_seen_small_and_answered_large(network):
+    bg, frame = picture(0, 48, 80), picture(1, 48, 80)
+    answer = Camera(network, bg, side=40).see(frame)
+    # Blocks of 4 x 4 make halving by areas an every-other-pixel.
+    small = directly(network, bg[::2, ::2], frame[::2, ::2])
+    expected = tf.image.resize(small["mask"], (48, 80))[0, ..., 0]
+    np.testing.assert_allclose(answer.mask, expected, atol=1e-5)
+    assert answer.depth.shape == (48, 80)
+    metres = decode_depth(small["depth"]).numpy()
+    assert metres.min() * 0.99 <= answer.depth.min() <= answer.depth.max() <= metres.max() * 1.01
+
+
+def test_depth_is_enlarged_on_either_side_of_an_outline():
+    # On the left an object at 0.2, on the right scenery at 0.8.
+    mask = np.zeros((1, 8, 12, 1), np.float32)
+    mask[:, :, :6] = 1
+    code = np.where(mask > 0, 0.2, 0.8).astype(np.float32)
+    full = np.repeat(np.repeat(mask, 4, 1), 4, 2)  # a hard outline, at full size
+    found = refinement.laid_apart(code, mask, full).numpy()
+    np.testing.assert_allclose(found, np.where(full > 0, 0.2, 0.8), atol=1e-5)
+    # Bilinear alone would have invented what is between.
+    assert np.abs(tf.image.resize(code, (32, 48)).numpy() - found).max() > 0.2
+    # All of one kind: the code itself.
+    alone = refinement.laid_apart(code, np.zeros_like(mask), np.zeros_like(full)).numpy()
+    np.testing.assert_allclose(alone, tf.image.resize(code, (32, 48)), atol=1e-5)
+
+
+def test_smoothing_remembers_where_nothing_moved(network):
+    bg, frame = picture(0, 32, 40), picture(1, 32, 40)
+    other = frame.copy()
+    other[:, 20:] = picture(2, 32, 40)[:, 20:]
+    plain = Camera(network, bg, 64)
+    before, after = plain.see(frame).mask, plain.see(other).mask
+    camera = Camera(network, bg, 64, smooth=0.6)
+    np.testing.assert_array_equal(camera.see(frame).mask, before)
+    found = camera.see(other).mask
+    still = slice(0, 18)
+    np.testing.assert_allclose(found[:, still], after[:, still] + 0.6 * (before - after)[:, still], atol=1e-5)
+    assert np.abs(found - after)[:, 22:].mean() < np.abs(before - after)[:, 22:].mean() * 0.3
+    assert np.abs(before - after)[:, 22:].mean() > 1e-4
+
+
+def test_a_camera_that_was_moved(network):
+    bg = picture(0, 64, 96)
+    camera = Camera(network, bg, 48)
+    assert camera.shift(np.roll(bg, (6, -8), (0, 1))) == (6, -8)
+    assert camera.shift(picture(3, 64, 96)) is None
+    assert segmentation.working_size(camera.size, 48) == (32, 48)

@@ -1,0 +1,54 @@
+"""Weights as plain arrays: out of one network and into another, whatever its layers are called."""
+
+import numpy as np
+import pytest
+
+from fgseg_tf import run_folder, weights
+from fgseg_tf.model import ARCHITECTURES, build
+
+
+@pytest.fixture(scope="module")
+def network():
+    made = build(ARCHITECTURES["small"])
+    rng = np.random.default_rng(0)
+    # Each array its own, statistics of BatchNorm too, or an exchange of two would not show.
+    values = {name: rng.uniform(0.5, 1.5, value.shape).astype("f4") / 8 for name, value in weights.arrays(made).items()}
+    weights.put(made, values, "these")
+    for name, value in weights.arrays(made).items():
+        np.testing.assert_array_equal(value, values[name])
+    return made
+
+
+def answer(network) -> dict:
+    rng = np.random.default_rng(1)
+    pictures = {name: rng.random((1, 24, 40, 3)).astype("f4") for name in ("bg", "fg_bg")}
+    return {name: value.numpy() for name, value in network(pictures, training=False).items()}
+
+
+def test_a_file_holds_all_of_it(network, tmp_path):
+    path = str(tmp_path / "w.npz")
+    digest = weights.write(path, network)
+    other = build(ARCHITECTURES["small"])
+    weights.put(other, weights.read(path, digest), path)
+    for name, value in answer(network).items():
+        np.testing.assert_allclose(answer(other)[name], value, atol=2e-3)
+    assert sum(value.size for value in weights.arrays(network).values()) == network.count_params()
+    with pytest.raises(ValueError, match=r"w\.npz is not what it was \(SHA-256 [0-9a-f]{12}, not 000000000000\)"):
+        weights.read(path, "0" * 64)
+
+
+def test_what_does_not_fit(network):
+    with pytest.raises(ValueError, match=r"^mine does not fit this network: background/000/0 is \(3, 3, 12, 16\), it"):
+        weights.put(build(ARCHITECTURES["base"]), weights.arrays(network), "mine")
+    some = weights.arrays(network)
+    some.pop("joint/003/0")
+    with pytest.raises(ValueError, match="joint/003/0 is missing, it takes"):
+        weights.put(network, some, "mine")
+
+
+def test_of_a_run(network, tmp_path):
+    run_folder.save_network(str(tmp_path), network)
+    for name, value in weights.of(str(tmp_path)).items():
+        np.testing.assert_array_equal(value, weights.arrays(network)[name])
+    with pytest.raises(run_folder.RunError, match="is not a run"):
+        weights.of(str(tmp_path / "nowhere"))
