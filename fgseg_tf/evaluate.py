@@ -54,7 +54,7 @@ def evaluate() -> None:
     network = run_folder.load_network(_RUN.value)
     data = ShardData(_DATA.value) if _DATA.value else reopened(settings["data"])
     evaluation.check(settings, data, _ANY_SIZE.value)
-    size = data.scaled(evaluation.trained_side(settings) if _SIZE.value is None else _SIZE.value)
+    size = data.scaled(run_folder.trained_side(settings) if _SIZE.value is None else _SIZE.value)
     found = scored(network, data, size)
     found.scores["trained_on_these_data"] = data.digest == settings["data_digest"]
     run_folder.write_json(_RUN.value, "metrics.json", found.scores)

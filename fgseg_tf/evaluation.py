@@ -57,11 +57,6 @@ def tested(data: Data) -> tuple[str, ...]:
     return tuple(split for split in data.test_splits if data.counts[split])
 
 
-def trained_side(settings: dict) -> int:
-    """Pixels of the shorter side in the last stage of training, 0 for the data's own: where a run is at its best."""
-    return int(settings["stages"][-1].split()[0].partition("@")[2])
-
-
 def evaluate(
     network: keras.Model,
     data: Data,

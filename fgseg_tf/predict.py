@@ -16,14 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 from absl import app, flags, logging
 from PIL import Image
 
-from fgseg_tf import answers, evaluation, frames, plate, run_folder, weights
+from fgseg_tf import answers, frames, plate, weights
 from fgseg_tf.dataset import REFUSALS, Progress, sentence
-from fgseg_tf.segmentation import Camera
+from fgseg_tf.segmentation import Camera, Segmenter
 
 _BACKGROUND = flags.DEFINE_string(
     "background",
@@ -71,9 +70,9 @@ def predict() -> int:
     background = frames.background(_BACKGROUND.value, paths, Progress)
     if _RESIZE.value:
         background = resized(background, frames.first_readable(paths).shape[:2])
-    network, side, origin = trained()
+    network, side, origin = weights.trained(_RUN.value, _WEIGHTS.value)
     side = _SIZE.value or side
-    camera = Camera(network, background, side, _SMOOTH.value)
+    camera = Segmenter(network, side).camera(background, _SMOOTH.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
     facts = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value, "side": side}
     answers.prepare(_OUTPUT.value, kinds, facts | {"smooth": _SMOOTH.value})
@@ -111,18 +110,6 @@ def predict() -> int:
         )
     print(f"{len(rows):,} frames are in {_OUTPUT.value}: {', '.join(kinds)}, frames.csv")
     return len(unreadable)
-
-
-def trained() -> tuple[keras.Model, int, str]:
-    """The network, the longer side it looks at, and where it is from."""
-    if not _RUN.value:
-        network, side = weights.packaged(_WEIGHTS.value)
-        return network, side, f"{_WEIGHTS.value}, of the package"
-    settings = run_folder.read(_RUN.value)["settings"]
-    network = run_folder.load_network(_RUN.value)
-    height, width = settings["image_size"]
-    shorter = evaluation.trained_side(settings) or min(height, width)
-    return network, round(shorter * max(height, width) / min(height, width)), _RUN.value
 
 
 def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

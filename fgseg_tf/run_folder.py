@@ -67,6 +67,11 @@ def begun(folder: str) -> bool:
     return tf.train.latest_checkpoint(checkpoints(folder)) is not None
 
 
+def trained_side(settings: dict) -> int:
+    """Pixels of the shorter side in the last stage of training, 0 for the data's own: where a run is at its best."""
+    return int(settings["stages"][-1].split()[0].partition("@")[2])
+
+
 def save_network(folder: str, network: keras.Model) -> None:
     # Keras writes to local disks only.
     with tempfile.TemporaryDirectory() as local:

@@ -29,25 +29,49 @@ class Answer:
     similarity: float
 
 
+class Segmenter:
+    """A network, cut in two, for any number of cameras. Its graphs are built once for all of them."""
+
+    def __init__(self, network: keras.Model, side: int):
+        """side: pixels of the longer side at working size; larger pictures are made smaller, never larger."""
+        self.side = side
+        self._once, self._then = cut(network)
+        self._answer = tf.function(self._answer_small, reduce_retracing=True)
+
+    def camera(self, background: np.ndarray, smooth: float = 0.0) -> "Camera":
+        """background: its empty scene. smooth: as of `Camera`."""
+        return Camera(self, background, smooth)
+
+    def features(self, bg) -> dict:
+        """What the network sees in an empty scene at working size."""
+        return {f"features_{number}": value for number, value in enumerate(self._once(bg, training=False))}
+
+    def answer(self, bg, fg_bg, features: dict):
+        """Mask, code of depth, similarity of the two pictures, at working size."""
+        return self._answer(bg, fg_bg, features)
+
+    def _answer_small(self, bg, fg_bg, features):
+        predicted = self._then({"fg_bg": fg_bg, **features}, training=False)
+        return predicted["mask"], predicted["depth"], plate.similarity(bg, fg_bg, predicted["mask"])
+
+
 class Camera:
-    """One camera: its empty scene, and then its frames in order. Pictures are uint8 [H, W, 3]."""
+    """One camera: its empty scene, and then its frames in order. Pictures are uint8 [H, W, 3].
 
-    def __init__(self, network: keras.Model, background: np.ndarray, side: int, smooth: float = 0.0):
-        """side: pixels of the longer side at working size; larger pictures are made smaller, never larger.
+    smooth: from 0 to below 1, how much of the mask of the frame before is kept where nothing moved.
+    """
 
-        smooth: from 0 to below 1, how much of the mask of the frame before is kept where nothing moved.
-        """
+    def __init__(self, segmenter: Segmenter, background: np.ndarray, smooth: float = 0.0):
         self.size = background.shape[:2]
-        self._small = working_size(self.size, side)
+        self._segmenter = segmenter
+        self._small = working_size(self.size, segmenter.side)
         self._smooth, self._before = smooth, None
-        once, self._then = cut(network)
         self._bg = _prepared(background, self._small)
-        self._features = {f"features_{n}": value for n, value in enumerate(once(self._bg, training=False))}
-        self._answer = tf.function(self._answer_small)
+        self._features = segmenter.features(self._bg)
 
     def see(self, frame: np.ndarray) -> Answer:
         small = _prepared(frame, self._small)
-        mask, code, similarity = self._answer(small)
+        mask, code, similarity = self._segmenter.answer(self._bg, small, self._features)
         mask = self._smoothed(mask, small)
         full = refinement.enlarged(mask, self.size)
         depth = decode_depth(refinement.laid_apart(code, mask, full))
@@ -62,10 +86,6 @@ class Camera:
             return None
         down, right = (round(pixels * self.size[0] / self._small[0]) for pixels in found)
         return down, right
-
-    def _answer_small(self, fg_bg):
-        predicted = self._then({"fg_bg": fg_bg, **self._features}, training=False)
-        return predicted["mask"], predicted["depth"], plate.similarity(self._bg, fg_bg, predicted["mask"])
 
     def _smoothed(self, mask, small):
         if not self._smooth:

@@ -81,6 +81,16 @@ def packaged(name: str) -> tuple[keras.Model, int]:
     return network, card["side"]
 
 
+def trained(run: str | None, name: str) -> tuple[keras.Model, int, str]:
+    """The network of a run, or else the one of the package; the longer side it looks at best; and where it is from."""
+    if not run:
+        return *packaged(name), f"{name}, of the package"
+    settings = run_folder.read(run)["settings"]
+    height, width = settings["image_size"]
+    shorter = run_folder.trained_side(settings) or min(height, width)
+    return run_folder.load_network(run), round(shorter * max(height, width) / min(height, width)), run
+
+
 def of(origin: str) -> dict[str, np.ndarray]:
     """Of a network that comes with the package, by its name, or of a finished run, by its folder."""
     if origin in NAMES:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from fgseg_tf import baselines, evaluation, ladder
+from fgseg_tf import baselines, evaluation, ladder, run_folder
 from fgseg_tf.cases import Chooser
 from fgseg_tf.coding import decode_depth
 from fgseg_tf.dataset import ShardData
@@ -210,4 +210,4 @@ def test_a_network_that_answers_no_numbers_is_refused(data):
 
 
 def test_it_is_scored_at_the_size_of_the_last_stage():
-    assert evaluation.trained_side(SETTINGS) == 40
+    assert run_folder.trained_side(SETTINGS) == 40

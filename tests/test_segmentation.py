@@ -7,7 +7,7 @@ import tensorflow as tf
 from fgseg_tf import refinement, segmentation
 from fgseg_tf.coding import decode_depth
 from fgseg_tf.model import ARCHITECTURES, build
-from fgseg_tf.segmentation import Camera, working_size
+from fgseg_tf.segmentation import Segmenter, working_size
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_working_sizes():
 
 def test_small_pictures_get_the_networks_own_answer(network):
     bg, frame = picture(0, 36, 52), picture(1, 36, 52)
-    answer = Camera(network, bg, side=64).see(frame)
+    answer = Segmenter(network, 64).camera(bg).see(frame)
     direct = directly(network, bg, frame)
     np.testing.assert_allclose(answer.mask, direct["mask"][0, ..., 0], atol=1e-5)
     assert answer.mask.shape == answer.depth.shape == (36, 52)
@@ -43,7 +43,7 @@ def test_small_pictures_get_the_networks_own_answer(network):
 
 def test_large_ones_are_seen_small_and_answered_large(network):
     bg, frame = picture(0, 48, 80), picture(1, 48, 80)
-    answer = Camera(network, bg, side=40).see(frame)
+    answer = Segmenter(network, 40).camera(bg).see(frame)
     # Blocks of 4 x 4 make halving by areas an every-other-pixel.
     small = directly(network, bg[::2, ::2], frame[::2, ::2])
     expected = tf.image.resize(small["mask"], (48, 80))[0, ..., 0]
@@ -72,9 +72,9 @@ def test_smoothing_remembers_where_nothing_moved(network):
     bg, frame = picture(0, 32, 40), picture(1, 32, 40)
     other = frame.copy()
     other[:, 20:] = picture(2, 32, 40)[:, 20:]
-    plain = Camera(network, bg, 64)
+    plain = Segmenter(network, 64).camera(bg)
     before, after = plain.see(frame).mask, plain.see(other).mask
-    camera = Camera(network, bg, 64, smooth=0.6)
+    camera = Segmenter(network, 64).camera(bg, smooth=0.6)
     np.testing.assert_array_equal(camera.see(frame).mask, before)
     found = camera.see(other).mask
     still = slice(0, 18)
@@ -85,7 +85,7 @@ def test_smoothing_remembers_where_nothing_moved(network):
 
 def test_a_camera_that_was_moved(network):
     bg = picture(0, 64, 96)
-    camera = Camera(network, bg, 48)
+    camera = Segmenter(network, 48).camera(bg)
     assert camera.shift(np.roll(bg, (6, -8), (0, 1))) == (6, -8)
     assert camera.shift(picture(3, 64, 96)) is None
     assert segmentation.working_size(camera.size, 48) == (32, 48)

@@ -1,0 +1,130 @@
+"""How well masks and depth are found on sequences of real cameras with hand-made masks.
+
+    python tools/evaluate_footage.py --footage=DIR
+    python tools/evaluate_footage.py --footage=DIR --run=runs/mine --sheet=sheet.png
+
+DIR holds NAME/{input,groundtruth,background}, as CDnet does; see fgseg_tf/footage.py. Beside the network stand the
+difference to the empty scene, MOG2 and KNN, each with the threshold that is best on these very sequences.
+"""
+
+import os
+import sys
+
+# Before TensorFlow is loaded: its remarks about this machine would hide ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from absl import app, flags, logging
+from PIL import Image
+
+from fgseg_tf import answers, baselines, footage, weights
+from fgseg_tf.dataset import REFUSALS, Progress, sentence
+from fgseg_tf.segmentation import Segmenter
+
+_FOOTAGE = flags.DEFINE_string("footage", None, "Folder of sequences, or one sequence.", required=True)
+_RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
+_WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of those.")
+_SIZE = flags.DEFINE_integer("size", None, "Longer side, pixels, at which the network looks, as in predict.")
+_BASELINES = flags.DEFINE_bool("baselines", True, "Also the difference, MOG2 and KNN.")
+_SHEET = flags.DEFINE_string("sheet", None, "Write a sheet of frames, masks found and masks drawn to this PNG.")
+_SHOWN = flags.DEFINE_integer("shown", 3, "Frames of each sequence on the sheet.", lower_bound=1)
+
+TILE = 220  # pixels, on the sheet
+
+
+def main(argv):
+    if argv[1:]:
+        raise app.UsageError(f"{argv[1]!r} is not a flag; the folder is given as --footage=DIR.")
+    try:
+        evaluate()
+    except REFUSALS as error:
+        if logging.level_debug():
+            raise
+        sys.exit(f"evaluate_footage: {sentence(error)}")
+
+
+def evaluate() -> None:
+    if _BASELINES.value:
+        baselines.opencv()
+    sequences = footage.find(_FOOTAGE.value)
+    network, side, origin = weights.trained(_RUN.value, _WEIGHTS.value)
+    segmenter = Segmenter(network, _SIZE.value or side)
+    masked = [sequence for sequence in sequences if sequence.masked]
+    compared = footage.tuned(masked) if _BASELINES.value and masked else {}
+    counts, depths, rows = {}, {}, []
+    with Progress("frames", sum(len(sequence.frames) for sequence in sequences), "frames") as progress:
+        for sequence in sequences:
+            shown = np.linspace(0, len(sequence.frames) - 1, _SHOWN.value).round().astype(int)
+            camera = None
+            for number, (bg, frame, truth, millimetres) in enumerate(footage.pictures(sequence)):
+                if camera is None or sequence.background is None:
+                    camera = segmenter.camera(bg)
+                answer = camera.see(frame)
+                answered = {"network": answer.mask >= answers.FOREGROUND}
+                if truth is not None and sequence.masked:
+                    answered |= {name: baseline(bg, frame) for name, baseline in compared.items()}
+                    for name, mask in answered.items():
+                        counts.setdefault(name, {}).setdefault(sequence.name, footage.Counts()).add(mask, truth)
+                    if number in shown:
+                        rows.append(sheet_row(frame, answer.mask, truth))
+                if millimetres is not None and (found := footage.depth_scores(answer.depth, millimetres)):
+                    depths.setdefault(sequence.name, []).append(found)
+                progress.add()
+    print(f"{origin}, looking at {segmenter.side} pixels")
+    if counts:
+        print(mask_table(counts))
+    if depths:
+        print(depth_table(depths))
+    if _SHEET.value and rows:
+        Image.fromarray(np.concatenate(rows)).save(_SHEET.value)
+        print(f"{_SHEET.value}: frame, mask found, mask drawn (grey: left out)")
+
+
+def mask_table(counts: dict) -> str:
+    names = list(counts["network"])
+    width = max(len("mean"), *(len(name) for name in names))
+    lines = [" " * width + f" {'precision':>10} {'recall':>7}" + "".join(f" {name + ' F':>13}" for name in counts)]
+    for name in names:
+        own = counts["network"][name]
+        fs = "".join(f" {of_all[name].f:13.3f}" for of_all in counts.values())
+        lines.append(f"{name:{width}} {own.precision:10.3f} {own.recall:7.3f}{fs}")
+    own = counts["network"].values()
+    means = [np.mean([each.f for each in of_all.values()]) for of_all in counts.values()]
+    lines.append(
+        f"{'mean':{width}} {np.mean([each.precision for each in own]):10.3f} "
+        f"{np.mean([each.recall for each in own]):7.3f}" + "".join(f" {mean:13.3f}" for mean in means)
+    )
+    return "\n".join(lines)
+
+
+def depth_table(depths: dict) -> str:
+    width = max(len(name) for name in depths)
+    lines = [" " * width + "  depth: AbsRel  RMSE, m  d<1.25 | with the right median: AbsRel  RMSE, m  d<1.25"]
+    for name, found in depths.items():
+        mean = {key: np.mean([scores[key] for scores in found]) for key in found[0]}
+        lines.append(
+            f"{name:{width}} {mean['abs_rel']:14.3f} {mean['rmse']:8.2f} {mean['delta1']:7.3f} |"
+            f" {mean['scaled_abs_rel']:29.3f} {mean['scaled_rmse']:8.2f} {mean['scaled_delta1']:7.3f}"
+        )
+    return "\n".join(lines)
+
+
+def sheet_row(frame: np.ndarray, mask: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """uint8 [TILE, 4 TILE, 3]."""
+    levels = np.where(np.isin(truth, footage.LEFT_OUT), 128, np.where(truth == footage.FOREGROUND, 255, 0))
+    grey = [np.repeat(plane[..., None], 3, -1).astype(np.uint8) for plane in (np.round(mask * 255), levels)]
+    tiles = []
+    for picture in (frame, answers.overlay(frame, mask), *grey):
+        tile = Image.new("RGB", (TILE, TILE))
+        tile.paste(Image.fromarray(picture).resize(fitting(picture.shape), Image.Resampling.BOX))
+        tiles.append(np.asarray(tile))
+    return np.concatenate(tiles, axis=1)
+
+
+def fitting(shape: tuple) -> tuple[int, int]:
+    scale = TILE / max(shape[:2])
+    return round(shape[1] * scale), round(shape[0] * scale)
+
+
+if __name__ == "__main__":
+    app.run(main)
