@@ -4,7 +4,7 @@ Depth is coloured from near (warm) to far (cool) by its logarithm, on one scale 
 the top explains; unknown depth is grey.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,11 +42,21 @@ class Example:
     metres: np.ndarray
 
 
-def sheet(folder: str, count: int = USUAL_COUNT, split: str | None = None, names: Sequence[str] = ()) -> Image.Image:
-    """Draws `count` examples spread over splits and shards (or over one split), or those called `names`."""
+def sheet(
+    folder: str,
+    count: int = USUAL_COUNT,
+    split: str | None = None,
+    names: Sequence[str] = (),
+    change: Callable[[dict], dict] | None = None,
+) -> Image.Image:
+    """Draws `count` examples spread over splits and shards (or over one split), or those called `names`.
+
+    change: done to each before it is drawn: a dict of `index`, `pictures` uint8 [h, w, 7] (bg, fg_bg, mask) and codes
+    of depth [h, w, 1].
+    """
     catalogue = catalogues.read_catalogue(folder)
     places = catalogues.find(catalogue, names) if names else catalogues.spread(catalogue, count, split)
-    examples = _examples(catalogue, places)
+    examples = _examples(catalogue, places, change)
     if names and [example.name for example in examples] != list(names):
         raise DatasetError(
             f"{folder} is not in its promised order; to see what is wrong: python tools/verify_shards.py {folder}"
@@ -63,7 +73,7 @@ def coloured(metres: np.ndarray, near: float, far: float) -> np.ndarray:
     return np.where(metres[..., None] > 0, np.round(colour), UNKNOWN).astype(np.uint8)
 
 
-def _examples(catalogue: Catalogue, places: Sequence[Place]) -> list[Example]:
+def _examples(catalogue: Catalogue, places: Sequence[Place], change: Callable[[dict], dict] | None) -> list[Example]:
     path = catalogue.path(shards.BACKGROUNDS)
     _, pictures, codes = records.read_backgrounds(path, catalogue.height, catalogue.width)
     with tf.device("/CPU:0"):
@@ -71,14 +81,18 @@ def _examples(catalogue: Catalogue, places: Sequence[Place]) -> list[Example]:
     examples = []
     for place, serialized in catalogues.read(catalogue, places):
         decoded = records.decode_composite(records.parse(serialized, records.COMPOSITE), pictures, codes)
+        shown = {"index": decoded["index"], "depth": decoded["depth"]}
+        shown["pictures"] = tf.concat([decoded[name] for name in ("bg", "fg_bg", "mask")], -1)
+        shown = change(shown) if change else shown
+        bg, fg_bg, mask = tf.split(shown["pictures"], [3, 3, 1], -1)
         examples.append(
             Example(
                 decoded["name"].numpy().decode(),
                 place.file.split,
-                decoded["bg"].numpy(),
-                decoded["fg_bg"].numpy(),
-                decoded["mask"].numpy()[..., 0],
-                decoded["depth"].numpy()[..., 0].astype(np.float32) / catalogue.depth_scale,
+                bg.numpy(),
+                fg_bg.numpy(),
+                mask.numpy()[..., 0],
+                shown["depth"].numpy()[..., 0].astype(np.float32) / catalogue.depth_scale,
             )
         )
     return examples

@@ -109,7 +109,7 @@ class Data(ABC):
         examples = examples.take(self.counts[split] if count is None else count)
         if change:
             examples = examples.map(
-                lambda example: change(example, tf.random.fold_in([0, SCORING], example["index"])),
+                lambda example: change(example, scoring_seed(example["index"])),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
         return self._batched(examples, batch, drop_remainder=False)
@@ -151,6 +151,11 @@ class Data(ABC):
         bg, fg_bg, mask = tf.split(pictures, [3, 3, 1], axis=-1)
         depths = {key: self._from_code(examples[key]) for key in ("depth", "bg_depth") if key in examples}
         return {"index": examples["index"], "bg": bg, "fg_bg": fg_bg, "mask": mask, **depths}
+
+
+def scoring_seed(index):
+    """Of a composite, wherever it is scored or shown."""
+    return tf.random.fold_in([0, SCORING], index)
 
 
 def _varied(examples: tf.data.Dataset, order: Order, mirror: bool, change: Callable | None) -> tf.data.Dataset:

@@ -114,6 +114,22 @@ def test_what_is_drawn_is_what_is_in_the_record(tiny_dataset):
         np.testing.assert_array_equal(drawn[top : top + 96 : 2, left : left + 128 : 2], picture)
 
 
+def test_what_is_drawn_can_be_changed_first(tiny_dataset):
+    seen = []
+
+    def turned(example):
+        seen.append(int(example["index"]))
+        return {**example, "pictures": example["pictures"][:, ::-1], "depth": example["depth"][:, ::-1]}
+
+    plain, changed = (np.asarray(sheets.sheet(tiny_dataset, 1, change=change)) for change in (None, turned))
+    assert len(seen) == 1
+    top = plain.shape[0] - (sheets.MARGIN - 12) - (2 * 48 + sheets.CAPTION + 20)
+    for number in range(4):
+        left = sheets.MARGIN + number * (2 * 64 + sheets.GAP)
+        before, after = (drawn[top : top + 96 : 2, left : left + 128 : 2] for drawn in (plain, changed))
+        np.testing.assert_array_equal(after, before[:, ::-1])
+
+
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (6, 1), (7, 2), (24, 2), (200, 2)])
 def test_any_number_of_examples(tiny_dataset, count, columns):
     drawn = sheets.sheet(tiny_dataset, count)

@@ -2,6 +2,7 @@
 
     python tools/show_records.py DIR --output=sheet.png
     python tools/show_records.py DIR --output=sheet.png --names=bg005-fg073-flip-p07,bg001-fg000-p00
+    python tools/show_records.py DIR --output=sheet.png --capture=3
     python tools/show_records.py DIR --unpack=FOLDER --split=unseen_both
     python tools/show_records.py DIR --zip=some.zip --count=100
 
@@ -19,6 +20,8 @@ from absl import app, flags
 
 from data_pipelines import sheets, unpacking
 from data_pipelines.refusals import REFUSALS, sentence
+from fgseg_tf.batches import scoring_seed
+from fgseg_tf.capture import Capture
 
 _OUTPUT = flags.DEFINE_string("output", None, "The contact sheet: .png, or .jpg, which is smaller.")
 _UNPACK = flags.DEFINE_string(
@@ -33,6 +36,9 @@ _COUNT = flags.DEFINE_integer(
 )
 _SPLIT = flags.DEFINE_string("split", None, "Only of this one, such as train or unseen_both.")
 _NAMES = flags.DEFINE_list("names", [], "These instead, such as bg005-fg073-flip-p07,bg001-fg000-p00.")
+_CAPTURE = flags.DEFINE_float(
+    "capture", 0.0, "Sheet: as two exposures that differ this much, from 0 (not at all) to 4 (badly)."
+)
 
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG"}
 
@@ -57,7 +63,12 @@ def write_sheet(folder: str, path: str) -> None:
     ending = path.rsplit(".", 1)[-1].lower()
     if ending not in FORMATS:
         raise ValueError(f"--output={path} is not a picture's name; let it end in .png or .jpg.")
-    drawn = sheets.sheet(folder, _COUNT.value or sheets.USUAL_COUNT, _SPLIT.value, _NAMES.value)
+    capture = Capture(_CAPTURE.value, _CAPTURE.value)
+
+    def change(example: dict) -> dict:
+        return capture.change(example, scoring_seed(example["index"]))
+
+    drawn = sheets.sheet(folder, _COUNT.value or sheets.USUAL_COUNT, _SPLIT.value, _NAMES.value, change)
     with tf.io.gfile.GFile(path, "wb") as file:
         drawn.save(file, FORMATS[ending], quality=92)
     print(f"{drawn.width} x {drawn.height} pixels in {path}")
