@@ -25,7 +25,7 @@ def export(folder, *flags):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".tfrecord", ".json")}

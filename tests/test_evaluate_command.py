@@ -18,7 +18,7 @@ STAGE = Stage(2, 32, 8, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim",
 
 def run(*flags):
     command = [sys.executable, "-m", "fgseg_tf.evaluate", *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     return done.returncode, done.stdout, done.stderr
 
 

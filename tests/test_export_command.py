@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 def run(*flags):
     done = subprocess.run(
-        [sys.executable, "tools/export_tfrecords.py", *flags], cwd=ROOT, capture_output=True, text=True, timeout=300
+        [sys.executable, "tools/export_tfrecords.py", *flags], cwd=ROOT, capture_output=True, text=True, timeout=900
     )
     return done.returncode, done.stdout, done.stderr
 

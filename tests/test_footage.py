@@ -122,7 +122,7 @@ def test_the_tool(folder, tmp_path):
     run_folder.save_network(str(tmp_path), build(ARCHITECTURES["small"]))
     command = [sys.executable, "tools/evaluate_footage.py", f"--footage={folder}", f"--run={tmp_path}"]
     command += [f"--sheet={tmp_path}/sheet.png"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == f"{tmp_path}, looking at 32 pixels"

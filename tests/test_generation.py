@@ -272,7 +272,7 @@ def run_command(folder, **how):
 def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bytes(tmp_path):
     whole, killed = tmp_path / "whole" / "out", tmp_path / "killed" / "out"  # the sheet names its folder
     process = run_command(whole)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
     # Killed while the backgrounds are made, in the first shard, and in the middle.
     moments = ["backgrounds*", "train-00000*.part", "train-00005*"]
@@ -288,7 +288,7 @@ def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bytes(tmp_
     done_before = {path: path.stat().st_mtime_ns for path in killed.glob("train-*.tfrecord")}
     assert done_before
     process = run_command(killed)
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
     assert {path: path.stat().st_mtime_ns for path in done_before} == done_before, "finished shards were made again"
     same = files_of(killed)

@@ -23,7 +23,7 @@ HEIGHT, WIDTH = 40, 56
 
 def run(*flags):
     command = [sys.executable, "-m", "fgseg_tf.predict", *flags]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     return done.returncode, done.stdout, done.stderr
 
 

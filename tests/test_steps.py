@@ -172,7 +172,7 @@ def devices(tmp_path_factory):
     path = tmp_path_factory.mktemp("devices") / "found.npz"
     code = f"import test_steps; test_steps.compare_devices({str(path)!r})"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=300
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return np.load(path)
