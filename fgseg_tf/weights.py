@@ -64,7 +64,7 @@ def read(path: str, digest: str | None = None) -> dict[str, np.ndarray]:
 
 
 def cards() -> dict:
-    """Of each network that comes with the package: file, sha256, side it was trained for, and how it was made."""
+    """Of each network that comes with the package: file, sha256, the longer side it looks at best, how it was made."""
     with open(os.path.join(FOLDER, CARDS)) as file:
         return json.load(file)
 
@@ -79,6 +79,21 @@ def packaged(name: str) -> tuple[keras.Model, int]:
     path = os.path.join(FOLDER, card["file"])
     put(network, read(path, card["sha256"]), path)
     return network, card["side"]
+
+
+def pack(name: str, network: keras.Model, side: int, settings: dict) -> dict:
+    """Makes this the network of that name in the package; answers its card."""
+    if name not in NAMES:
+        raise ValueError(f"a {name} network does not go into the package: {' and '.join(NAMES)} do.")
+    file = f"{name}.npz"
+    digest = write(os.path.join(FOLDER, file), network)
+    # The folders of the one who trained say nothing to others.
+    told = {key: value for key, value in settings.items() if key not in ("data", "start")}
+    card = {"file": file, "sha256": digest, "side": side, "recipe": settings["data"].get("recipe"), "settings": told}
+    said = {**cards(), name: card}
+    with open(os.path.join(FOLDER, CARDS), "w") as target:
+        target.write(json.dumps(said, indent=1, sort_keys=True) + "\n")
+    return card
 
 
 def trained(run: str | None, name: str) -> tuple[keras.Model, int, str]:

@@ -27,7 +27,7 @@ from fgseg_tf.steps import OPTIMIZERS, Optimization
 from fgseg_tf.training import Training, train
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 400  # seconds; a busy machine takes a minute
+PATIENCE = 900  # seconds; a busy machine takes minutes
 USUAL = Stage(1, 32, 2, 0.01, losses.parse("dice", "mask"), losses.parse("l1", "depth"))
 
 

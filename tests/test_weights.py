@@ -52,3 +52,34 @@ def test_of_a_run(network, tmp_path):
         np.testing.assert_array_equal(value, weights.arrays(network)[name])
     with pytest.raises(run_folder.RunError, match="is not a run"):
         weights.of(str(tmp_path / "nowhere"))
+
+
+def test_packed_weights_come_back(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", str(tmp_path))
+    (tmp_path / weights.CARDS).write_text('{"base": {"file": "base.npz"}}')
+    settings = {"network": "small", "data": {"recipe": {"seed": 2}}, "start": "/home/me/runs/other", "stages": ["1@64"]}
+    card = weights.pack("small", network, 256, settings)
+    assert weights.cards() == {"base": {"file": "base.npz"}, "small": card}
+    assert card["recipe"] == {"seed": 2}
+    assert "/home/me" not in (tmp_path / weights.CARDS).read_text()
+    found, side = weights.packaged("small")
+    assert side == 256
+    for name, value in answer(network).items():
+        np.testing.assert_allclose(answer(found)[name], value, atol=2e-3)
+    with pytest.raises(ValueError, match="a large network does not go into the package: small and base do"):
+        weights.pack("large", network, 256, settings)
+    (tmp_path / "small.npz").write_bytes((tmp_path / "small.npz").read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"small\.npz is not what it was"):
+        weights.packaged("small")
+
+
+def test_what_does_not_come_with_the_package():
+    with pytest.raises(ValueError, match="--weights=huge does not come with the package; take "):
+        weights.packaged("huge")
+
+
+def test_what_comes_with_the_package_is_whole():
+    for name, card in weights.cards().items():
+        network, side = weights.packaged(name)
+        assert network.count_params() == build(ARCHITECTURES[name]).count_params()
+        assert side == card["side"] >= 96
