@@ -87,11 +87,12 @@ def train(
     Raises ValueError for what cannot be trained, DivergedError, which is one, when losses stop being numbers.
     """
     check(training, data, strategy)
+    first = _first_weights(training, folder)
     _claim(folder, training.settings(data), strategy)
     keras.utils.set_random_seed(training.seed)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    return _Run(training, data, folder, strategy, progress, say).run()
+    return _Run(training, data, folder, strategy, first, progress, say).run()
 
 
 def check(training: Training, data: Data, strategy: tf.distribute.Strategy) -> None:
@@ -120,6 +121,15 @@ def steps_per_epoch(training: Training, stage: Stage, data: Data) -> int:
     return examples // stage.batch
 
 
+def _first_weights(training: Training, folder: str) -> dict | None:
+    """Of `start`, where a training begins with it; refused here when they do not fit."""
+    if not training.start or run_folder.begun(folder):
+        return None
+    first = weights.of(training.start)
+    weights.put(build(ARCHITECTURES[training.network]), first, f"--start={training.start}")
+    return first
+
+
 def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> None:
     """By the chief first; the others then find it claimed, and compare their own flags with the chief's."""
     worker = distribution.worker(strategy)
@@ -138,7 +148,7 @@ def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> Non
 class _Run:
     """Everything that the epochs of one training share."""
 
-    def __init__(self, training, data, folder, strategy, progress, say):
+    def __init__(self, training, data, folder, strategy, first, progress, say):
         self.training, self.data, self.folder, self.strategy = training, data, folder, strategy
         self.chief = distribution.worker(strategy) in (None, 0)
         self.progress, self.say = (progress, say) if self.chief else (_Silence, lambda line: None)
@@ -146,8 +156,8 @@ class _Run:
         self.shown = build(ARCHITECTURES[training.network])
         with strategy.scope(), _policy(training.precision):
             network = build(ARCHITECTURES[training.network], synchronized=strategy.num_replicas_in_sync > 1)
-            if training.start and not run_folder.begun(folder):
-                weights.put(network, weights.of(training.start), f"--start={training.start}")
+            if first:
+                weights.put(network, first, f"--start={training.start}")
             self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
             self.checkpoints = Checkpoints(run_folder.checkpoints(folder), self.learner, writes=self.chief)
         self.checkpoints.restore()

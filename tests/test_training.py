@@ -19,9 +19,10 @@ import pytest
 import tensorflow as tf
 from test_steps import PLAIN, STAGE, arrays, batch, prepared
 
-from fgseg_tf import losses, run_folder, training
+from fgseg_tf import losses, run_folder, training, weights
 from fgseg_tf.checkpoints import Checkpoints, DivergedError
 from fgseg_tf.dataset import ShardData
+from fgseg_tf.model import ARCHITECTURES, build
 from fgseg_tf.stages import Stage
 from fgseg_tf.steps import OPTIMIZERS, Optimization
 from fgseg_tf.training import Training, train
@@ -264,6 +265,37 @@ def test_only_the_last_few_are_kept(tmp_path):
         learner.seen.assign(seen)
         checkpoints.save(optimizer)
     assert sorted(path.name for path in tmp_path.glob("*.index")) == ["ckpt-30.index", "ckpt-40.index", "ckpt-50.index"]
+
+
+def test_it_begins_with_the_weights_of_another_run(tiny_dataset, tmp_path):
+    other, run = str(tmp_path / "other"), str(tmp_path / "run")
+    data, strategy = ShardData(tiny_dataset), tf.distribute.get_strategy()
+    network = build(ARCHITECTURES["small"])
+    (tmp_path / "other").mkdir()
+    run_folder.save_network(other, network)
+    # One step that changes next to nothing, but for BatchNorm's statistics.
+    stage = replace(USUAL, rate=1e-12)
+    wanted = Training((stage,), "small", start=other, examples_per_epoch=2, optimization=PLAIN, validate=0)
+    trained, first = (weights.arrays(each) for each in (train(wanted, data, run, strategy, Counted, str), network))
+    kernels = [name for name, value in first.items() if value.ndim == 4]
+    assert len(kernels) > 30
+    for name in kernels:
+        np.testing.assert_allclose(trained[name], first[name], atol=1e-7)
+    # Gone on with, it needs them no more.
+    (tmp_path / "other" / "model.keras").unlink()
+    again = train(wanted, data, run, strategy, Counted, str)
+    np.testing.assert_array_equal(weights.arrays(again)[kernels[0]], trained[kernels[0]])
+
+
+def test_first_weights_that_do_not_fit(tiny_dataset, tmp_path):
+    (tmp_path / "other").mkdir()
+    run_folder.save_network(str(tmp_path / "other"), build(ARCHITECTURES["small"]))
+    wanted = Training((USUAL,), "base", start=str(tmp_path / "other"))
+    with pytest.raises(
+        ValueError, match=r"^--start=.*/other does not fit this network: background/000/0 is \(3, 3, 12"
+    ):
+        train(wanted, ShardData(tiny_dataset), str(tmp_path / "run"), tf.distribute.get_strategy(), Counted, str)
+    assert not (tmp_path / "run").exists()
 
 
 # What is refused, and what a run is.
