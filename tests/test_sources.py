@@ -1,0 +1,17 @@
+"""Demo sources by several processes are those of one."""
+
+import numpy as np
+
+from data_pipelines import sources
+
+
+def test_it_does_not_matter_who_draws(monkeypatch):
+    alone = sources.from_demo(3, 3, 2, 24, 32)
+    monkeypatch.setattr(sources, "DEMO_DRAWN_ALONE", 1)
+    together = sources.from_demo(3, 3, 2, 24, 32)
+    assert together.background_origins == alone.background_origins
+    assert together.foreground_origins == alone.foreground_origins
+    np.testing.assert_array_equal(together.backgrounds, alone.backgrounds)
+    np.testing.assert_array_equal(together.true_depth, alone.true_depth)
+    for one, other in zip(together.foregrounds + together.reliefs, alone.foregrounds + alone.reliefs, strict=True):
+        np.testing.assert_array_equal(one, other)
