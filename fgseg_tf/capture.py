@@ -9,7 +9,8 @@ bears. An example is the dict of `batches`: `pictures` uint8 [H, W, 7] (bg, fg_b
     camera     one of the two is shifted, turned and zoomed a little; labels follow the frame
     exposure   gain, contrast, gamma, white balance, light over the picture, vignette, blur or sharpening, noise, JPEG
 
-How strong all this is, is one number from 0 (nothing) to 4; the amounts below are those at 4, and grow evenly with it.
+How strong all this is, is one number from 0 (nothing) to 4; the amounts below are those at 4, and grow evenly with it;
+how often something happens at all has grown to its full share at 2.
 What is shared by the two exposures (a dark room, a grey camera) is part of it: networks should not mind.
 """
 

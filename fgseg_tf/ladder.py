@@ -38,7 +38,8 @@ def climbed(
         return photographed(example, seed, severity, severity, nobody)
 
     scored = data.scoring(split, batch, size, count, change)
-    trained = data.scoring("train", batch, size, min(baselines.TUNED_ON, data.counts["train"]), change)
+    if with_baselines:
+        trained = data.scoring("train", batch, size, min(baselines.TUNED_ON, data.counts["train"]), change)
     steps = []
     for step in LADDER:
         severity.assign(step)

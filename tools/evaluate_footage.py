@@ -77,7 +77,7 @@ def evaluate() -> None:
         print(depth_table(depths))
     if _SHEET.value and rows:
         Image.fromarray(np.concatenate(rows)).save(_SHEET.value)
-        print(f"{_SHEET.value}: frame, mask found, mask drawn (grey: left out)")
+        print(f"{_SHEET.value}: frame, the same outlined, mask found, mask drawn (grey: left out)")
 
 
 def mask_table(counts: dict) -> str:
