@@ -41,7 +41,7 @@ CONTACT = 0.6
 STIR, STIRRED = 0.6, 0.02  # leaves: share of frames, distance of the shorter side
 GLOW, GLOWING = 0.5, 0.6  # screens, spots of light: share of frames, logarithm
 SEAM, SEAMED = 0.4, 0.12  # patches of the scene pasted back: share of frames, logarithm
-MOVED = 0.15  # share of frames in which a small thing stands elsewhere
+MOVED = 0.06  # share of frames in which a small thing stands elsewhere
 FIELDS = 5  # control points a side, of smooth random fields
 
 

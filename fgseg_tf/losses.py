@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 DICE_SMOOTHING = 1.0  # pixels; an empty frame predicted empty is right, and a faint answer in it is nearly so
+MISSED = 0.7  # of tversky, from 0 to 1: the share of a wrong pixel's weight that falls on missed ones
 BCE_SMALLEST = 1e-7  # probabilities are kept this far from 0 inside a logarithm
 GRADIENT_SCALES = 4  # every pixel, every second, every fourth, every eighth
 SSIM_FILTER, SSIM_SIGMA = 11, 1.5  # pixels, as published
@@ -31,6 +32,19 @@ def dice(target, predicted, known=None):
     target, predicted, known = _float32(target, predicted, known)
     size = _sum(known * (tf.square(target) + tf.square(predicted)))
     return _sum(tf.square(predicted - target)) / (size + DICE_SMOOTHING)
+
+
+def tversky(target, predicted, known=None):
+    """As dice, but what is missed counts for more than what is invented: for masks that are not too careful.
+
+    With MISSED a half it is dice. With more, a pixel is best called foreground below even odds: a network that learned
+    from exposures worse than a camera's doubts too much there.
+    """
+    target, predicted, known = _float32(target, predicted, known)
+    missed = MISSED * _sum(tf.square(tf.nn.relu(target - predicted)))
+    invented = (1 - MISSED) * _sum(tf.square(tf.nn.relu(predicted - target)))
+    wrong = missed + invented
+    return wrong / (_sum(known * target * predicted) + wrong + DICE_SMOOTHING / 2)
 
 
 def bce(target, predicted, known=None):
@@ -96,7 +110,7 @@ def ssim(target, predicted, known=None):
 
 
 LOSSES = {
-    "mask": {"dice": dice, "bce": bce, "edge": edge, "l1": l1},
+    "mask": {"dice": dice, "tversky": tversky, "bce": bce, "edge": edge, "l1": l1},
     "depth": {"ssim": ssim, "l1": l1, "gradient": gradient, "dice": dice},
 }
 

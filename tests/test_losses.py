@@ -30,6 +30,8 @@ KNOWN = images([[1, 1, 0], [1, 0, 1]])
     [
         # Squares: error 0.25 + 0.25 + 0.5625; target 2.25; predicted 1.3125. What is not known is 0 in both.
         ("dice", 1.0625 / 4.5625, 1.0625 / 4.5625),
+        # Squares: missed 0.25 + 0.5625, invented 0.25; hit 1 + 0.25, and half a pixel of smoothing.
+        ("tversky", 0.64375 / (1.25 + 0.64375 + 0.5), 0.64375 / (1.25 + 0.64375 + 0.5)),
         ("l1", 1.75 / 6, 1.75 / 4),
         # Down 0.5, 0.5, 0.75; across 0.5, 0.5, 0.5, 0.75. Known neighbours: the first column's, the first row's first.
         ("edge", 1.75 / 3 + 2.25 / 4, 0.5 + 0.5),
@@ -43,7 +45,7 @@ def test_by_hand(name, everywhere, where_known):
     # Whatever stands where nothing is known.
     garbage = images([[0, 0, 0.9], [0, 0.4, 0]])
     value = EVERY[name](TARGET + garbage / 2, PREDICTED + garbage, KNOWN)
-    if name != "dice":
+    if name not in ("dice", "tversky"):
         np.testing.assert_allclose(value, [where_known], rtol=1e-6)
     np.testing.assert_allclose(value, EVERY[name](TARGET + garbage / 2, PREDICTED, KNOWN), rtol=1e-6)
 
@@ -52,6 +54,16 @@ def test_unknown_pixels_have_no_size_in_dice():
     # Known: target 1, predicted 0.5 -> 0.25 / (1 + 0.25 + 1).
     value = losses.dice(images([[1, 1, 1]]), images([[0.5, 0, 1]]), images([[1, 0, 0]]))
     np.testing.assert_allclose(value, [0.25 / 2.25], rtol=1e-6)
+
+
+def test_tversky_between_dice_and_boldness(monkeypatch):
+    predicted, target = random((3, 5, 7, 1), 1), random((3, 5, 7, 1), 2)
+    assert (
+        losses.tversky(tf.ones((1, 2, 3, 1)), tf.fill((1, 2, 3, 1), 0.4))
+        > losses.dice(tf.ones((1, 2, 3, 1)), tf.fill((1, 2, 3, 1), 0.4))
+    ).numpy()
+    monkeypatch.setattr(losses, "MISSED", 0.5)
+    np.testing.assert_allclose(losses.tversky(target, predicted), losses.dice(target, predicted), rtol=1e-5)
 
 
 def test_bce():
@@ -220,11 +232,11 @@ def test_parse(text, branch, terms, again):
     ("text", "branch", "sentence"),
     [
         ("ssim+0.1*l2", "depth", "'l2' at character 10 is not a loss of depth; take ssim, l1, gradient or dice."),
-        ("ssim", "mask", "'ssim' at character 1 is not a loss of mask; take dice, bce, edge or l1."),
-        (" dice-l1", "mask", "'dice-l1' at character 2 is not a loss of mask; take dice, bce, edge or l1."),
-        ("dice+", "mask", "'' at character 6 should be a loss; take dice, bce, edge or l1."),
-        ("+dice", "mask", "'' at character 1 should be a loss; take dice, bce, edge or l1."),
-        ("l1+2*", "mask", "'' at character 6 should be a loss; take dice, bce, edge or l1."),
+        ("ssim", "mask", "'ssim' at character 1 is not a loss of mask; take dice, tversky, bce, edge or l1."),
+        (" dice-l1", "mask", "'dice-l1' at character 2 is not a loss of mask; take dice, tversky, bce, edge or l1."),
+        ("dice+", "mask", "'' at character 6 should be a loss; take dice, tversky, bce, edge or l1."),
+        ("+dice", "mask", "'' at character 1 should be a loss; take dice, tversky, bce, edge or l1."),
+        ("l1+2*", "mask", "'' at character 6 should be a loss; take dice, tversky, bce, edge or l1."),
         ("l1 + -1*dice", "mask", "'-1' at character 6 is not a weight; take a positive finite number such as 0.1."),
         ("x*dice", "mask", "'x' at character 1 is not a weight; take a positive finite number such as 0.1."),
         ("*dice", "mask", "'' at character 1 is not a weight; take a positive finite number such as 0.1."),
@@ -243,7 +255,7 @@ def test_parse_refuses(text, branch, sentence):
 
 
 def test_parse_refuses_nothing():
-    with pytest.raises(ValueError, match=r"^--mask_loss=  is empty; take dice, bce, edge or l1, or a sum"):
+    with pytest.raises(ValueError, match=r"^--mask_loss=  is empty; take dice, tversky, bce, edge or l1, or a sum"):
         parse(" ", "mask")
 
 
