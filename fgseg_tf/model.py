@@ -11,7 +11,7 @@ halved rounding up, and doubled and cropped to what they were.
 
 The stem, shared by the two pictures, works at full and at half size; the joint encoder starts from what it says of both
 and from the distance between the two, and takes in, at each scale, what the background encoder saw. All that depends on
-`bg` alone can be computed once for a fixed camera: `cut` gives the two halves.
+`bg` alone can be computed once for a fixed camera: `inference.cut` gives the two halves.
 
 The five parts are models inside the model, named as in PARTS; a part is frozen with `network.get_layer(part).trainable
 = False`. Only keras is imported, so this runs on every Keras backend.
@@ -78,34 +78,24 @@ def build(architecture: Architecture, synchronized: bool = False) -> keras.Model
         replicas is training on one. It costs time, so leave it out where there is one.
     """
     make = _Layers(synchronized)
+    return assembled(
+        {
+            "stem": _stem(make, architecture),
+            "background": _background(make, architecture),
+            "joint": _joint(make, architecture),
+            "mask": _branch(make, architecture, "mask"),
+            "depth": _branch(make, architecture, "depth"),
+        }
+    )
+
+
+def assembled(parts: dict[str, keras.Model]) -> keras.Model:
+    """The network of these parts, which are named as in PARTS."""
+    stem, background, joint, mask, depth = (parts[name] for name in PARTS)
     bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
-    stem = _stem(make, architecture)
-    background = _background(make, architecture)
-    joint = _joint(make, architecture)
     of_bg, of_fg_bg = stem(bg), stem(fg_bg)
     scales = joint([*of_fg_bg, *of_bg, *background(of_bg[-1])])
-    outputs = {
-        "mask": _branch(make, architecture, "mask")(scales),
-        "depth": _branch(make, architecture, "depth")(scales),
-    }
-    return keras.Model({"bg": bg, "fg_bg": fg_bg}, outputs, name="two_branch")
-
-
-def cut(network: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """(bg -> list of features, {fg_bg, features} -> {mask, depth}): the network in two, with the same weights.
-
-    The second takes the frame under "fg_bg" and the features under "features_0", "features_1" and so on.
-    """
-    stem, background, joint, mask, depth = (network.get_layer(part) for part in PARTS)
-    bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
-    of_bg = stem(bg)
-    once = keras.Model(bg, [*of_bg, *background(of_bg[-1])], name="background_features")
-    features = [
-        keras.Input(tuple(output.shape[1:]), name=f"features_{number}") for number, output in enumerate(once.outputs)
-    ]
-    scales = joint([*stem(fg_bg), *features])
-    inputs = {"fg_bg": fg_bg, **{f"features_{number}": feature for number, feature in enumerate(features)}}
-    return once, keras.Model(inputs, {"mask": mask(scales), "depth": depth(scales)}, name="segment_with_background")
+    return keras.Model({"bg": bg, "fg_bg": fg_bg}, {"mask": mask(scales), "depth": depth(scales)}, name="two_branch")
 
 
 def _stem(make: "_Layers", architecture: Architecture) -> keras.Model:

@@ -10,9 +10,10 @@ import tensorflow as tf
 NEAR = 5  # pixels a side at the small size: how far depth is carried over an outline
 
 
-def enlarged(mask, size: tuple[int, int]):
-    """[B, h, w, 1] -> [B, H, W, 1]."""
-    return mask if tuple(mask.shape[1:3]) == tuple(size) else tf.image.resize(mask, size, "bilinear")
+def enlarged(mask, size):
+    """[B, h, w, C] -> [B, H, W, C]."""
+    same = tf.reduce_all(tf.shape(mask)[1:3] == size)
+    return tf.cond(same, lambda: mask, lambda: tf.image.resize(mask, size, "bilinear"))
 
 
 def laid_apart(code, mask, full):
@@ -26,5 +27,5 @@ def laid_apart(code, mask, full):
     carried = tf.math.divide_no_nan(sums[..., 2:], sums[..., :2])
     # Each as it is where it is all there is; carried over from nearby where the other one is.
     layers = tf.where(sums[..., :2] > 1e-3, carried + weights * (code - carried), code)
-    object_code, scenery_code = tf.split(enlarged(layers, full.shape[1:3]), 2, -1)
+    object_code, scenery_code = tf.split(enlarged(layers, tf.shape(full)[1:3]), 2, -1)
     return scenery_code + full * (object_code - scenery_code)

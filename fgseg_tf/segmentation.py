@@ -15,8 +15,9 @@ import tensorflow as tf
 
 from fgseg_tf import plate, refinement
 from fgseg_tf.coding import decode_depth
-from fgseg_tf.model import cut
+from fgseg_tf.inference import cut
 
+LEAST_SIDE = 8  # pixels: a picture of less has no structure
 MOTION = 0.06  # of 1: a pixel that changed by this much since the last frame remembers a third of what it would
 
 
@@ -64,13 +65,12 @@ class Camera:
     def __init__(self, segmenter: Segmenter, background: np.ndarray, smooth: float = 0.0):
         self.size = background.shape[:2]
         self._segmenter = segmenter
-        self._small = working_size(self.size, segmenter.side)
         self._smooth, self._before = smooth, None
-        self._bg = _prepared(background, self._small)
+        self._bg = prepared(background[None], segmenter.side)
         self._features = segmenter.features(self._bg)
 
     def see(self, frame: np.ndarray) -> Answer:
-        small = _prepared(frame, self._small)
+        small = prepared(frame[None], self._segmenter.side)
         mask, code, similarity = self._segmenter.answer(self._bg, small, self._features)
         mask = self._smoothed(mask, small)
         full = refinement.enlarged(mask, self.size)
@@ -79,12 +79,12 @@ class Camera:
 
     def shift(self, frame: np.ndarray) -> tuple[int, int] | None:
         """(down, right) in its pixels, by which the frame is moved against the empty scene; None if it is not that."""
-        small = _prepared(frame, self._small)
+        small = prepared(frame[None], self._segmenter.side)
         found = plate.shift(self._bg[0].numpy(), small[0].numpy())
         nobody = tf.zeros_like(small[..., :1])
         if plate.similarity(tf.roll(self._bg, found, [1, 2]), small, nobody)[0] < plate.BELONGS:
             return None
-        down, right = (round(pixels * self.size[0] / self._small[0]) for pixels in found)
+        down, right = (round(pixels * self.size[0] / small.shape[1]) for pixels in found)
         return down, right
 
     def _smoothed(self, mask, small):
@@ -100,13 +100,26 @@ class Camera:
         return mask
 
 
-def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """(height, width) with the longer side `side`; as it is when it is smaller."""
-    scale = min(1.0, side / max(size))
-    return tuple(max(8, round(pixels * scale)) for pixels in size)
+def prepared(pictures, side: int):
+    """[B, H, W, 3], uint8 or float from 0 to 1 -> float32 [B, h, w, 3], 0 to 1, the longer side `side`.
+
+    Smaller pictures are as large as they were.
+    """
+    whole = 255.0 if pictures.dtype == tf.uint8 else 1.0
+    size = tf.shape(pictures)[1:3]
+    small = working_size(size, side)
+    return (
+        tf.cond(
+            tf.reduce_all(size == small),
+            lambda: tf.cast(pictures, tf.float32),
+            lambda: tf.image.resize(pictures, small, "area"),
+        )
+        / whole
+    )
 
 
-def _prepared(picture: np.ndarray, size: tuple[int, int]):
-    """float32 [1, h, w, 3], 0 to 1."""
-    values = tf.cast(picture, tf.float32)[None] / 255
-    return tf.image.resize(values, size, "area") if size != tuple(picture.shape[:2]) else values
+def working_size(size, side: int):
+    """int32 [2], height and width: with the longer side `side`; as they are when they are smaller."""
+    size = tf.cast(size, tf.float64)
+    scale = tf.minimum(side / tf.reduce_max(size), 1)
+    return tf.cast(tf.maximum(tf.round(size * scale), LEAST_SIDE), tf.int32)

@@ -11,9 +11,9 @@ from dataclasses import replace
 import keras
 import tensorflow as tf
 
-from fgseg_tf import losses, plain_unet
+from fgseg_tf import inference, losses, plain_unet
 from fgseg_tf.dataset import Data, Order
-from fgseg_tf.model import ARCHITECTURES, build, cut
+from fgseg_tf.model import ARCHITECTURES, build
 from fgseg_tf.stages import Stage
 from fgseg_tf.steps import Learner, Optimization, make_optimizer, make_step
 
@@ -55,13 +55,14 @@ def reading(data: Data, network: str, side: int, batch: int, steps: int) -> dict
 
 
 def prediction(network: str, height: int, width: int, batch: int, calls: int) -> dict[str, Callable[[], float]]:
-    """Milliseconds a picture: ours, ours with the background computed before, and a plain U-Net."""
+    """Milliseconds a picture: ours, as it is used, with the background computed before, and a plain U-Net."""
     ours, peer = _peers(network)
-    once, rest = cut(ours)
+    once, rest = inference.cut(ours)
     pictures = {key: value for key, value in _constant_batch(height, width, batch).items() if key in ("bg", "fg_bg")}
     features = {f"features_{n}": f for n, f in enumerate(tf.function(once)(pictures["bg"], training=False))}
     return {
         f"ours, {network}": _milliseconds(ours, pictures, batch, calls),
+        "ours, without BatchNorm": _milliseconds(inference.folded(ours), pictures, batch, calls),
         "ours, on a background seen before": _milliseconds(
             rest, {"fg_bg": pictures["fg_bg"], **features}, batch, calls
         ),

@@ -33,7 +33,7 @@ def test_export_is_measured_beside_its_peers(tmp_path):
     ("what", "rows"),
     [
         ("train", ["ours, small, 514,314 parameters", "plain U-Net"]),
-        ("predict", ["ours, small", "ours, on a background seen before", "plain U-Net"]),
+        ("predict", ["ours, small", "ours, without BatchNorm", "ours, on a background seen before", "plain U-Net"]),
         ("read", ["training on the data", "training on a constant batch", "reading alone"]),
     ],
 )

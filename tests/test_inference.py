@@ -1,0 +1,75 @@
+"""The network as it is used gives the answers of the network that was trained."""
+
+import keras
+import numpy as np
+import pytest
+
+from fgseg_tf import inference, weights
+from fgseg_tf.model import ARCHITECTURES, build
+
+
+@pytest.fixture(scope="module")
+def network():
+    made = build(ARCHITECTURES["small"])
+    rng = np.random.default_rng(0)
+    # BatchNorm that is not the identity, each array its own.
+    values = {
+        name: value if value.ndim > 1 else rng.uniform(0.5, 1.5, value.shape).astype("f4")
+        for name, value in weights.arrays(made).items()
+    }
+    weights.put(made, values, "these")
+    return made
+
+
+def pictures(height: int = 37, width: int = 50) -> dict:
+    rng = np.random.default_rng(1)
+    return {name: rng.random((2, height, width, 3)).astype("f4") for name in ("bg", "fg_bg")}
+
+
+def compare(answer: dict, expected: dict) -> None:
+    for name in ("mask", "depth"):
+        value = np.asarray(expected[name])
+        assert value.std() > 1e-3, "an answer that says nothing compares well with anything"
+        np.testing.assert_allclose(np.asarray(answer[name]), value, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(37, 50), (64, 32), (8, 8)])
+def test_without_batchnorm(network, size):
+    pair = pictures(*size)
+    folded = inference.folded(network)
+    compare(folded(pair, training=False), network(pair, training=False))
+    assert not [layer for part in folded.layers for layer in getattr(part, "layers", []) if "batch" in layer.name]
+    assert folded.count_params() < network.count_params()
+
+
+@pytest.mark.parametrize("size", [(37, 50), (64, 32), (8, 8)])
+def test_the_two_halves_are_the_whole(network, size):
+    pair = pictures(*size)
+    once, rest = inference.cut(network)
+    features = once(pair["bg"], training=False)
+    named = {f"features_{number}": np.asarray(feature) for number, feature in enumerate(features)}
+    compare(rest({"fg_bg": pair["fg_bg"], **named}, training=False), network(pair, training=False))
+
+
+def test_the_network_stays_as_it_is(network):
+    pair = pictures()
+    before = {name: np.asarray(value) for name, value in network(pair, training=False).items()}
+    inference.cut(network), inference.folded(network)
+    for name, value in network(pair, training=False).items():
+        np.testing.assert_array_equal(np.asarray(value), before[name])
+    inference.cut(network)  # and again: nothing of the first time is in the way
+
+
+def test_much_of_the_work_depends_on_the_background_alone(network):
+    """Or a fixed camera would save nothing by computing it once."""
+    once, rest = inference.cut(network)
+    assert once.count_params() > 0.33 * network.count_params()
+    # What is done once is not done again.
+    assert once.count_params() + rest.count_params() < 1.02 * network.count_params()
+
+
+def test_a_normalization_must_follow_a_convolution(network):
+    x = keras.Input((None, None, 3))
+    part = keras.Model(x, keras.layers.BatchNormalization()(keras.layers.Activation("relu")(x)))
+    with pytest.raises(ValueError, match=r"follows activation.*, not a convolution without a bias"):
+        inference._folded(part)
