@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 NEIGHBOURHOOD = 9  # pixels a side
+STEP = 3  # pixels from one neighbourhood to the next: they overlap, and a third of them says the same
 FLAT = 0.02  # standard deviation, of 1, below which a neighbourhood has nothing to compare
 LEFT = 0.3  # share of what has structure that must be outside the mask for the mask to be believed
 LEAST = 0.01  # share of the picture that says something
@@ -18,17 +19,18 @@ SEARCHED = 0.15  # of the shorter side: the largest shift that is looked for
 def similarity(bg, fg_bg, mask):
     """float32 [B]; 1 where there is nothing to compare. bg, fg_bg: [B, H, W, 3], mask: [B, H, W, 1], 0 to 1.
 
+    One bg will do for all of many frames.
+
     Meant for pictures of some 200 pixels: at full size, noise has more structure than the scene.
     """
-    grey = tf.concat([tf.reduce_mean(bg, -1, keepdims=True), tf.reduce_mean(fg_bg, -1, keepdims=True)], -1)
-    products = tf.concat([grey, grey * grey, grey[..., :1] * grey[..., 1:]], -1)
-    means = tf.nn.avg_pool2d(products, NEIGHBOURHOOD, 1, "SAME")
-    mean, square, product = means[..., :2], means[..., 2:4], means[..., 4]
-    variance = tf.maximum(square - mean * mean, 0)
-    covariance = product - mean[..., 0] * mean[..., 1]
-    correlation = covariance / tf.sqrt(variance[..., 0] * variance[..., 1] + 1e-8)
-    structured = tf.reduce_max(variance, -1) > FLAT**2
-    empty = structured & (tf.nn.max_pool2d(mask, NEIGHBOURHOOD, 1, "SAME")[..., 0] < 0.3)
+    grey_bg, grey_frame = (tf.reduce_mean(picture, -1, keepdims=True) for picture in (bg, fg_bg))
+    of_bg = _nearby(tf.concat([grey_bg, grey_bg * grey_bg], -1))
+    of_frame = _nearby(tf.concat([grey_frame, grey_frame * grey_frame, grey_bg * grey_frame], -1))
+    variance_bg, variance_frame = (tf.maximum(each[..., 1] - tf.square(each[..., 0]), 0) for each in (of_bg, of_frame))
+    covariance = of_frame[..., 2] - of_bg[..., 0] * of_frame[..., 0]
+    correlation = covariance / tf.sqrt(variance_bg * variance_frame + 1e-8)
+    structured = tf.maximum(variance_bg, variance_frame) > FLAT**2
+    empty = structured & (_largest_nearby(mask)[..., 0] < 0.3)
     # Where nearly all is foreground, the mask says no more than that something is wrong.
     few = _count(empty) < LEFT * _count(structured)
     looked_at = tf.cast(tf.where(few[:, None, None], structured, empty), tf.float32)
@@ -47,6 +49,17 @@ def shift(bg: np.ndarray, fg_bg: np.ndarray) -> tuple[int, int]:
     near = np.roll(likely, (far, far), (0, 1))[: 2 * far + 1, : 2 * far + 1]
     down, right = np.unravel_index(np.argmax(near), near.shape)
     return int(down) - far, int(right) - far
+
+
+def _nearby(values):
+    """Means over neighbourhoods, of every third place: down, then across."""
+    down = tf.nn.avg_pool2d(values, [NEIGHBOURHOOD, 1], [STEP, 1], "SAME")
+    return tf.nn.avg_pool2d(down, [1, NEIGHBOURHOOD], [1, STEP], "SAME")
+
+
+def _largest_nearby(values):
+    down = tf.nn.max_pool2d(values, [NEIGHBOURHOOD, 1], [STEP, 1], "SAME")
+    return tf.nn.max_pool2d(down, [1, NEIGHBOURHOOD], [1, STEP], "SAME")
 
 
 def _edges(picture: np.ndarray) -> np.ndarray:

@@ -12,8 +12,7 @@ NEAR = 5  # pixels a side at the small size: how far depth is carried over an ou
 
 def enlarged(mask, size):
     """[B, h, w, C] -> [B, H, W, C]."""
-    same = tf.reduce_all(tf.shape(mask)[1:3] == size)
-    return tf.cond(same, lambda: mask, lambda: tf.image.resize(mask, size, "bilinear"))
+    return tf.cond(_is_of(mask, size), lambda: mask, lambda: tf.image.resize(mask, size, "bilinear"))
 
 
 def laid_apart(code, mask, full):
@@ -22,10 +21,19 @@ def laid_apart(code, mask, full):
     Object and scenery are enlarged each by itself and laid over one another by the full mask, or pixels at an outline
     would be at a distance where nothing is.
     """
-    weights = tf.concat([mask, 1 - mask], -1)
-    sums = tf.nn.avg_pool2d(tf.concat([weights, weights * code], -1), NEAR, 1, "SAME")
-    carried = tf.math.divide_no_nan(sums[..., 2:], sums[..., :2])
-    # Each as it is where it is all there is; carried over from nearby where the other one is.
-    layers = tf.where(sums[..., :2] > 1e-3, carried + weights * (code - carried), code)
-    object_code, scenery_code = tf.split(enlarged(layers, tf.shape(full)[1:3]), 2, -1)
-    return scenery_code + full * (object_code - scenery_code)
+    size = tf.shape(full)[1:3]
+
+    def apart():
+        weights = tf.concat([mask, 1 - mask], -1)
+        sums = tf.nn.avg_pool2d(tf.concat([weights, weights * code], -1), NEAR, 1, "SAME")
+        carried = tf.math.divide_no_nan(sums[..., 2:], sums[..., :2])
+        # Each as it is where it is all there is; carried over from nearby where the other one is.
+        layers = tf.where(sums[..., :2] > 1e-3, carried + weights * (code - carried), code)
+        object_code, scenery_code = tf.split(enlarged(layers, size), 2, -1)
+        return scenery_code + full * (object_code - scenery_code)
+
+    return tf.cond(_is_of(code, size), lambda: code, apart)
+
+
+def _is_of(pictures, size):
+    return tf.reduce_all(tf.shape(pictures)[1:3] == size)

@@ -106,6 +106,17 @@ def trained(run: str | None, name: str) -> tuple[keras.Model, int, str]:
     return run_folder.load_network(run), round(shorter * max(height, width) / min(height, width)), run
 
 
+def check(network: keras.Model, name: str, origin: str) -> None:
+    """Refuses a network that is not of the architecture that its run says."""
+    expected = {key: value.shape for key, value in arrays(build(ARCHITECTURES[name])).items()}
+    try:
+        found = {key: value.shape for key, value in arrays(network).items()}
+    except ValueError:  # Keras's, of a part that is not there
+        found = {}
+    if found != expected:
+        raise ValueError(f"{origin} is not of the architecture {name} of this version of fgseg_tf; train it again.")
+
+
 def of(origin: str) -> dict[str, np.ndarray]:
     """Of a network that comes with the package, by its name, or of a finished run, by its folder."""
     if origin in NAMES:

@@ -1,0 +1,133 @@
+"""Writes the trained network as a SavedModel for TF Serving, the next version in a folder of them.
+
+    python -m fgseg_tf.export --run=runs/mine --output=serving_models/mine
+    python -m fgseg_tf.export --output=serving_models/base
+    python -m fgseg_tf.export --run=runs/mine --output=elsewhere --format=tflite_int8 --format=onnx
+
+Without --run, the weights that come with the package. Nothing becomes visible that does not answer as the Keras network
+does. Exit status 1, with one sentence, when something is wrong.
+"""
+
+import os
+import re
+import sys
+
+# Before TensorFlow is loaded: its remarks about this machine would hide ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+from absl import app, flags, logging
+
+from fgseg_tf import formats, parity, run_folder, serving, serving_configs, versions, warmup, weights
+from fgseg_tf.capture import Capture
+from fgseg_tf.dataset import DEPTH_SCALE, REFUSALS, CompositeData, Recipe, ShardData, sentence
+
+SAVED_MODEL = "saved_model"
+
+_RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
+_WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of those: base is better, small is faster.")
+_OUTPUT = flags.DEFINE_string("output", None, "Folder of the versions; local or gs://.", required=True)
+_FORMAT = flags.DEFINE_multi_enum(
+    "format", [SAVED_MODEL], [SAVED_MODEL, *formats.TOLERANCES], "What to write; several times."
+)
+_VERSION = flags.DEFINE_integer("version", 0, "Number of this version; 0 for the next one.", lower_bound=0)
+_NAME = flags.DEFINE_string("name", serving_configs.NAME, "That clients ask for.")
+_SIZE = flags.DEFINE_integer(
+    "size", None, "Longer side, pixels, at which the network looks. Without it, as trained.", lower_bound=32
+)
+_WARMUP = flags.DEFINE_bool("warmup", True, "Requests that the server makes to itself when it loads this version.")
+_FILE_SIZE = flags.DEFINE_string(
+    "file_size",
+    None,
+    "HEIGHTxWIDTH of the pictures that a LiteRT or ONNX file takes. Without it, a square, as trained.",
+)
+_DATA = flags.DEFINE_string(
+    "data", None, "Shards whose pictures LiteRT is calibrated on, and files are checked with; else drawn ones."
+)
+
+CALIBRATED_ON, CHECKED_ON = 100, 16  # examples
+
+
+def main(argv):
+    if argv[1:]:
+        raise app.UsageError(f"{argv[1]!r} is not a flag; folders are given as --run=DIR and --output=DIR.")
+    if not logging.level_debug():  # what savers say of themselves is not for us
+        logging.set_verbosity(logging.WARNING)
+        tf.get_logger().setLevel("WARNING")
+    try:
+        export()
+    except REFUSALS as error:
+        if logging.level_debug():
+            raise
+        sys.exit(f"export: {sentence(error)}")
+
+
+def export() -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", _NAME.value):
+        raise ValueError(f"--name={_NAME.value} is not a name of letters, digits, _ . and -.")
+    network, side, origin = weights.trained(_RUN.value, _WEIGHTS.value)
+    settings = run_folder.read(_RUN.value)["settings"] if _RUN.value else weights.cards()[_WEIGHTS.value]["settings"]
+    weights.check(network, settings["network"], origin)
+    side = _SIZE.value or side
+    kinds = list(dict.fromkeys(_FORMAT.value))
+    if SAVED_MODEL in kinds:
+        export_saved_model(network, side, {"weights": origin, "network": settings["network"], "side": side})
+    if others := [kind for kind in kinds if kind != SAVED_MODEL]:
+        export_files(others, network, file_size(side), Capture(**settings["capture"]))
+
+
+def export_saved_model(network, side: int, facts: dict) -> None:
+    if _WARMUP.value:
+        warmup.protos()
+    number = versions.wanted(_OUTPUT.value, _VERSION.value)
+    facts |= {"name": _NAME.value, "version": number, "depth_unit": "metre", "depth_scale": DEPTH_SCALE}
+    with versions.appearing(_OUTPUT.value, number) as folder:
+        serving.save(network, side, DEPTH_SCALE, folder)
+        print("written; now it is asked what the Keras network is asked", flush=True)
+        worst = parity.check_saved_model(network, side, DEPTH_SCALE, folder)
+        if _WARMUP.value:
+            warmup.write(folder, _NAME.value, warmup.requests(tf.saved_model.load(folder).signatures, side))
+        run_folder.write_json(run_folder.path(folder, warmup.FOLDER), "model.json", facts | {"parity": worst})
+    for path in serving_configs.write(_OUTPUT.value, _NAME.value):
+        print(f"{path}: new")
+    print(f"{_OUTPUT.value}/{number} is there: off by {worst:.1g} from the Keras network, at most {parity.TOLERANCE:g}")
+
+
+def export_files(kinds: list[str], network, size: tuple[int, int], capture: Capture) -> None:
+    if _DATA.value:
+        data = ShardData(_DATA.value)
+    else:
+        height, width = size
+        print("drawing pictures to calibrate and check with", flush=True)
+        sources = {"backgrounds_count": 48, "foregrounds_count": 24, "seed": 5}
+        lively = {"placement": "random", "max_objects": 3, "truncation": 0.3, "object_size": (0.1, 1.2)}
+        data = CompositeData(Recipe(height=height, width=width, labels="exact", **sources, **lively))
+    calibration = pictures(data, "train", size, CALIBRATED_ON, capture)
+    checked = pictures(data, data.test_splits[-1], size, CHECKED_ON, capture)
+    for kind in kinds:
+        content = formats.convert(kind, network, size, calibration)
+        mask, depth = formats.check(kind, content, network, checked)
+        path = formats.write(_OUTPUT.value, kind, content)
+        most = "{:g} and {:g}".format(*formats.TOLERANCES[kind])
+        print(
+            f"{path}: {len(content):,} bytes, pictures of {size[0]}x{size[1]}; off by {mask:.1g} (mask) and "
+            f"{depth:.1g} (code of depth) in the mean of {len(checked)} examples, at most {most}"
+        )
+
+
+def pictures(data, split: str, size: tuple[int, int], count: int, capture: Capture) -> list[dict]:
+    examples = data.scoring(split, 1, size, count, capture.change if capture else None)
+    return [{name: example[name] for name in ("bg", "fg_bg")} for example in examples]
+
+
+def file_size(side: int) -> tuple[int, int]:
+    if _FILE_SIZE.value is None:
+        return side, side
+    found = re.fullmatch(r"(\d+)x(\d+)", _FILE_SIZE.value)
+    if not found or not all(32 <= int(length) <= 4096 for length in found.groups()):
+        raise ValueError(f"--file_size={_FILE_SIZE.value} is not HEIGHTxWIDTH in pixels, such as 144x192.")
+    return int(found[1]), int(found[2])
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,114 @@
+"""The network for other places than TF Serving: LiteRT (TFLite) files, and ONNX.
+
+All of them take bg, fg_bg: float32 [1, H, W, 3] from 0 to 1, of one size, and answer mask [1, H, W, 1] from 0 to 1 and
+depth [1, H, W, 1] in the unit of the run. Each is held against the Keras network on the same pictures before it is
+written, and is not written if it is further off than TOLERANCES say.
+"""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fgseg_tf import inference
+from fgseg_tf.coding import decode_depth, encode_depth
+from fgseg_tf.parity import ParityError
+from fgseg_tf.serving import holding
+
+# Mean absolute difference to the Keras network: of masks, and of depth's code (0.01 of which is 7 % of a distance).
+TOLERANCES = {"tflite_float16": (0.002, 0.002), "tflite_int8": (0.02, 0.015), "onnx": (1e-5, 1e-5)}
+FILES = {"tflite_float16": "float16.tflite", "tflite_int8": "int8.tflite", "onnx": "network.onnx"}
+NAMES = ("mask", "depth")
+ONNX_OPSET = 17
+
+
+def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration: Iterable[dict]) -> bytes:
+    """kind: of TOLERANCES. calibration: bg and fg_bg, float32 [1, H, W, 3], as they will be; for int8 only."""
+    used = inference.folded(network)
+    answer = _function(used, size)
+    if kind == "onnx":
+        return _onnx(answer)
+    return _tflite(answer, holding(used), calibration if kind == "tflite_int8" else None)
+
+
+def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]) -> tuple[float, float]:
+    """Mean absolute differences of mask and of depth's code; ParityError where one is over its tolerance."""
+    run = _onnx_runner(content) if kind == "onnx" else _tflite_runner(content)
+    differences = []
+    for pair in pairs:
+        wanted, found = network(pair, training=False), run(pair)
+        code = encode_depth(found["depth"]).numpy()
+        differences.append(
+            [np.abs(found["mask"] - wanted["mask"].numpy()).mean(), np.abs(code - wanted["depth"].numpy()).mean()]
+        )
+    errors = np.mean(differences, axis=0)
+    for name, error, most in zip(NAMES, errors, TOLERANCES[kind], strict=True):
+        if not error <= most:
+            raise ParityError(
+                f"{kind}: {name} is off by {error:.2g} in the mean, at most {most:g}; it was not written."
+            )
+    return float(errors[0]), float(errors[1])
+
+
+def _function(used: keras.Model, size: tuple[int, int]):
+    specs = [tf.TensorSpec([1, *size, 3], tf.float32, name) for name in ("bg", "fg_bg")]
+
+    @tf.function(input_signature=specs)
+    def answer(bg, fg_bg):
+        predicted = used({"bg": bg, "fg_bg": fg_bg}, training=False)
+        return {"mask": predicted["mask"], "depth": decode_depth(predicted["depth"])}
+
+    return answer
+
+
+def _tflite(answer, module: tf.Module, calibration) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, answer.get_concrete_function())
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if calibration is None:
+            converter.target_spec.supported_types = [tf.float16]
+        else:
+            converter.representative_dataset = lambda: (
+                {key: np.asarray(value) for key, value in p.items()} for p in calibration
+            )
+        return converter.convert()
+
+
+def _onnx(answer) -> bytes:
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise ValueError("ONNX is written with tf2onnx: pip install 'fgseg_tf[onnx]'.") from error
+    model, _ = tf2onnx.convert.from_function(answer, answer.input_signature, opset=ONNX_OPSET)
+    return model.SerializeToString()
+
+
+def _tflite_runner(content: bytes) -> Callable:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it will move to another package
+        interpreter = tf.lite.Interpreter(model_content=content)
+    signature = interpreter.get_signature_runner()
+    return lambda pair: signature(**{key: np.asarray(value) for key, value in pair.items()})
+
+
+def _onnx_runner(content: bytes) -> Callable:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return lambda pair: dict(
+        zip(NAMES, session.run(list(NAMES), {key: np.asarray(value) for key, value in pair.items()}), strict=True)
+    )
+
+
+def write(folder: str, kind: str, content: bytes) -> str:
+    tf.io.gfile.makedirs(folder)
+    where = os.path.join(folder, FILES[kind])
+    with tf.io.gfile.GFile(where + ".part", "wb") as file:
+        file.write(content)
+    tf.io.gfile.rename(where + ".part", where, overwrite=True)
+    return where

@@ -1,0 +1,144 @@
+"""The SavedModel: pictures in, masks and depth out, with nothing else for a client to know.
+
+    serving_default   bg, fg_bg: uint8 [B, H, W, 3]
+                      -> mask [B, H, W, 1], 0 to 1; depth [B, H, W, 1]; similarity [B]
+    serving_float     the same for float32 pictures from 0 to 1
+    serving_bytes     bg_bytes, fg_bg_bytes: [B], each a JPEG or PNG file; sizes may differ from pair to pair
+                      -> mask_png_bytes, depth_png_bytes; share, box, nearest, median of the object; similarity
+    encode_background        bg: uint8 [B, H, W, 3] -> what is seen in it
+    segment_with_background  fg_bg, and all that encode_background answered -> as serving_default
+
+Everything is answered at the size of the frame, whatever the size at which the network looks. One empty scene (a batch
+of 1) will do for many frames. Depth is in `unit`, larger is farther; as PNG it is 16 bits, `depth_scale` codes a unit.
+What is wrong with a request is an InvalidArgument that says what and what to do.
+"""
+
+import keras
+import tensorflow as tf
+
+from fgseg_tf import inference, plate, refinement, wire
+from fgseg_tf.coding import decode_depth
+from fgseg_tf.segmentation import prepared
+
+DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT = (
+    "serving_default",
+    "serving_float",
+    "serving_bytes",
+    "encode_background",
+    "segment_with_background",
+)
+SIGNATURES = (DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT)
+
+
+def save(network: keras.Model, side: int, depth_scale: float, folder: str) -> None:
+    """Writes a SavedModel. side: pixels of the longer side at which the network looks."""
+    module, signatures = build(network, side, depth_scale)
+    tf.saved_model.save(module, folder, signatures)
+
+
+def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Module, dict]:
+    """What is saved: a module that holds the weights, and nothing of Keras; and its signatures."""
+    once, then = inference.cut(network)
+
+    def encode(pictures):
+        small = prepared(pictures, side)
+        features = {f"features_{number}": value for number, value in enumerate(once(small, training=False))}
+        return {**features, "small_bg": small}
+
+    def segment(encoded, frame):
+        encoded = dict(encoded)
+        small_bg, small = encoded.pop("small_bg"), prepared(frame, side)
+        predicted = then({"fg_bg": small, **encoded}, training=False)
+        mask = refinement.enlarged(predicted["mask"], tf.shape(frame)[1:3])
+        code = refinement.laid_apart(predicted["depth"], predicted["mask"], mask)
+        similarity = plate.similarity(small_bg, small, predicted["mask"])
+        return {"mask": mask, "depth": decode_depth(code), "similarity": similarity}
+
+    def answer(bg, fg_bg):
+        _check_pair(tf.shape(bg), tf.shape(fg_bg))
+        return segment(encode(bg), fg_bg)
+
+    def answer_floats(bg, fg_bg):
+        _check_floats(bg, "bg")
+        _check_floats(fg_bg, "fg_bg")
+        return answer(bg, fg_bg)
+
+    def answer_bytes(bg_bytes, fg_bg_bytes):
+        count = tf.size(fg_bg_bytes)
+        _check_counts(tf.size(bg_bytes), count)
+
+        def one(files):
+            bg, fg_bg = wire.picture(files[0], "bg_bytes"), wire.picture(files[1], "fg_bg_bytes")
+            found = {key: value[0] for key, value in answer(bg[None], fg_bg[None]).items()}
+            return {
+                "mask_png_bytes": wire.mask_png(found["mask"]),
+                "depth_png_bytes": wire.depth_png(found["depth"], depth_scale),
+                **wire.about_object(found["mask"], found["depth"]),
+                "similarity": found["similarity"],
+            }
+
+        files = tf.broadcast_to(bg_bytes, [count]), fg_bg_bytes
+        return tf.map_fn(one, files, fn_output_signature=wire.ABOUT_ONE, parallel_iterations=2)
+
+    def encode_background(bg):
+        size = tf.shape(bg)
+        return {**encode(bg), "bg_size": tf.tile(size[None, 1:3], [size[0], 1])}
+
+    def segment_with_background(fg_bg, **encoded):
+        bg_size = encoded.pop("bg_size")
+        counts = [tf.shape(value)[0] for value in encoded.values()]
+        _check(tf.reduce_all(tf.stack(counts) == tf.shape(bg_size)[0]), "give all that one call of {} answered", ENCODE)
+        # Of one size, since they came as one batch, unless two batches were put together.
+        _check(tf.reduce_all(bg_size == bg_size[:1]), "give the answers of one call of {}, not of several", ENCODE)
+        _check_pair(tf.concat([tf.shape(bg_size)[:1], bg_size[0]], 0), tf.shape(fg_bg))
+        return segment(encoded, fg_bg)
+
+    pictures, floats = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, None, None, 3])
+    files = tf.TensorSpec([None], tf.string)
+    encoded = {f"features_{number}": tf.TensorSpec(shape.shape) for number, shape in enumerate(once.outputs)}
+    encoded |= {"small_bg": floats, "bg_size": tf.TensorSpec([None, 2], tf.int32)}
+    signatures = {
+        DEFAULT: _signature(answer, bg=pictures, fg_bg=pictures),
+        FLOAT: _signature(answer_floats, bg=floats, fg_bg=floats),
+        BYTES: _signature(answer_bytes, bg_bytes=files, fg_bg_bytes=files),
+        ENCODE: _signature(encode_background, bg=pictures),
+        SEGMENT: _signature(segment_with_background, fg_bg=pictures, **encoded),
+    }
+    return holding(once, then), signatures
+
+
+def holding(*networks: keras.Model) -> tf.Module:
+    """A module of nothing but their weights: what a SavedModel keeps of Keras."""
+    module = tf.Module()
+    variables = [variable for network in networks for variable in network.variables]
+    module.weights = [variable if isinstance(variable, tf.Variable) else variable.value for variable in variables]
+    return module
+
+
+def _signature(function, **inputs: tf.TensorSpec):
+    """The inputs have the names that they are given under."""
+    named = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()}
+    return tf.function(function).get_concrete_function(**named)
+
+
+def _check_pair(bg, fg_bg) -> None:
+    """Of two shapes."""
+    sizes = [bg[2], bg[1], fg_bg[2], fg_bg[1]]
+    _check(tf.reduce_all(bg[1:3] == fg_bg[1:3]), "bg is {} x {} pixels and fg_bg {} x {}: make them one size", *sizes)
+    _check(tf.reduce_all(bg[1:3] > 0), "pictures have no pixels")
+    _check_counts(bg[0], fg_bg[0])
+
+
+def _check_counts(backgrounds, frames) -> None:
+    said = "there are {} empty scenes and {} frames: give one scene, or one for each frame"
+    _check((backgrounds == frames) | (backgrounds == 1), said, backgrounds, frames)
+
+
+def _check_floats(pictures, name: str) -> None:
+    # The other way round it would be true of what is not a number.
+    inside = (tf.reduce_min(pictures) >= 0) & (tf.reduce_max(pictures) <= 1)
+    _check(inside, f"{name} has values that are not from 0 to 1: divide by 255, or send uint8 to {DEFAULT}")
+
+
+def _check(condition, text: str, *values) -> None:
+    tf.debugging.Assert(condition, [tf.strings.format(text, values) if values else text])

@@ -1,0 +1,89 @@
+"""Pictures as they are sent, files of JPEG and PNG, in graphs; and what is said of the object in a frame."""
+
+import tensorflow as tf
+
+LARGEST = 40_000_000  # pixels; an 8K frame has 33 million
+FOREGROUND = 0.5
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+HEADER = 24  # bytes of a PNG, with its width and height
+
+# Of one frame, as serving_bytes answers it.
+ABOUT_ONE = {
+    "mask_png_bytes": tf.TensorSpec([], tf.string),
+    "depth_png_bytes": tf.TensorSpec([], tf.string),
+    "share": tf.TensorSpec([], tf.float32),
+    "box": tf.TensorSpec([4], tf.int32),
+    "nearest": tf.TensorSpec([], tf.float32),
+    "median": tf.TensorSpec([], tf.float32),
+    "similarity": tf.TensorSpec([], tf.float32),
+}
+
+
+def picture(data, name: str):
+    """A file's bytes -> uint8 [H, W, 3]. The size is read before anything is decoded: small files hold huge pictures."""
+    header = tf.io.decode_raw(tf.strings.substr(data, 0, tf.minimum(tf.strings.length(data), HEADER)), tf.uint8)
+    header = tf.cast(tf.pad(header, [[0, HEADER - tf.size(header)]]), tf.int32)
+    is_png, is_jpeg = _begins(header, PNG), _begins(header, JPEG)
+    _check(is_png | is_jpeg, f"{name} is not a JPEG or PNG file")
+    size = tf.cond(is_png, lambda: _png_size(header), lambda: _jpeg_size(data))
+    pixels = tf.reduce_prod(tf.cast(size, tf.int64))
+    _check((pixels > 0) & (pixels <= LARGEST), f"{name} has {{}} pixels; up to {LARGEST} are looked at", pixels)
+    decoded = tf.io.decode_image(data, channels=3, expand_animations=False)
+    return tf.ensure_shape(decoded, [None, None, 3])
+
+
+def mask_png(mask):
+    """[H, W, 1], 0 to 1 -> a PNG, 0 to 255."""
+    return tf.io.encode_png(tf.cast(tf.round(mask * 255), tf.uint8))
+
+
+def depth_png(depth, scale: float):
+    """[H, W, 1] -> a PNG of 16 bits, `scale` codes a unit."""
+    return tf.io.encode_png(tf.cast(tf.round(tf.minimum(depth * scale, 65535.0)), tf.uint16))
+
+
+def about_object(mask, depth) -> dict:
+    """Of all foreground of a frame together, [H, W, 1] each: everything is 0 where there is none.
+
+    share: of the picture. box: top, left, bottom, right in pixels, the last two exclusive. nearest, median: distances.
+    """
+    inside = mask[..., 0] >= FOREGROUND
+    rows, columns = tf.reduce_any(inside, 1), tf.reduce_any(inside, 0)
+    ends = [_first(rows), _first(columns), _after_last(rows), _after_last(columns)]
+    distances = tf.sort(tf.boolean_mask(depth[..., 0], inside))
+    count = tf.size(distances)
+    found = tf.cond(count > 0, lambda: tf.gather(distances, [0, (count - 1) // 2]), lambda: tf.zeros([2]))
+    return {
+        "share": tf.reduce_mean(tf.cast(inside, tf.float32)),
+        "box": tf.where(count > 0, tf.cast(tf.stack(ends), tf.int32), 0),
+        "nearest": found[0],
+        "median": found[1],
+    }
+
+
+def _first(line):
+    return tf.argmax(tf.cast(line, tf.int32))
+
+
+def _after_last(line):
+    return tf.size(line, tf.int64) - tf.argmax(tf.cast(line[::-1], tf.int32))
+
+
+def _begins(header, magic: bytes):
+    return tf.reduce_all(header[: len(magic)] == list(magic))
+
+
+def _png_size(header):
+    """Height and width, 4 bytes each, the width first."""
+    sides = tf.cast(tf.reshape(header[16:24], [2, 4]), tf.int64)
+    width, height = tf.unstack(tf.reduce_sum(sides * [256**3, 256**2, 256, 1], 1))
+    # A side that no picture has, not a product that is more than 64 bits hold.
+    return tf.minimum(tf.stack([height, width]), LARGEST + 1)
+
+
+def _jpeg_size(data):
+    return tf.cast(tf.io.extract_jpeg_shape(data)[:2], tf.int64)
+
+
+def _check(condition, text: str, *values) -> None:
+    tf.debugging.Assert(condition, [tf.strings.format(text, values) if values else text])
