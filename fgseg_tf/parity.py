@@ -20,7 +20,7 @@ class ParityError(ValueError):
 
 
 def pairs(side: int, shapes=SHAPES) -> list[dict]:
-    """bg, fg_bg: uint8 [B, H, W, 3], soft colours, and in the frame a disc of others. shapes: sides in units of `side`."""
+    """bg, fg_bg: uint8 [B, H, W, 3], soft colours, and in the frame a disc of others. shapes: in units of `side`."""
     rng = np.random.default_rng(0)
     found = []
     for high, wide, batch in shapes:

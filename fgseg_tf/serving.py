@@ -19,6 +19,7 @@ import tensorflow as tf
 from fgseg_tf import inference, plate, refinement, wire
 from fgseg_tf.coding import decode_depth
 from fgseg_tf.segmentation import prepared
+from fgseg_tf.wire import after, check
 
 DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT = (
     "serving_default",
@@ -55,17 +56,15 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
         return {"mask": mask, "depth": decode_depth(code), "similarity": similarity}
 
     def answer(bg, fg_bg):
-        _check_pair(tf.shape(bg), tf.shape(fg_bg))
+        bg, fg_bg = after(_of_one_camera(tf.shape(bg), tf.shape(fg_bg)), bg, fg_bg)
         return segment(encode(bg), fg_bg)
 
     def answer_floats(bg, fg_bg):
-        _check_floats(bg, "bg")
-        _check_floats(fg_bg, "fg_bg")
-        return answer(bg, fg_bg)
+        return answer(*after([_are_floats(bg, "bg"), _are_floats(fg_bg, "fg_bg")], bg, fg_bg))
 
     def answer_bytes(bg_bytes, fg_bg_bytes):
         count = tf.size(fg_bg_bytes)
-        _check_counts(tf.size(bg_bytes), count)
+        bg_bytes, fg_bg_bytes = after([_enough(tf.size(bg_bytes), count)], bg_bytes, fg_bg_bytes)
 
         def one(files):
             bg, fg_bg = wire.picture(files[0], "bg_bytes"), wire.picture(files[1], "fg_bg_bytes")
@@ -86,11 +85,12 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
 
     def segment_with_background(fg_bg, **encoded):
         bg_size = encoded.pop("bg_size")
-        counts = [tf.shape(value)[0] for value in encoded.values()]
-        _check(tf.reduce_all(tf.stack(counts) == tf.shape(bg_size)[0]), "give all that one call of {} answered", ENCODE)
-        # Of one size, since they came as one batch, unless two batches were put together.
-        _check(tf.reduce_all(bg_size == bg_size[:1]), "give the answers of one call of {}, not of several", ENCODE)
-        _check_pair(tf.concat([tf.shape(bg_size)[:1], bg_size[0]], 0), tf.shape(fg_bg))
+        counts = tf.stack([tf.shape(value)[0] for value in encoded.values()])
+        # All of one size, since they came as one batch, unless two batches were put together.
+        of_one_call = tf.reduce_all(counts == tf.shape(bg_size)[0]) & tf.reduce_all(bg_size == bg_size[:1])
+        (bg_size,) = after([check(of_one_call, f"give all that one call of {ENCODE} answered, and only that")], bg_size)
+        bg_shape = tf.concat([tf.shape(bg_size)[:1], bg_size[0]], 0)
+        (fg_bg,) = after(_of_one_camera(bg_shape, tf.shape(fg_bg)), fg_bg)
         return segment(encoded, fg_bg)
 
     pictures, floats = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, None, None, 3])
@@ -121,24 +121,23 @@ def _signature(function, **inputs: tf.TensorSpec):
     return tf.function(function).get_concrete_function(**named)
 
 
-def _check_pair(bg, fg_bg) -> None:
-    """Of two shapes."""
+def _of_one_camera(bg, fg_bg) -> list:
+    """Checks of two shapes."""
     sizes = [bg[2], bg[1], fg_bg[2], fg_bg[1]]
-    _check(tf.reduce_all(bg[1:3] == fg_bg[1:3]), "bg is {} x {} pixels and fg_bg {} x {}: make them one size", *sizes)
-    _check(tf.reduce_all(bg[1:3] > 0), "pictures have no pixels")
-    _check_counts(bg[0], fg_bg[0])
+    said = "bg is {} x {} pixels and fg_bg {} x {}: make them one size"
+    return [
+        check(tf.reduce_all(bg[1:3] == fg_bg[1:3]), said, *sizes),
+        check(tf.reduce_all(fg_bg[1:3] > 0), "pictures have no pixels"),
+        _enough(bg[0], fg_bg[0]),
+    ]
 
 
-def _check_counts(backgrounds, frames) -> None:
+def _enough(backgrounds, frames):
     said = "there are {} empty scenes and {} frames: give one scene, or one for each frame"
-    _check((backgrounds == frames) | (backgrounds == 1), said, backgrounds, frames)
+    return check((backgrounds == frames) | (backgrounds == 1), said, backgrounds, frames)
 
 
-def _check_floats(pictures, name: str) -> None:
-    # The other way round it would be true of what is not a number.
+def _are_floats(pictures, name: str):
+    # Put so that it is false of what is not a number.
     inside = (tf.reduce_min(pictures) >= 0) & (tf.reduce_max(pictures) <= 1)
-    _check(inside, f"{name} has values that are not from 0 to 1: divide by 255, or send uint8 to {DEFAULT}")
-
-
-def _check(condition, text: str, *values) -> None:
-    tf.debugging.Assert(condition, [tf.strings.format(text, values) if values else text])
+    return check(inside, f"{name} has values that are not from 0 to 1: divide by 255, or send uint8 to {DEFAULT}")

@@ -19,17 +19,28 @@ ABOUT_ONE = {
 }
 
 
+def check(condition, text: str, *values):
+    """An op that fails, as InvalidArgument, with that text, where the condition does not hold."""
+    return tf.debugging.Assert(condition, [tf.strings.format(text, values) if values else text])
+
+
+def after(checks: list, *tensors):
+    """The same tensors, once all of that is checked: or something else might fail first, and say it worse."""
+    with tf.control_dependencies(checks):
+        return tuple(tf.identity(tensor) for tensor in tensors)
+
+
 def picture(data, name: str):
-    """A file's bytes -> uint8 [H, W, 3]. The size is read before anything is decoded: small files hold huge pictures."""
+    """A file's bytes -> uint8 [H, W, 3]. The size is read before anything is decoded: small files hold huge ones."""
     header = tf.io.decode_raw(tf.strings.substr(data, 0, tf.minimum(tf.strings.length(data), HEADER)), tf.uint8)
     header = tf.cast(tf.pad(header, [[0, HEADER - tf.size(header)]]), tf.int32)
     is_png, is_jpeg = _begins(header, PNG), _begins(header, JPEG)
-    _check(is_png | is_jpeg, f"{name} is not a JPEG or PNG file")
+    data, header = after([check(is_png | is_jpeg, f"{name} is not a JPEG or PNG file")], data, header)
     size = tf.cond(is_png, lambda: _png_size(header), lambda: _jpeg_size(data))
     pixels = tf.reduce_prod(tf.cast(size, tf.int64))
-    _check((pixels > 0) & (pixels <= LARGEST), f"{name} has {{}} pixels; up to {LARGEST} are looked at", pixels)
-    decoded = tf.io.decode_image(data, channels=3, expand_animations=False)
-    return tf.ensure_shape(decoded, [None, None, 3])
+    fits = (pixels > 0) & (pixels <= LARGEST)
+    (data,) = after([check(fits, f"{name} has {{}} pixels; up to {LARGEST} are looked at", pixels)], data)
+    return tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), [None, None, 3])
 
 
 def mask_png(mask):
@@ -83,7 +94,3 @@ def _png_size(header):
 
 def _jpeg_size(data):
     return tf.cast(tf.io.extract_jpeg_shape(data)[:2], tf.int64)
-
-
-def _check(condition, text: str, *values) -> None:
-    tf.debugging.Assert(condition, [tf.strings.format(text, values) if values else text])

@@ -7,6 +7,8 @@ from data_pipelines import generation
 from data_pipelines.placement import Placement
 from data_pipelines.preparation import Options
 from data_pipelines.sources import Origin, Sources
+from fgseg_tf import serving, weights
+from fgseg_tf.model import ARCHITECTURES, build
 
 HEIGHT, WIDTH = 48, 64
 BACKGROUNDS, CUTOUTS = 5, 4
@@ -66,4 +68,28 @@ def tiny_dataset(tiny_sources, tmp_path_factory) -> str:
     folder = str(tmp_path_factory.mktemp("tiny_dataset"))
     options = Options(height=HEIGHT, width=WIDTH, labels="exact", holdout=0.3, placement=LIVELY)
     generation.export(tiny_sources, options, folder, load_teacher=None, teacher_identity={}, shard_count=2)
+    return folder
+
+
+SIDE, DEPTH_SCALE = 48, 256.0  # of the SavedModel
+
+
+@pytest.fixture(scope="session")
+def untrained_network():
+    """The small network, whose BatchNorm is not the identity, and of which no two arrays are alike."""
+    made = build(ARCHITECTURES["small"])
+    rng = np.random.default_rng(0)
+    values = {
+        name: value if value.ndim > 1 else rng.uniform(0.5, 1.5, value.shape).astype("f4")
+        for name, value in weights.arrays(made).items()
+    }
+    weights.put(made, values, "these")
+    return made
+
+
+@pytest.fixture(scope="session")
+def saved_model(untrained_network, tmp_path_factory) -> str:
+    """The folder of its SavedModel, which looks at pictures of 48."""
+    folder = str(tmp_path_factory.mktemp("saved_model") / "1")
+    serving.save(untrained_network, SIDE, DEPTH_SCALE, folder)
     return folder

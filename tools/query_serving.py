@@ -1,7 +1,7 @@
 """Asks a running TF Serving for masks and depth, by REST or gRPC.
 
     python tools/query_serving.py --background=empty.jpg --frames=frames --output=answers
-    python tools/query_serving.py --server=grpc://localhost:8500 --background=empty.jpg --frames=one.jpg --output=answers
+    python tools/query_serving.py --background=empty.jpg --frames=one.jpg --output=answers --server=grpc://localhost:8500
 
 The server decodes the pictures, so that they are sent as they are: JPEG or PNG. Exit status 1, with one sentence, when
 the server is away or refuses; answers so far are kept.
