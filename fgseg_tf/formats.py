@@ -9,6 +9,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -54,6 +55,15 @@ def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]
     return float(errors[0]), float(errors[1])
 
 
+def write(folder: str, kind: str, content: bytes) -> str:
+    tf.io.gfile.makedirs(folder)
+    where = os.path.join(folder, FILES[kind])
+    with tf.io.gfile.GFile(where + ".part", "wb") as file:
+        file.write(content)
+    tf.io.gfile.rename(where + ".part", where, overwrite=True)
+    return where
+
+
 def _function(used: keras.Model, size: tuple[int, int]):
     specs = [tf.TensorSpec([1, *size, 3], tf.float32, name) for name in ("bg", "fg_bg")]
 
@@ -76,7 +86,8 @@ def _tflite(answer, module: tf.Module, calibration) -> bytes:
             converter.representative_dataset = lambda: (
                 {key: np.asarray(value) for key, value in p.items()} for p in calibration
             )
-        return converter.convert()
+        with _without_warnings():
+            return converter.convert()
 
 
 def _onnx(answer) -> bytes:
@@ -89,8 +100,7 @@ def _onnx(answer) -> bytes:
 
 
 def _tflite_runner(content: bytes) -> Callable:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it will move to another package
+    with _without_warnings():
         interpreter = tf.lite.Interpreter(model_content=content)
     signature = interpreter.get_signature_runner()
     return lambda pair: signature(**{key: np.asarray(value) for key, value in pair.items()})
@@ -105,10 +115,9 @@ def _onnx_runner(content: bytes) -> Callable:
     )
 
 
-def write(folder: str, kind: str, content: bytes) -> str:
-    tf.io.gfile.makedirs(folder)
-    where = os.path.join(folder, FILES[kind])
-    with tf.io.gfile.GFile(where + ".part", "wb") as file:
-        file.write(content)
-    tf.io.gfile.rename(where + ".part", where, overwrite=True)
-    return where
+@contextmanager
+def _without_warnings():
+    """That the interpreter will move to another package."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -6,6 +6,7 @@ similarity, floats; box, [top, left, bottom, right]. What goes wrong is a Server
 
 import base64
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -99,7 +100,9 @@ def _check(answer: dict, server: str, model: str) -> None:
 
 
 def _explained(server: str, model: str, message: str) -> str:
-    said = f"{server} refuses: {message}"
+    # Of what a graph says of itself, what was written for people.
+    asserted = re.search(r"assertion failed: \[(.*?)\]\s*(\n|$)", message)
+    said = f"{server} refuses: {asserted[1] if asserted else ' '.join(message.split())}"
     if "not found" in message.lower() and ("servable" in message.lower() or "model" in message.lower()):
         return f"{said}; is {model} the name that the server has it under (--model, in models.config)?"
     if BYTES in message:
