@@ -12,19 +12,25 @@ STEP = 3  # pixels from one neighbourhood to the next: they overlap, and a third
 FLAT = 0.02  # standard deviation, of 1, below which a neighbourhood has nothing to compare
 LEFT = 0.3  # share of what has structure that must be outside the mask for the mask to be believed
 LEAST = 0.01  # share of the picture that says something
+SEEN = ("bg_grey", "bg_nearby")  # of an empty scene
 BELONGS = 0.3  # from here on: of real cameras 0.45 to 1, with trees in the wind the least; of other scenes up to 0.2
 SEARCHED = 0.15  # of the shorter side: the largest shift that is looked for
 
 
-def similarity(bg, fg_bg, mask):
-    """float32 [B]; 1 where there is nothing to compare. bg, fg_bg: [B, H, W, 3], mask: [B, H, W, 1], 0 to 1.
+def seen(bg) -> dict:
+    """What is compared of an empty scene, [B, H, W, 3] from 0 to 1, under the names of SEEN."""
+    grey = tf.reduce_mean(bg, -1, keepdims=True)
+    return dict(zip(SEEN, (grey, _nearby(tf.concat([grey, grey * grey], -1))), strict=True))
 
-    One bg will do for all of many frames.
 
-    Meant for pictures of some 200 pixels: at full size, noise has more structure than the scene.
+def similarity(bg: dict, fg_bg, mask):
+    """float32 [B]; 1 where there is nothing to compare. bg: as `seen`. fg_bg: [B, H, W, 3], mask: [B, H, W, 1], 0 to 1.
+
+    One bg will do for all of many frames. Meant for pictures of some 200 pixels: at full size, noise has more structure
+    than the scene.
     """
-    grey_bg, grey_frame = (tf.reduce_mean(picture, -1, keepdims=True) for picture in (bg, fg_bg))
-    of_bg = _nearby(tf.concat([grey_bg, grey_bg * grey_bg], -1))
+    grey_bg, of_bg = (bg[name] for name in SEEN)
+    grey_frame = tf.reduce_mean(fg_bg, -1, keepdims=True)
     of_frame = _nearby(tf.concat([grey_frame, grey_frame * grey_frame, grey_bg * grey_frame], -1))
     variance_bg, variance_frame = (tf.maximum(each[..., 1] - tf.square(each[..., 0]), 0) for each in (of_bg, of_frame))
     covariance = of_frame[..., 2] - of_bg[..., 0] * of_frame[..., 0]

@@ -15,9 +15,8 @@ import tensorflow as tf
 
 from fgseg_tf import plate, refinement
 from fgseg_tf.coding import decode_depth
-from fgseg_tf.inference import cut
+from fgseg_tf.inference import MULTIPLE, cut
 
-LEAST_SIDE = 8  # pixels: a picture of less has no structure
 MOTION = 0.06  # of 1: a pixel that changed by this much since the last frame remembers a third of what it would
 
 
@@ -36,24 +35,24 @@ class Segmenter:
     def __init__(self, network: keras.Model, side: int):
         """side: pixels of the longer side at working size; larger pictures are made smaller, never larger."""
         self.side = side
-        self._once, self._then = cut(network)
-        self._answer = tf.function(self._answer_small, reduce_retracing=True)
+        self.halves = self._once, self._then = cut(network)
+        self.look_quickly = tf.function(self.look, reduce_retracing=True)
 
     def camera(self, background: np.ndarray, smooth: float = 0.0) -> "Camera":
         """background: its empty scene. smooth: as of `Camera`."""
         return Camera(self, background, smooth)
 
-    def features(self, bg) -> dict:
-        """What the network sees in an empty scene at working size."""
-        return {f"features_{number}": value for number, value in enumerate(self._once(bg, training=False))}
+    def encode(self, bg) -> dict:
+        """What there is to know of an empty scene, once; bg: as `prepared`."""
+        features = self._once(bg, training=False)
+        return {f"features_{number}": value for number, value in enumerate(features)} | plate.seen(bg)
 
-    def answer(self, bg, fg_bg, features: dict):
-        """Mask, code of depth, similarity of the two pictures, at working size."""
-        return self._answer(bg, fg_bg, features)
-
-    def _answer_small(self, bg, fg_bg, features):
+    def look(self, encoded: dict, fg_bg):
+        """Mask, code of depth, similarity of the two pictures, all at working size. fg_bg: as `prepared`."""
+        seen = {name: encoded[name] for name in plate.SEEN}
+        features = {name: value for name, value in encoded.items() if name not in seen}
         predicted = self._then({"fg_bg": fg_bg, **features}, training=False)
-        return predicted["mask"], predicted["depth"], plate.similarity(bg, fg_bg, predicted["mask"])
+        return predicted["mask"], predicted["depth"], plate.similarity(seen, fg_bg, predicted["mask"])
 
 
 class Camera:
@@ -67,11 +66,11 @@ class Camera:
         self._segmenter = segmenter
         self._smooth, self._before = smooth, None
         self._bg = prepared(background[None], segmenter.side)
-        self._features = segmenter.features(self._bg)
+        self._encoded = segmenter.encode(self._bg)
 
     def see(self, frame: np.ndarray) -> Answer:
         small = prepared(frame[None], self._segmenter.side)
-        mask, code, similarity = self._segmenter.answer(self._bg, small, self._features)
+        mask, code, similarity = self._segmenter.look_quickly(self._encoded, small)
         mask = self._smoothed(mask, small)
         full = refinement.enlarged(mask, self.size)
         depth = decode_depth(refinement.laid_apart(code, mask, full))
@@ -82,7 +81,7 @@ class Camera:
         small = prepared(frame[None], self._segmenter.side)
         found = plate.shift(self._bg[0].numpy(), small[0].numpy())
         nobody = tf.zeros_like(small[..., :1])
-        if plate.similarity(tf.roll(self._bg, found, [1, 2]), small, nobody)[0] < plate.BELONGS:
+        if plate.similarity(plate.seen(tf.roll(self._bg, found, [1, 2])), small, nobody)[0] < plate.BELONGS:
             return None
         down, right = (round(pixels * self.size[0] / small.shape[1]) for pixels in found)
         return down, right
@@ -101,10 +100,7 @@ class Camera:
 
 
 def prepared(pictures, side: int):
-    """[B, H, W, 3], uint8 or float from 0 to 1 -> float32 [B, h, w, 3], 0 to 1, the longer side `side`.
-
-    Smaller pictures are as large as they were.
-    """
+    """[B, H, W, 3], uint8 or float from 0 to 1 -> float32 [B, h, w, 3], 0 to 1, of `working_size`."""
     whole = 255.0 if pictures.dtype == tf.uint8 else 1.0
     size = tf.shape(pictures)[1:3]
     small = working_size(size, side)
@@ -119,7 +115,10 @@ def prepared(pictures, side: int):
 
 
 def working_size(size, side: int):
-    """int32 [2], height and width: with the longer side `side`; as they are when they are smaller."""
+    """int32 [2], height and width: multiples of MULTIPLE, with the longer side about `side`, never larger than it was
+    unless that is less than MULTIPLE.
+    """
     size = tf.cast(size, tf.float64)
     scale = tf.minimum(side / tf.reduce_max(size), 1)
-    return tf.cast(tf.maximum(tf.round(size * scale), LEAST_SIDE), tf.int32)
+    steps = tf.minimum(tf.round(size * scale / MULTIPLE), size // MULTIPLE)
+    return tf.cast(tf.maximum(steps, 1), tf.int32) * MULTIPLE

@@ -16,9 +16,9 @@ What is wrong with a request is an InvalidArgument that says what and what to do
 import keras
 import tensorflow as tf
 
-from fgseg_tf import inference, plate, refinement, wire
+from fgseg_tf import refinement, wire
 from fgseg_tf.coding import decode_depth
-from fgseg_tf.segmentation import prepared
+from fgseg_tf.segmentation import Segmenter, prepared
 from fgseg_tf.wire import after, check
 
 DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT = (
@@ -39,25 +39,17 @@ def save(network: keras.Model, side: int, depth_scale: float, folder: str) -> No
 
 def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Module, dict]:
     """What is saved: a module that holds the weights, and nothing of Keras; and its signatures."""
-    once, then = inference.cut(network)
-
-    def encode(pictures):
-        small = prepared(pictures, side)
-        features = {f"features_{number}": value for number, value in enumerate(once(small, training=False))}
-        return {**features, "small_bg": small}
+    segmenter = Segmenter(network, side)
 
     def segment(encoded, frame):
-        encoded = dict(encoded)
-        small_bg, small = encoded.pop("small_bg"), prepared(frame, side)
-        predicted = then({"fg_bg": small, **encoded}, training=False)
-        mask = refinement.enlarged(predicted["mask"], tf.shape(frame)[1:3])
-        code = refinement.laid_apart(predicted["depth"], predicted["mask"], mask)
-        similarity = plate.similarity(small_bg, small, predicted["mask"])
-        return {"mask": mask, "depth": decode_depth(code), "similarity": similarity}
+        small_mask, code, similarity = segmenter.look(encoded, prepared(frame, side))
+        mask = refinement.enlarged(small_mask, tf.shape(frame)[1:3])
+        depth = decode_depth(refinement.laid_apart(code, small_mask, mask))
+        return {"mask": mask, "depth": depth, "similarity": similarity}
 
     def answer(bg, fg_bg):
         bg, fg_bg = after(_of_one_camera(tf.shape(bg), tf.shape(fg_bg)), bg, fg_bg)
-        return segment(encode(bg), fg_bg)
+        return segment(segmenter.encode(prepared(bg, side)), fg_bg)
 
     def answer_floats(bg, fg_bg):
         return answer(*after([_are_floats(bg, "bg"), _are_floats(fg_bg, "fg_bg")], bg, fg_bg))
@@ -81,7 +73,7 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
 
     def encode_background(bg):
         size = tf.shape(bg)
-        return {**encode(bg), "bg_size": tf.tile(size[None, 1:3], [size[0], 1])}
+        return {**segmenter.encode(prepared(bg, side)), "bg_size": tf.tile(size[None, 1:3], [size[0], 1])}
 
     def segment_with_background(fg_bg, **encoded):
         bg_size = encoded.pop("bg_size")
@@ -95,16 +87,16 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
 
     pictures, floats = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, None, None, 3])
     files = tf.TensorSpec([None], tf.string)
-    encoded = {f"features_{number}": tf.TensorSpec(shape.shape) for number, shape in enumerate(once.outputs)}
-    encoded |= {"small_bg": floats, "bg_size": tf.TensorSpec([None, 2], tf.int32)}
+    encode = _signature(encode_background, bg=pictures)
+    encoded = {name: tf.TensorSpec(output.shape, output.dtype) for name, output in encode.structured_outputs.items()}
     signatures = {
         DEFAULT: _signature(answer, bg=pictures, fg_bg=pictures),
         FLOAT: _signature(answer_floats, bg=floats, fg_bg=floats),
         BYTES: _signature(answer_bytes, bg_bytes=files, fg_bg_bytes=files),
-        ENCODE: _signature(encode_background, bg=pictures),
+        ENCODE: encode,
         SEGMENT: _signature(segment_with_background, fg_bg=pictures, **encoded),
     }
-    return holding(once, then), signatures
+    return holding(*segmenter.halves), signatures
 
 
 def holding(*networks: keras.Model) -> tf.Module:

@@ -4,6 +4,7 @@ Each group answers name -> function without arguments, ours first, to be called 
 of them. The first call of each also builds its graph; do not count it.
 """
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from dataclasses import replace
 import keras
 import tensorflow as tf
 
-from fgseg_tf import inference, losses, plain_unet
+from fgseg_tf import inference, losses, plain_unet, serving
 from fgseg_tf.dataset import Data, Order
 from fgseg_tf.model import ARCHITECTURES, build
 from fgseg_tf.stages import Stage
@@ -70,6 +71,28 @@ def prediction(network: str, height: int, width: int, batch: int, calls: int) ->
     }
 
 
+def serving_signatures(network: str, height: int, width: int, batch: int, calls: int) -> dict[str, Callable[[], float]]:
+    """Milliseconds a picture: a SavedModel's signatures, loaded again, and the Keras network that it was made of."""
+    ours = build(ARCHITECTURES[network])
+    with tempfile.TemporaryDirectory() as folder:
+        serving.save(ours, max(height, width), 256.0, folder)
+        signatures = tf.saved_model.load(folder).signatures
+    floats = {key: value for key, value in _constant_batch(height, width, batch).items() if key in ("bg", "fg_bg")}
+    levels = {key: tf.cast(value * 255, tf.uint8) for key, value in floats.items()}
+    encoded = signatures[serving.ENCODE](bg=levels["bg"])
+    answer = tf.function(lambda inputs: ours(inputs, training=False))
+
+    def asked(name, inputs):
+        return _calls_timed(lambda: signatures[name](**inputs)["similarity"], batch, calls)
+
+    return {
+        serving.DEFAULT: asked(serving.DEFAULT, levels),
+        f"the bare Keras network, {network}": _calls_timed(lambda: answer(floats)["mask"], batch, calls),
+        serving.SEGMENT: asked(serving.SEGMENT, {"fg_bg": levels["fg_bg"], **encoded}),
+        serving.ENCODE: _calls_timed(lambda: signatures[serving.ENCODE](bg=levels["bg"])["bg_grey"], batch, calls),
+    }
+
+
 def _peers(network: str) -> tuple[keras.Model, keras.Model]:
     ours = build(ARCHITECTURES[network])
     return ours, plain_unet.build(ours.count_params())
@@ -107,11 +130,15 @@ def _rate(work: Callable[[], None], pictures: int) -> Callable[[], float]:
 def _milliseconds(network: keras.Model, inputs: dict, batch: int, calls: int) -> Callable[[], float]:
     answer = tf.function(lambda inputs: network(inputs, training=False))
 
+    return _calls_timed(lambda: answer(inputs)["mask"], batch, calls)
+
+
+def _calls_timed(call: Callable, batch: int, calls: int) -> Callable[[], float]:
     def milliseconds():
         began = time.perf_counter()
         for _ in range(calls):
-            mask = answer(inputs)["mask"]
-        mask.numpy()
+            answer = call()
+        answer.numpy()
         return (time.perf_counter() - began) / (calls * batch) * 1000
 
     return milliseconds

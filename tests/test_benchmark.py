@@ -34,6 +34,7 @@ def test_export_is_measured_beside_its_peers(tmp_path):
     [
         ("train", ["ours, small, 514,314 parameters", "plain U-Net"]),
         ("predict", ["ours, small", "ours, without BatchNorm", "ours, on a background seen before", "plain U-Net"]),
+        ("serve", ["serving_default", "the bare Keras", "segment_with_background", "encode_background"]),
         ("read", ["training on the data", "training on a constant batch", "reading alone"]),
     ],
 )

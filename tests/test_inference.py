@@ -28,7 +28,7 @@ def test_without_batchnorm(untrained_network, size):
     assert folded.count_params() < network.count_params()
 
 
-@pytest.mark.parametrize("size", [(37, 50), (64, 32), (8, 8)])
+@pytest.mark.parametrize("size", [(40, 56), (64, 32), (8, 8), (24, 8)])
 def test_the_two_halves_are_the_whole(untrained_network, size):
     network, pair = untrained_network, pictures(*size)
     once, rest = inference.cut(network)

@@ -146,7 +146,7 @@ def test_a_background_of_another_camera(signatures, pair):
         signatures["segment_with_background"](fg_bg=pair["fg_bg"], **encoded)
     encoded = signatures["encode_background"](bg=pair["bg"])
     with pytest.raises(WRONG, match="give all that one call of encode_background answered, and only that"):
-        signatures["segment_with_background"](fg_bg=pair["fg_bg"], **{**encoded, "small_bg": encoded["small_bg"][:1]})
+        signatures["segment_with_background"](fg_bg=pair["fg_bg"], **{**encoded, "bg_grey": encoded["bg_grey"][:1]})
 
 
 def test_from_one_pixel_to_twelve_million(signatures):

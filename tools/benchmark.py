@@ -5,6 +5,7 @@
     python tools/benchmark.py read --data=DIR       training on shards, on a constant batch, and reading alone
     python tools/benchmark.py train --side=96       training: ours, and a plain U-Net of as many parameters
     python tools/benchmark.py predict --side=224    the same for prediction, and with the background computed before
+    python tools/benchmark.py serve --side=224      signatures of a SavedModel, and the bare Keras network
 
 Figures are medians over rounds in which all take turns; ratios are medians of the rounds' own ratios, which a noisy
 machine disturbs less than the rates.
@@ -34,9 +35,9 @@ _TEACHER = flags.DEFINE_bool("teacher", False, "export: measure --labels=teacher
 _TEACHER_WEIGHTS = flags.DEFINE_string("teacher_weights", "small", "As in export_tfrecords.")
 _TEACHER_BATCH = flags.DEFINE_integer("teacher_batch", 8, "As in export_tfrecords.", lower_bound=1)
 _DATA = flags.DEFINE_string("data", None, "read: folder of shards; --side is that of training, as in a stage.")
-_NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "read, train, predict: which size.")
-_BATCH = flags.DEFINE_integer("batch", 16, "read, train, predict: pictures at once.", lower_bound=1)
-_STEPS = flags.DEFINE_integer("steps", 20, "read, train, predict: steps, or calls, in a turn.", lower_bound=1)
+_NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "All but export: which size.")
+_BATCH = flags.DEFINE_integer("batch", 16, "All but export: pictures at once.", lower_bound=1)
+_STEPS = flags.DEFINE_integer("steps", 20, "All but export: steps, or calls, in a turn.", lower_bound=1)
 _JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "train: also with XLA.")
 _JSON = flags.DEFINE_string("json", None, "Also write the figures to this file.")
 
@@ -45,6 +46,7 @@ UNITS = {
     "read": "pictures a second",
     "train": "pictures a second in training",
     "predict": "milliseconds a picture",
+    "serve": "milliseconds a picture",
 }
 
 
@@ -80,6 +82,8 @@ def measure(what: str) -> list[dict]:
         return rates.in_turns(speed.training(network, side, batch, steps, _JIT_COMPILE.value), rounds)
     if what == "predict":
         return rates.in_turns(speed.prediction(network, side, side, batch, steps), rounds)
+    if what == "serve":
+        return rates.in_turns(speed.serving_signatures(network, side, side, batch, steps), rounds)
     if _DATA.value is None:
         raise ValueError("read measures shards; say which: --data=DIR.")
     return rates.in_turns(speed.reading(ShardData(_DATA.value), network, side, batch, steps), rounds)
