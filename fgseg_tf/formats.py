@@ -80,14 +80,22 @@ def _tflite(answer, module: tf.Module, calibration) -> bytes:
         tf.saved_model.save(module, folder, answer.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if calibration is None:
-            converter.target_spec.supported_types = [tf.float16]
-        else:
-            converter.representative_dataset = lambda: (
-                {key: np.asarray(value) for key, value in p.items()} for p in calibration
-            )
         with _without_warnings():
-            return converter.convert()
+            if calibration is None:
+                converter.target_spec.supported_types = [tf.float16]
+                return converter.convert()
+            return _int8(converter, calibration)
+
+
+def _int8(converter: tf.lite.TFLiteConverter, calibration: Iterable[dict]) -> bytes:
+    def examples():
+        return ({key: np.asarray(value) for key, value in pair.items()} for pair in calibration)
+
+    converter.representative_dataset = examples
+    # In steps of 1/256 of the farthest depth, what is near would be anywhere: metres are made of the code in float.
+    apart = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=["EXP", "MUL"])
+    made = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=examples, debug_options=apart)
+    return made.get_nondebug_quantized_model()
 
 
 def _onnx(answer) -> bytes:

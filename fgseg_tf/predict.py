@@ -83,24 +83,26 @@ def predict() -> int:
         shown.add()
         print(f"\nskipped: {reason}", file=sys.stderr)
 
-    with (
-        Progress("frames", len(paths), "frames") as shown,
-        ThreadPoolExecutor(1) as reader,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        writing = []
-        for frame in ahead(frames.read(paths, camera.size, named), reader):
-            answer = camera.see(frame.picture)
-            if answer.similarity < plate.BELONGS and not any(strange(row) for row in rows):
-                print(f"\n{doubt(camera, frame, answer)}", file=sys.stderr)
-            rows.append(answers.row(frame.name, answer))
-            writing.append(pool.submit(answers.write, _OUTPUT.value, kinds, frame.name, frame.picture, answer))
-            while len(writing) > 4:
-                writing.pop(0).result()
-            shown.add()
-        for write in writing:
-            write.result()
-    answers.table(_OUTPUT.value, rows)
+    try:
+        with (
+            Progress("frames", len(paths), "frames") as shown,
+            ThreadPoolExecutor(1) as reader,
+            ThreadPoolExecutor(2) as pool,
+        ):
+            writing = []
+            for frame in ahead(frames.read(paths, camera.size, named), reader):
+                answer = camera.see(frame.picture)
+                if answer.similarity < plate.BELONGS and not any(strange(row) for row in rows):
+                    print(f"\n{doubt(camera, frame, answer)}", file=sys.stderr)
+                rows.append(answers.row(frame.name, answer))
+                writing.append(pool.submit(answers.write, _OUTPUT.value, kinds, frame.name, frame.picture, answer))
+                while len(writing) > 4:
+                    writing.pop(0).result()
+                shown.add()
+            for write in writing:
+                write.result()
+    finally:  # also of what was done when a frame of another size came
+        answers.table(_OUTPUT.value, rows)
     doubtful = sum(strange(row) for row in rows)
     if doubtful:
         print(
