@@ -1,0 +1,63 @@
+"""Draws a sequence of a fixed camera, with true masks and depth: something to try prediction on.
+
+    python tools/draw_sequence.py --output=clips/street --scene=2
+    python -m fgseg_tf.predict --background=clips/street/background/bg.png --frames=clips/street/input --output=x
+    python tools/evaluate_footage.py --footage=clips
+
+No two frames are alike in light and noise, and walkers have shadows. Every scene (0, 1, 2 ...) is another one: a room, a
+corridor, a street, open land, in turn.
+"""
+
+import io
+import sys
+
+import tensorflow as tf
+from absl import app, flags
+from PIL import Image
+
+from data_pipelines import demo_sequence
+from data_pipelines.progress import Progress
+from data_pipelines.refusals import REFUSALS, sentence
+
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for the sequence; the same names are replaced.", required=True)
+_SCENE = flags.DEFINE_integer("scene", 0, "Which one.", lower_bound=0)
+_SEED = flags.DEFINE_integer("seed", 100, "Others with the same number.", lower_bound=0)
+_COUNT = flags.DEFINE_integer("frames", 12, "How many.", lower_bound=2)
+_HEIGHT = flags.DEFINE_integer("height", 240, "Pixels.", lower_bound=32, upper_bound=2160)
+_WIDTH = flags.DEFINE_integer("width", 320, "Pixels.", lower_bound=32, upper_bound=3840)
+
+JPEG_QUALITY = 85
+
+
+def main(argv):
+    if argv[1:]:
+        raise app.UsageError(f"{argv[1]!r} is not a flag; the folder is given as --output=DIR.")
+    try:
+        draw()
+    except REFUSALS as error:
+        sys.exit(f"draw_sequence: {sentence(error)}")
+
+
+def draw() -> None:
+    size = _SEED.value, _SCENE.value, _HEIGHT.value, _WIDTH.value
+    write("background/bg.png", demo_sequence.empty_scene(*size))
+    with Progress("drawing", _COUNT.value, "frames") as shown:
+        for number, frame in enumerate(demo_sequence.frames(*size, _COUNT.value), 1):
+            write(f"input/in{number:06d}.jpg", frame.picture, quality=JPEG_QUALITY)
+            write(f"groundtruth/gt{number:06d}.png", frame.truth)
+            write(f"depth/d{number:06d}.png", (frame.depth * 1000).round().clip(0, 65535).astype("u2"))
+            shown.add()
+    print(f"{_COUNT.value} frames are in {_OUTPUT.value}: background, input, groundtruth, depth")
+
+
+def write(name: str, picture, **options) -> None:
+    where = f"{_OUTPUT.value.rstrip('/')}/{name}"
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, "JPEG" if name.endswith(".jpg") else "PNG", **options)
+    tf.io.gfile.makedirs(where.rpartition("/")[0])
+    with tf.io.gfile.GFile(where, "wb") as file:
+        file.write(content.getvalue())
+
+
+if __name__ == "__main__":
+    app.run(main)
