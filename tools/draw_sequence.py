@@ -1,11 +1,11 @@
 """Draws a sequence of a fixed camera, with true masks and depth: something to try prediction on.
 
     python tools/draw_sequence.py --output=clips/street --scene=2
-    python -m fgseg_tf.predict --background=clips/street/background/bg.png --frames=clips/street/input --output=x
+    python -m fgseg_tf.predict --background=clips/street/background/bg.png --frames=clips/street/input --output=answers
     python tools/evaluate_footage.py --footage=clips
 
-No two frames are alike in light and noise, and walkers have shadows. Every scene (0, 1, 2 ...) is another one: a room, a
-corridor, a street, open land, in turn.
+No two frames are alike in light and noise, and walkers have shadows. Scenes are a room, a corridor, a street and open
+land, in turn.
 """
 
 import io
