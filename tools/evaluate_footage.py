@@ -25,6 +25,7 @@ _FOOTAGE = flags.DEFINE_string("footage", None, "Folder of sequences, or one seq
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
 _WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of those.")
 _SIZE = flags.DEFINE_integer("size", None, "Longer side, pixels, at which the network looks, as in predict.")
+_SMOOTH = flags.DEFINE_float("smooth", 0.0, "As in predict; for frames that follow closely.")
 _BASELINES = flags.DEFINE_bool("baselines", True, "Also the difference, MOG2 and KNN.")
 _SHEET = flags.DEFINE_string("sheet", None, "Write a sheet of frames, masks found and masks drawn to this PNG.")
 _SHOWN = flags.DEFINE_integer("shown", 3, "Frames of each sequence on the sheet.", lower_bound=1)
@@ -58,7 +59,7 @@ def evaluate() -> None:
             camera = None
             for number, (bg, frame, truth, millimetres) in enumerate(footage.pictures(sequence)):
                 if camera is None or sequence.background is None:
-                    camera = segmenter.camera(bg)
+                    camera = segmenter.camera(bg, _SMOOTH.value)
                 answer = camera.see(frame)
                 answered = {"network": answer.mask >= answers.FOREGROUND}
                 if truth is not None and sequence.masked:
