@@ -13,7 +13,7 @@ FLAT = 0.02  # standard deviation, of 1, below which a neighbourhood has nothing
 LEFT = 0.3  # share of what has structure that must be outside the mask for the mask to be believed
 LEAST = 0.01  # share of the picture that says something
 SEEN = ("bg_grey", "bg_nearby")  # of an empty scene
-BELONGS = 0.3  # from here on: of real cameras 0.45 to 1, with trees in the wind the least; of other scenes up to 0.2
+BELONGS = 0.25  # from here on: of real cameras 0.31 to 1, with trees in the wind the least; of other scenes up to 0.18
 SEARCHED = 0.15  # of the shorter side: the largest shift that is looked for
 
 
