@@ -96,6 +96,8 @@ _CHECKPOINT_MINUTES = flags.DEFINE_float("checkpoint_minutes", 5.0, "Between che
 def main(argv):
     if argv[1:]:
         raise app.UsageError(f"{argv[1]!r} is not a flag; folders are given as --data=DIR and --run=DIR.")
+    if not logging.level_debug():  # how long a saver took is not for us
+        logging.set_verbosity(logging.WARNING)
     try:
         # First of all: workers and TPUs cannot be set up once TensorFlow has begun.
         strategy = distribution.strategy(_STRATEGY.value, _TPU.value)
