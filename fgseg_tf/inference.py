@@ -9,6 +9,9 @@ scene are done with it, so that only their sums are left to be added when a fram
 A convolution of what was doubled in size sees every value twice or more: as a transposed convolution of what it was
 before, it does with 4 products where it took 9.
 
+New layers are named after those they replace: the names that Keras would give count what was built in this process, and
+a network that was read from a file may have the same ones.
+
 Only keras is imported. The answers are those of the network, but for the order in which numbers are added.
 """
 
@@ -96,17 +99,18 @@ def _in_two(layer, joined: list[str], values: dict, before: set[str], handed: _H
 
     def part(names: list[str], with_bias: bool):
         tensors = [values[name] for name in names]
-        convolution = keras.layers.Conv2D.from_config(
-            layer.get_config() | {"name": f"{layer.name}_{'known' if with_bias else 'new'}", "use_bias": with_bias}
-        )
-        result = convolution(tensors[0] if len(tensors) == 1 else keras.layers.Concatenate()(tensors))
+        own_name = f"{layer.name}_{'known' if with_bias else 'new'}"
+        convolution = keras.layers.Conv2D.from_config(layer.get_config() | {"name": own_name, "use_bias": with_bias})
+        if len(tensors) > 1:
+            tensors = [keras.layers.Concatenate(name=f"{own_name}_joined")(tensors)]
+        result = convolution(tensors[0])
         own = np.concatenate([slices[name] for name in names], axis=2)
         convolution.set_weights([own, bias] if with_bias else [own])
         return result
 
     known = part([name for name in joined if name in before], with_bias=True)
     new = part([name for name in joined if name not in before], with_bias=False)
-    return keras.layers.Add()([new, handed.over(known)])
+    return keras.layers.Add(name=f"{layer.name}_sum")([new, handed.over(known)])
 
 
 def _quickly_doubled(branch: keras.Model) -> keras.Model:
@@ -138,9 +142,12 @@ def _transposed(layer, x, skip):
     # Line i of x is lines 2i and 2i + 1; taps of these that fall on one line of the result are added.
     lines = np.stack([of_x[2], of_x[1] + of_x[2], of_x[0] + of_x[1], of_x[0]])
     both = np.stack([lines[:, 2], lines[:, 1] + lines[:, 2], lines[:, 0] + lines[:, 1], lines[:, 0]], axis=1)
-    double = keras.layers.Conv2DTranspose(layer.filters, 4, strides=2, padding="same", use_bias=False)
-    beside = keras.layers.Conv2D(layer.filters, 3, padding="same")
-    result = keras.layers.Add()([double(x), beside(skip)])
+    name = layer.name
+    double = keras.layers.Conv2DTranspose(
+        layer.filters, 4, strides=2, padding="same", use_bias=False, name=f"{name}_double"
+    )
+    beside = keras.layers.Conv2D(layer.filters, 3, padding="same", name=f"{name}_beside")
+    result = keras.layers.Add(name=f"{name}_sum")([double(x), beside(skip)])
     double.set_weights([both.transpose(0, 1, 3, 2)])
     beside.set_weights([of_skip, bias])
     return result

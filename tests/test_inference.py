@@ -1,5 +1,9 @@
 """The network as it is used gives the answers of the network that was trained."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -60,3 +64,15 @@ def test_a_normalization_must_follow_a_convolution():
     part = keras.Model(x, keras.layers.BatchNormalization()(keras.layers.Activation("relu")(x)))
     with pytest.raises(ValueError, match=r"follows activation.*, not a convolution without a bias"):
         inference._folded(part)
+
+
+def test_a_network_of_another_process(tmp_path):
+    """Its layers have the names that this process would give to new ones."""
+    prepared = "import sys, keras; from fgseg_tf.model import ARCHITECTURES, build; from fgseg_tf import inference\n"
+    save = "build(ARCHITECTURES['small']).save(sys.argv[1])"
+    load = "inference.cut(keras.saving.load_model(sys.argv[1], compile=False)); print('cut')"
+    for work, said in ((save, ""), (load, "cut")):
+        command = [sys.executable, "-c", prepared + work, str(tmp_path / "model.keras")]
+        done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
