@@ -18,7 +18,7 @@ import sys
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from data_pipelines import rates, teacher
 from data_pipelines.refusals import REFUSALS, sentence
@@ -54,6 +54,7 @@ def main(argv):
     if len(argv) != 2 or argv[1] not in UNITS:
         raise app.UsageError(f"say what to measure: python tools/benchmark.py {'|'.join(UNITS)}")
     what = argv[1]
+    logging.set_verbosity(logging.WARNING)  # what savers say of themselves is not for us
     try:
         rows = measure(what)
     except REFUSALS as error:
