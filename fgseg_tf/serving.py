@@ -9,7 +9,7 @@
     segment_with_background  fg_bg, and all that encode_background answered -> as serving_default
 
 Everything is answered at the size of the frame, whatever the size at which the network looks. One empty scene (a batch
-of 1) will do for many frames. Depth is in `unit`, larger is farther; as PNG it is 16 bits, `depth_scale` codes a unit.
+of 1) will do for many frames. Depth is in metres, larger is farther; as PNG it is 16 bits, `depth_scale` codes a metre.
 What is wrong with a request is an InvalidArgument that says what and what to do.
 """
 

@@ -103,7 +103,13 @@ def trained(run: str | None, name: str) -> tuple[keras.Model, int, str]:
     settings = run_folder.read(run)["settings"]
     height, width = settings["image_size"]
     shorter = run_folder.trained_side(settings) or min(height, width)
-    return run_folder.load_network(run), round(shorter * max(height, width) / min(height, width)), run
+    network = run_folder.load_network(run)
+    if settings["precision"] != "float32":
+        # What was learned in 16 bits is used in 32, so that it answers the same wherever it runs.
+        whole = build(ARCHITECTURES[settings["network"]])
+        put(whole, arrays(network), run)
+        network = whole
+    return network, round(shorter * max(height, width) / min(height, width)), run
 
 
 def check(network: keras.Model, name: str, origin: str) -> None:

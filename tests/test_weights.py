@@ -1,5 +1,6 @@
 """Weights as plain arrays: out of one network and into another, whatever its layers are called."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -83,3 +84,19 @@ def test_what_comes_with_the_package_is_whole():
         network, side = weights.packaged(name)
         assert network.count_params() == build(ARCHITECTURES[name]).count_params()
         assert side == card["side"] >= 96
+
+
+def test_what_was_learned_in_16_bits_is_used_in_32(tmp_path):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        learned = build(ARCHITECTURES["small"])
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    settings = {"network": "small", "precision": "mixed_bfloat16", "image_size": [48, 64], "stages": ["1@24"]}
+    run_folder.claim(str(tmp_path), settings)
+    run_folder.save_network(str(tmp_path), learned)
+    found, side, origin = weights.trained(str(tmp_path), "")
+    assert (side, origin) == (32, str(tmp_path))
+    assert {layer.compute_dtype for layer in found.get_layer("joint").layers} == {"float32"}
+    for name, value in weights.arrays(found).items():
+        np.testing.assert_array_equal(value, weights.arrays(learned)[name])
