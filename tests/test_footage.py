@@ -117,7 +117,7 @@ def test_the_tool(folder, tmp_path):
     from fgseg_tf import run_folder
     from fgseg_tf.model import ARCHITECTURES, build
 
-    settings = {"image_size": [HEIGHT, WIDTH], "stages": ["1@24"]}
+    settings = {"image_size": [HEIGHT, WIDTH], "stages": ["1@24"], "network": "small", "precision": "float32"}
     run_folder.write_json(str(tmp_path), "run.json", {"format": "fgseg_tf run", "version": 1, "settings": settings})
     run_folder.save_network(str(tmp_path), build(ARCHITECTURES["small"]))
     command = [sys.executable, "tools/evaluate_footage.py", f"--footage={folder}", f"--run={tmp_path}"]
