@@ -20,7 +20,7 @@ SEARCHED = 0.15  # of the shorter side: the largest shift that is looked for
 def seen(bg) -> dict:
     """What is compared of an empty scene, [B, H, W, 3] from 0 to 1, under the names of SEEN."""
     grey = tf.reduce_mean(bg, -1, keepdims=True)
-    return dict(zip(SEEN, (grey, _nearby(tf.concat([grey, grey * grey], -1))), strict=True))
+    return dict(zip(SEEN, (grey, _nearby([grey, grey * grey])), strict=True))
 
 
 def similarity(bg: dict, fg_bg, mask):
@@ -31,7 +31,7 @@ def similarity(bg: dict, fg_bg, mask):
     """
     grey_bg, of_bg = (bg[name] for name in SEEN)
     grey_frame = tf.reduce_mean(fg_bg, -1, keepdims=True)
-    of_frame = _nearby(tf.concat([grey_frame, grey_frame * grey_frame, grey_bg * grey_frame], -1))
+    of_frame = _nearby([grey_frame, grey_frame * grey_frame, grey_bg * grey_frame])
     variance_bg, variance_frame = (tf.maximum(each[..., 1] - tf.square(each[..., 0]), 0) for each in (of_bg, of_frame))
     covariance = of_frame[..., 2] - of_bg[..., 0] * of_frame[..., 0]
     correlation = covariance / tf.sqrt(variance_bg * variance_frame + 1e-8)
@@ -57,15 +57,23 @@ def shift(bg: np.ndarray, fg_bg: np.ndarray) -> tuple[int, int]:
     return int(down) - far, int(right) - far
 
 
-def _nearby(values):
-    """Means over neighbourhoods, of every third place: down, then across."""
-    down = tf.nn.avg_pool2d(values, [NEIGHBOURHOOD, 1], [STEP, 1], "SAME")
-    return tf.nn.avg_pool2d(down, [1, NEIGHBOURHOOD], [1, STEP], "SAME")
+def _nearby(pictures: list):
+    """Means over neighbourhoods of [B, H, W, 1] each, of every third place: [B, w, h, number of pictures]."""
+    return _pooled(tf.nn.avg_pool2d, pictures)
 
 
-def _largest_nearby(values):
-    down = tf.nn.max_pool2d(values, [NEIGHBOURHOOD, 1], [STEP, 1], "SAME")
-    return tf.nn.max_pool2d(down, [1, NEIGHBOURHOOD], [1, STEP], "SAME")
+def _largest_nearby(picture):
+    return _pooled(tf.nn.max_pool2d, [picture])
+
+
+def _pooled(pool, pictures: list):
+    # Down and then across, and each time what is not pooled lies where channels do: these are done many at once.
+    batch, height, width = tf.unstack(tf.shape(pictures[0])[:3])
+    lines = tf.concat([tf.reshape(picture, [batch, height, 1, width]) for picture in pictures], 3)
+    down = pool(lines, [NEIGHBOURHOOD, 1], [STEP, 1], "SAME")
+    columns = tf.transpose(tf.reshape(down, [batch, -1, len(pictures), width]), [0, 3, 1, 2])
+    across = pool(tf.reshape(columns, [batch, width, 1, -1]), [NEIGHBOURHOOD, 1], [STEP, 1], "SAME")
+    return tf.reshape(across, [batch, -1, tf.shape(down)[1], len(pictures)])
 
 
 def _edges(picture: np.ndarray) -> np.ndarray:

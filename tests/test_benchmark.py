@@ -39,7 +39,9 @@ def test_export_is_measured_beside_its_peers(tmp_path):
     ],
 )
 def test_the_network_is_measured_beside_its_peers(tmp_path, tiny_dataset, what, rows):
-    found = measured(tmp_path, what, *SMALL, *([f"--data={tiny_dataset}"] if what == "read" else []))
+    found = measured(
+        tmp_path, what, *SMALL, *{"read": [f"--data={tiny_dataset}"], "serve": ["--clients=2"]}.get(what, [])
+    )
     for row, name in zip(found["rows"], rows, strict=True):
         assert row["what"].startswith(name)
         assert row["ours_by_it"] > 0

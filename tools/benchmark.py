@@ -38,6 +38,7 @@ _DATA = flags.DEFINE_string("data", None, "read: folder of shards; --side is tha
 _NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "All but export: which size.")
 _BATCH = flags.DEFINE_integer("batch", 16, "All but export: pictures at once.", lower_bound=1)
 _STEPS = flags.DEFINE_integer("steps", 20, "All but export: steps, or calls, in a turn.", lower_bound=1)
+_CLIENTS = flags.DEFINE_integer("clients", 1, "serve: how many ask at a time, as on a busy server.", lower_bound=1)
 _JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "train: also with XLA.")
 _JSON = flags.DEFINE_string("json", None, "Also write the figures to this file.")
 
@@ -84,7 +85,7 @@ def measure(what: str) -> list[dict]:
     if what == "predict":
         return rates.in_turns(speed.prediction(network, side, side, batch, steps), rounds)
     if what == "serve":
-        return rates.in_turns(speed.serving_signatures(network, side, side, batch, steps), rounds)
+        return rates.in_turns(speed.serving_signatures(network, side, side, batch, steps, _CLIENTS.value), rounds)
     if _DATA.value is None:
         raise ValueError("read measures shards; say which: --data=DIR.")
     return rates.in_turns(speed.reading(ShardData(_DATA.value), network, side, batch, steps), rounds)
