@@ -42,7 +42,7 @@ class Recipe:
 def train(recipe: Recipe, rendering: Sequence[Future], scored: dict, say: Callable) -> None:
     """rendering: futures of the scenes' files, from `start_rendering`; what is there is learned from while more comes.
 
-    scored: name -> (pictures, codes); say: takes a format and its values, as logging.info does.
+    scored: name -> (pictures, codes); say: takes a line, as print does.
     """
     network, averaged = (teacher.build(teacher.SMALL, recipe.size) for _ in range(2))
     # The answer's logarithm begins at that of a usual depth, 4 metres.
@@ -90,7 +90,7 @@ def train(recipe: Recipe, rendering: Sequence[Future], scored: dict, say: Callab
         losses.append(float(update(pictures[chosen], codes[chosen])))
         if int(step) % 100 == 0:
             rate = len(losses) / (time.time() - began)
-            say("step %d loss %.4f, %.2f steps/s, %d scenes", step, np.mean(losses), rate, len(pictures))
+            say(f"step {step} loss {np.mean(losses):.4f}, {rate:.2f} steps/s, {len(pictures)} scenes")
             losses, began = [], time.time()
         if int(step) % recipe.report_every == 0 or int(step) == recipe.steps:
             error = report(step, averaged, scored, say)
@@ -108,7 +108,7 @@ def report(step, network, scored, say):
     """Says the scores on each set, and answers the one to choose by."""
     found = {name: scores(network, *pictures_and_codes) for name, pictures_and_codes in scored.items()}
     for name, values in found.items():
-        say("step %d %s %s", step, name, json.dumps(values))
+        say(f"step {step} {name} {json.dumps(values)}")
     return found[CHOSEN_BY]["abs_rel"]
 
 

@@ -8,16 +8,15 @@ something is wrong with what it was given.
 """
 
 import os
-import sys
 
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags
 
 from fgseg_tf import baselines, evaluation, report, run_folder, score_table
-from fgseg_tf.dataset import REFUSALS, Data, Progress, ShardData, reopened, sentence
+from fgseg_tf.dataset import Data, Progress, ShardData, command, reopened, sentence
 
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; local or gs://.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of shards to score on; without it, what the run was trained on.")
@@ -34,17 +33,6 @@ _ANY_SIZE = flags.DEFINE_bool("any_size", False, "Also on data of another image 
 _SIZE = flags.DEFINE_integer(
     "size", None, "Shorter side, pixels; 0 for the data's own. Without it, that of the last stage of training."
 )
-
-
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; folders are given as --run=DIR and --data=DIR.")
-    try:
-        evaluate()
-    except REFUSALS as error:
-        if logging.level_debug():
-            raise
-        sys.exit(f"evaluate: {sentence(error)}")
 
 
 def evaluate() -> None:
@@ -89,4 +77,4 @@ def said_flags() -> str:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(evaluate, "folders are given as --run=DIR and --data=DIR")

@@ -10,17 +10,16 @@ does. Exit status 1, with one sentence, when something is wrong.
 
 import os
 import re
-import sys
 
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags
 
 from fgseg_tf import formats, parity, run_folder, serving, serving_configs, versions, warmup, weights
 from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import DEPTH_SCALE, REFUSALS, CompositeData, Recipe, ShardData, sentence
+from fgseg_tf.dataset import DEPTH_SCALE, CompositeData, Recipe, ShardData, command
 
 SAVED_MODEL = "saved_model"
 
@@ -46,20 +45,6 @@ _DATA = flags.DEFINE_string(
 )
 
 CALIBRATED_ON, CHECKED_ON = 100, 16  # examples
-
-
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; folders are given as --run=DIR and --output=DIR.")
-    if not logging.level_debug():  # what savers say of themselves is not for us
-        logging.set_verbosity(logging.WARNING)
-        tf.get_logger().setLevel("WARNING")
-    try:
-        export()
-    except REFUSALS as error:
-        if logging.level_debug():
-            raise
-        sys.exit(f"export: {sentence(error)}")
 
 
 def export() -> None:
@@ -130,4 +115,4 @@ def file_size(side: int) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(export, "folders are given as --run=DIR and --output=DIR")

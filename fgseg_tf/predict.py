@@ -17,11 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 from PIL import Image
 
 from fgseg_tf import answers, frames, plate, weights
-from fgseg_tf.dataset import REFUSALS, Progress, sentence
+from fgseg_tf.dataset import Progress, command
 from fgseg_tf.segmentation import Camera, Segmenter
 
 _BACKGROUND = flags.DEFINE_string(
@@ -49,21 +49,7 @@ _SMOOTH = flags.DEFINE_float("smooth", 0.0, "Share of the last frame's mask that
 _WRITE = flags.DEFINE_multi_enum("write", list(answers.KINDS), list(answers.KINDS), "What to write; several times.")
 
 
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; frames are given as --frames=DIR.")
-    try:
-        unreadable = predict()
-    except REFUSALS as error:
-        if logging.level_debug():
-            raise
-        sys.exit(f"predict: {sentence(error)}")
-    if unreadable:
-        sys.exit(f"predict: {unreadable} frame(s) could not be read, named above; all others are done.")
-
-
-def predict() -> int:
-    """Answers how many frames could not be read."""
+def predict() -> str | None:
     if not 0 <= _SMOOTH.value < 1:
         raise ValueError(f"--smooth={_SMOOTH.value:g} is not from 0 to below 1.")
     paths = frames.find(_FRAMES.value)
@@ -111,7 +97,9 @@ def predict() -> int:
             file=sys.stderr,
         )
     print(f"{len(rows):,} frames are in {_OUTPUT.value}: {', '.join(kinds)}, frames.csv")
-    return len(unreadable)
+    if unreadable:
+        return f"{len(unreadable)} frame(s) could not be read, named above; all others are done."
+    return None
 
 
 def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -140,4 +128,4 @@ def ahead(items: Iterable, reader: ThreadPoolExecutor) -> Iterator:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(predict, "frames are given as --frames=DIR")

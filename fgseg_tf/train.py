@@ -15,11 +15,11 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags
 
 from fgseg_tf import distribution, losses, run_folder
 from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import REFUSALS, CompositeData, Data, Progress, Recipe, ShardData, sentence
+from fgseg_tf.dataset import CompositeData, Data, Progress, Recipe, ShardData, command, sentence
 from fgseg_tf.model import ARCHITECTURES
 from fgseg_tf.stages import Stage, parse_parts, parse_stages
 from fgseg_tf.steps import OPTIMIZERS, Optimization
@@ -93,24 +93,11 @@ _VALIDATE = flags.DEFINE_integer("validate", 256, "Unseen examples scored after 
 _CHECKPOINT_MINUTES = flags.DEFINE_float("checkpoint_minutes", 5.0, "Between checkpoints within an epoch.")
 
 
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; folders are given as --data=DIR and --run=DIR.")
-    if not logging.level_debug():  # how long a saver took is not for us
-        logging.set_verbosity(logging.WARNING)
-    try:
-        # First of all: workers and TPUs cannot be set up once TensorFlow has begun.
-        strategy = distribution.strategy(_STRATEGY.value, _TPU.value)
-        training = wanted()
-        data = open_data()
-        run(training, data, strategy)
-    except REFUSALS as error:
-        if logging.level_debug():
-            raise
-        sys.exit(f"train: {sentence(error)}")
-
-
-def run(training: Training, data: Data, strategy: tf.distribute.Strategy) -> None:
+def run() -> None:
+    # First of all: workers and TPUs cannot be set up once TensorFlow has begun.
+    strategy = distribution.strategy(_STRATEGY.value, _TPU.value)
+    training = wanted()
+    data = open_data()
     try:
         train(training, data, _RUN.value, strategy, Progress, print)
     except tf.errors.DataLossError as error:
@@ -217,4 +204,4 @@ def pair(name: str, values: list[str]) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(run, "folders are given as --data=DIR and --run=DIR")

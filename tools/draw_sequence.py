@@ -9,15 +9,14 @@ land, in turn.
 """
 
 import io
-import sys
 
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 from PIL import Image
 
 from data_pipelines import demo_sequence
+from data_pipelines.commands import command
 from data_pipelines.progress import Progress
-from data_pipelines.refusals import REFUSALS, sentence
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the sequence; the same names are replaced.", required=True)
 _SCENE = flags.DEFINE_integer("scene", 0, "Which one.", lower_bound=0)
@@ -27,15 +26,6 @@ _HEIGHT = flags.DEFINE_integer("height", 240, "Pixels.", lower_bound=32, upper_b
 _WIDTH = flags.DEFINE_integer("width", 320, "Pixels.", lower_bound=32, upper_bound=3840)
 
 JPEG_QUALITY = 85
-
-
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; the folder is given as --output=DIR.")
-    try:
-        draw()
-    except REFUSALS as error:
-        sys.exit(f"draw_sequence: {sentence(error)}")
 
 
 def draw() -> None:
@@ -60,4 +50,4 @@ def write(name: str, picture, **options) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(draw, "the folder is given as --output=DIR")

@@ -8,17 +8,16 @@ difference to the empty scene, MOG2 and KNN, each with the threshold that is bes
 """
 
 import os
-import sys
 
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 from PIL import Image
 
 from fgseg_tf import answers, baselines, footage, weights
-from fgseg_tf.dataset import REFUSALS, Progress, sentence
+from fgseg_tf.dataset import Progress, command
 from fgseg_tf.segmentation import Segmenter
 
 _FOOTAGE = flags.DEFINE_string("footage", None, "Folder of sequences, or one sequence.", required=True)
@@ -31,17 +30,6 @@ _SHEET = flags.DEFINE_string("sheet", None, "Write a sheet of frames, masks foun
 _SHOWN = flags.DEFINE_integer("shown", 3, "Frames of each sequence on the sheet.", lower_bound=1)
 
 TILE = 220  # pixels, on the sheet
-
-
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; the folder is given as --footage=DIR.")
-    try:
-        evaluate()
-    except REFUSALS as error:
-        if logging.level_debug():
-            raise
-        sys.exit(f"evaluate_footage: {sentence(error)}")
 
 
 def evaluate() -> None:
@@ -128,4 +116,4 @@ def fitting(shape: tuple) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(evaluate, "the folder is given as --footage=DIR")

@@ -16,12 +16,12 @@ from functools import cache, partial
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags
 
 from data_pipelines import generation, shards, sheets, sources, teacher
+from data_pipelines.commands import command
 from data_pipelines.placement import Placement
 from data_pipelines.preparation import LABELS, Options
-from data_pipelines.refusals import REFUSALS, sentence
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the data set; local or gs://.", required=True)
 _SOURCES = flags.DEFINE_enum("sources", "demo", ["demo", "folders"], "Drawn pictures, or your own (see the next two).")
@@ -109,15 +109,8 @@ _BEAM_ARGS = flags.DEFINE_multi_string("beam_args", [], "For Beam, such as --bea
 _THREADS = flags.DEFINE_integer("threads", 0, "0 for all cores.", lower_bound=0)
 
 
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; folders are given as --output=DIR.")
-    try:
-        manifest = export()
-    except REFUSALS as error:
-        if logging.level_debug():
-            raise
-        sys.exit(f"export_tfrecords: {sentence(error)}")
+def export() -> None:
+    manifest = made()
     print(f"{manifest['records']:,} composites, {manifest['bytes'] / 1e6:,.1f} MB in {_OUTPUT.value}")
     for name, split in manifest["splits"].items():
         print(f"  {name:12} {split['records']:>9,} in {len(split['shards'])} shards")
@@ -130,7 +123,7 @@ def main(argv):
     print(f"next: python tools/verify_shards.py {_OUTPUT.value}")
 
 
-def export() -> dict:
+def made() -> dict:
     options = Options(
         *size(_IMAGE_SIZE),
         seed=_SEED.value,
@@ -243,4 +236,4 @@ def pair(flag: flags.FlagHolder) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(export, "folders are given as --output=DIR")

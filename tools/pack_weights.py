@@ -7,31 +7,25 @@ and the settings of the run.
 """
 
 import os
-import sys
 
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from absl import app, flags
+from absl import flags
 
 from fgseg_tf import run_folder, weights
-from fgseg_tf.dataset import REFUSALS, sentence
+from fgseg_tf.dataset import command
 
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training.", required=True)
 
 
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; the run is given as --run=DIR.")
-    try:
-        settings = run_folder.read(_RUN.value)["settings"]
-        network, side, _ = weights.trained(_RUN.value, "")
-        card = weights.pack(settings["network"], network, side, settings)
-    except REFUSALS as error:
-        sys.exit(f"pack_weights: {sentence(error)}")
+def pack() -> None:
+    settings = run_folder.read(_RUN.value)["settings"]
+    network, side, _ = weights.trained(_RUN.value, "")
+    card = weights.pack(settings["network"], network, side, settings)
     size = os.path.getsize(os.path.join(weights.FOLDER, card["file"]))
     print(f"{card['file']}: {size:,} bytes, SHA-256 {card['sha256']}, looks at {card['side']} pixels")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(pack, "the run is given as --run=DIR")

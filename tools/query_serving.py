@@ -9,16 +9,15 @@ the server is away or refuses; answers so far are kept.
 
 import csv
 import os
-import sys
 
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags
 
 from fgseg_tf import frames, serving_client, serving_configs
-from fgseg_tf.dataset import REFUSALS, Progress, sentence
+from fgseg_tf.dataset import Progress, command
 from fgseg_tf.run_folder import path
 
 _SERVER = flags.DEFINE_string("server", "http://localhost:8501", "http://HOST:8501 or grpc://HOST:8500.")
@@ -31,17 +30,6 @@ _TIMEOUT = flags.DEFINE_float("timeout", 60.0, "Seconds to wait for an answer.",
 
 KINDS = {"mask": "mask_png_bytes", "depth": "depth_png_bytes"}
 COLUMNS = ("name", "share", "top", "left", "bottom", "right", "nearest", "median", "similarity")
-
-
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag; frames are given as --frames=DIR.")
-    try:
-        query()
-    except REFUSALS as error:
-        if logging.level_debug():
-            raise
-        sys.exit(f"query_serving: {sentence(error)}")
 
 
 def query() -> None:
@@ -74,4 +62,4 @@ def read(where: str) -> bytes:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(query, "frames are given as --frames=DIR")

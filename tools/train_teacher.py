@@ -14,14 +14,13 @@ better, so more scenes, not more steps, would help. 200 scenes of a third seed: 
 """
 
 import multiprocessing
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import tensorflow as tf
-from absl import app, flags, logging
+from absl import flags
 
-from data_pipelines.refusals import REFUSALS, sentence
+from data_pipelines.commands import command
 from data_pipelines.teacher_scenes import real_pictures, start_rendering, wait_for
 from data_pipelines.teacher_training import CHOSEN_BY, Recipe, train
 
@@ -50,9 +49,7 @@ _REPORT_EVERY = flags.DEFINE_integer("report_every", 500, "Steps between scores.
 _BFLOAT16 = flags.DEFINE_bool("bfloat16", False, "Convolve in bfloat16: a third faster on CPUs that have avx512_bf16.")
 
 
-def main(argv):
-    if argv[1:]:
-        raise app.UsageError(f"{argv[1]!r} is not a flag.")
+def teach() -> None:
     if _BFLOAT16.value:
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
     recipe = Recipe(
@@ -67,16 +64,13 @@ def main(argv):
         learning_rate=_LEARNING_RATE.value,
         report_every=_REPORT_EVERY.value,
     )
-    try:
-        with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-            validation = start_rendering(pool, recipe.work, recipe.size, recipe.seed + 1, _VALIDATION_SCENES.value)
-            training = start_rendering(pool, recipe.work, recipe.size, recipe.seed, recipe.scenes)
-            scored = {CHOSEN_BY: wait_for(validation)}
-            scored |= {Path(folder).name: real_pictures(Path(folder), recipe.size) for folder in _RGBD.value}
-            train(recipe, training, scored, logging.info)
-    except REFUSALS as error:
-        sys.exit(f"train_teacher: {sentence(error)}")
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        validation = start_rendering(pool, recipe.work, recipe.size, recipe.seed + 1, _VALIDATION_SCENES.value)
+        training = start_rendering(pool, recipe.work, recipe.size, recipe.seed, recipe.scenes)
+        scored = {CHOSEN_BY: wait_for(validation)}
+        scored |= {Path(folder).name: real_pictures(Path(folder), recipe.size) for folder in _RGBD.value}
+        train(recipe, training, scored, print)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    command(teach, "folders are given as --work=DIR and --output=DIR")
