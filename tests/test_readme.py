@@ -26,6 +26,7 @@ NOT_RUN = {
     "python3 -m venv": "tools/check makes one",
     ". .venv": "likewise",
     "pip install": "tools/check does; test_wheel.py from a wheel",
+    "TF_CONFIG=": "wants machines of these names; test_distribution.py starts two workers by it",
     "docker compose": "wants docker; test_serving.py reads what it starts",
     "echo": "wants a server; test_serving_client.py asks one by REST",
 }
