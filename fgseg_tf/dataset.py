@@ -18,15 +18,16 @@ from data_pipelines.pictures import SourceError as PictureError
 from data_pipelines.pictures import in_folder as pictures_in_folder
 from data_pipelines.pictures import read as read_picture
 from data_pipelines.placement import Placement
+from data_pipelines.preparation import parse_size
 from data_pipelines.progress import Progress
 from data_pipelines.refusals import REFUSALS, sentence
 from data_pipelines.sheets import coloured as depth_colours
 from fgseg_tf.batches import Data, Order
 
-# What this door also hands through: how a command shows progress, ends a refusal, colours depth and stores it, and
-# picture files.
+# What this door also hands through: how a command shows progress, ends a refusal, colours depth and stores it, reads a
+# size, and picture files.
 __all__ = ["DEPTH_SCALE", "REFUSALS", "Progress", "depth_colours", "depth_to_code", "sentence"]
-__all__ += ["PICTURE_ENDINGS", "PictureError", "pictures_in_folder", "read_picture"]
+__all__ += ["PICTURE_ENDINGS", "PictureError", "parse_size", "pictures_in_folder", "read_picture"]
 __all__ += ["CompositeData", "Data", "Order", "Recipe", "ShardData", "reopened"]
 
 SHUFFLED = 2048  # records that are mixed; shards are in a shuffled order already
