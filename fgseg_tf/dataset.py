@@ -13,6 +13,7 @@ import tensorflow as tf
 from data_pipelines import claim, depth, preparation, records, shards, sources, splits, teacher
 from data_pipelines.depth import DEPTH_SCALE
 from data_pipelines.depth import to_code as depth_to_code
+from data_pipelines.panels import Panel, Step, grey, pixels, sized
 from data_pipelines.pictures import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.pictures import SourceError as PictureError
 from data_pipelines.pictures import in_folder as pictures_in_folder
@@ -25,9 +26,10 @@ from data_pipelines.sheets import coloured as depth_colours
 from fgseg_tf.batches import Data, Order
 
 # What this door also hands through: how a command shows progress, ends a refusal, colours depth and stores it, reads a
-# size, and picture files.
+# size, shows a step of the walk, and picture files.
 __all__ = ["DEPTH_SCALE", "REFUSALS", "Progress", "depth_colours", "depth_to_code", "sentence"]
 __all__ += ["PICTURE_ENDINGS", "PictureError", "parse_size", "pictures_in_folder", "read_picture"]
+__all__ += ["Panel", "Step", "grey", "pixels", "sized"]
 __all__ += ["CompositeData", "Data", "Order", "Recipe", "ShardData", "reopened"]
 
 SHUFFLED = 2048  # records that are mixed; shards are in a shuffled order already
