@@ -101,8 +101,13 @@ def read_foreground(path: str, longest: int | None = None) -> np.ndarray:
     It is never enlarged. Colours under zero alpha are continued outwards for a pixel or two, so a small later resize
     brings no halo back; a large one should go through `longest`.
     """
-    rgba = clean_halo(trim(_or_source_error(path, lambda: _decode_foreground(read_bytes(path), PILLOW_MAX_PIXELS))))
+    rgba = clean_halo(trim(read_untrimmed(path)))
     return rgba if longest is None else shrink(rgba, longest)
+
+
+def read_untrimmed(path: str) -> np.ndarray:
+    """The cut-out as it is in its file, uint8 [h, w, 4], straight alpha."""
+    return _or_source_error(path, lambda: _decode_foreground(read_bytes(path), PILLOW_MAX_PIXELS))
 
 
 @dataclass(frozen=True)

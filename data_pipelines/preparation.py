@@ -67,6 +67,14 @@ class Prepared:
     without_floor: tuple[int, ...]
 
 
+def parse_size(text: str, flag: str = "image_size") -> tuple[int, int]:
+    """224 or 192x256 -> (height, width)."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise ValueError(f"--{flag}={text} is not a size; write 224, or 192x256 for height x width.")
+    return int(sides[0]), int(sides[-1])
+
+
 def background_depth(sources: Sources, options: Options, load_teacher: Callable, batch: int) -> np.ndarray:
     """uint16 [backgrounds, height, width]: the truth for `exact`, else what the teacher sees."""
     if options.labels == "exact":
@@ -115,9 +123,13 @@ def prepare(sources: Sources, depth_codes: np.ndarray, options: Options) -> Prep
 
 def placements(prepared: Prepared, split: Split, positions) -> dict:
     """What `place` says of the composites at int64 [n] positions of a split, with their `index`; tensors over n."""
+    return placed(prepared, split, split.indices(positions, prepared.grid, prepared.options.seed))
+
+
+def placed(prepared: Prepared, split: Split, indices) -> dict:
+    """The same of composites of a split by their numbers, int64 [n]."""
     options = prepared.options
-    indices = split.indices(positions, prepared.grid, options.seed)
-    placed = place(
+    where = place(
         prepared.grid.parts(indices),
         draw(options.seed, indices, options.placement.max_objects),
         tf.constant(split.foregrounds, tf.int64),
@@ -126,14 +138,24 @@ def placements(prepared: Prepared, split: Split, positions) -> dict:
         options.height,
         options.width,
     )
-    return {"index": indices, **placed}
+    return {"index": indices, **where}
 
 
 def plan(prepared: Prepared, split: Split, positions) -> dict:
-    """The same composites as `compose` wants them, with what their records say of them."""
-    placed = placements(prepared, split, positions)
-    about = {key: placed[key] for key in ("index", "foreground", "flipped")}
-    return {**about, **windows(placed, prepared.materials)}
+    """The composites at positions of a split as `compose` wants them, with what their records say of them."""
+    return plan_of(prepared, placements(prepared, split, positions))
+
+
+def plan_of(prepared: Prepared, where: dict) -> dict:
+    """The same of composites of which it is known `where` things stand in them: what `placed` says."""
+    about = {key: where[key] for key in ("index", "foreground", "flipped")}
+    return {**about, **windows(where, prepared.materials)}
+
+
+def plan_of_one(prepared: Prepared, split: Split, index: int) -> dict:
+    """The plan of one composite, by its number; no batch."""
+    where = placed(prepared, split, tf.constant([index], tf.int64))
+    return {key: value[0] for key, value in plan_of(prepared, where).items()}
 
 
 def composites(prepared: Prepared, split: Split, first: int, count: int) -> tf.data.Dataset:

@@ -32,14 +32,14 @@ class Feature:
 
 
 BACKGROUND = (
-    Feature("name", tf.string, (), "bg005"),
+    Feature("name", tf.string, (), "such as bg005"),
     Feature("source", tf.string, (), "the file's name, or demo and its number"),
     Feature("bg_index", tf.int64, (), "which background, from 0"),
     Feature("bg", tf.string, (), "JPEG"),
     Feature("depth", tf.string, (), "PNG, 16 bits"),
 )
 COMPOSITE = (
-    Feature("name", tf.string, (), "bg005-fg073-flip-p07"),
+    Feature("name", tf.string, (), "such as bg005-fg073-flip-p07"),
     Feature("index", tf.int64, (), "the number that everything about it follows from"),
     Feature("bg_index", tf.int64, (), "which background, from 0"),
     Feature("bg_flipped", tf.int64, (), "1: the background is mirrored in fg_bg, and so must be bg and its depth"),

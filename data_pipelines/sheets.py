@@ -122,7 +122,7 @@ def _drawn(examples: Sequence[Example], title: tuple[str, str, str], unit: str) 
     pen.text((MARGIN, MARGIN - 6), title[0], INK, ImageFont.load_default(TITLE))
     for number, line in enumerate(title[1:]):
         pen.text((MARGIN, MARGIN + TITLE + 4 + number * (HEADING + 5)), line, FAINT, ImageFont.load_default(HEADING))
-    _bar(paper, pen, near, far, unit, right=width - MARGIN, narrow=columns == 1)
+    draw_bar(paper, pen, near, far, unit, right=width - MARGIN, narrow=columns == 1)
     for column in range(columns):
         left = MARGIN + column * (column_width + BETWEEN)
         for number, name in enumerate(PICTURES):
@@ -165,7 +165,8 @@ def _ends(examples: Sequence[Example]) -> tuple[float, float]:
     return float(known.min()), max(float(known.max()), float(known.min()) * 1.01)
 
 
-def _bar(paper, pen, near: float, far: float, unit: str, right: int, narrow: bool) -> None:
+def draw_bar(paper, pen, near: float, far: float, unit: str, right: int, narrow: bool) -> None:
+    """The scale of depth colours, up to `right`; beside the title, or below it where there is no room."""
     width, height, top = 320, 14, MARGIN + (TITLE + 2 * HEADING + 24 if narrow else 2)
     scale = np.exp(np.linspace(np.log(near), np.log(far), width))
     paper.paste(Image.fromarray(coloured(np.tile(scale, (height, 1)), near, far)), (right - width, top))

@@ -97,8 +97,9 @@ class Data(ABC):
         size: tuple[int, int],
         count: int | None = None,
         change: Callable[[dict, tf.Tensor], dict] | None = None,
+        first: int = 0,
     ) -> tf.data.Dataset:
-        """The first `count` examples of a split, or all; the last batch may be smaller.
+        """`count` examples of a split from number `first` on, or all of them; the last batch may be smaller.
 
         They also have `bg_depth`, the depth of the scene with nobody in it, as `depth` is. change: as in training, but
         the seed is that of the composite: it is changed in the same way whenever it comes.
@@ -106,7 +107,7 @@ class Data(ABC):
         if split not in self.counts:
             raise ValueError(f"there is no split {split!r} here; take {', '.join(self.counts)}.")
         examples = self._in_order(split, partial(self._scored_example, size=size))
-        examples = examples.take(self.counts[split] if count is None else count)
+        examples = examples.skip(first).take(self.counts[split] if count is None else count)
         if change:
             examples = examples.map(
                 lambda example: change(example, scoring_seed(example["index"])),

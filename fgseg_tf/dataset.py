@@ -14,20 +14,23 @@ from data_pipelines import claim, depth, preparation, records, shards, sources, 
 from data_pipelines.commands import command
 from data_pipelines.depth import DEPTH_SCALE
 from data_pipelines.depth import to_code as depth_to_code
+from data_pipelines.panels import Panel, Step, grey, pixels, sized
 from data_pipelines.pictures import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.pictures import SourceError as PictureError
 from data_pipelines.pictures import in_folder as pictures_in_folder
 from data_pipelines.pictures import read as read_picture
 from data_pipelines.placement import Placement
+from data_pipelines.preparation import parse_size
 from data_pipelines.progress import Progress
 from data_pipelines.refusals import sentence
 from data_pipelines.sheets import coloured as depth_colours
 from fgseg_tf.batches import Data, Order
 
-# What this door also hands through: how a command runs, shows progress and ends, colours depth and stores it, and
-# picture files.
+# What this door also hands through: how a command runs, shows progress and ends, colours depth and stores it, reads a
+# size, shows a step of the walk, and picture files.
 __all__ = ["DEPTH_SCALE", "Progress", "command", "depth_colours", "depth_to_code", "sentence"]
-__all__ += ["PICTURE_ENDINGS", "PictureError", "pictures_in_folder", "read_picture"]
+__all__ += ["PICTURE_ENDINGS", "PictureError", "parse_size", "pictures_in_folder", "read_picture"]
+__all__ += ["Panel", "Step", "grey", "pixels", "sized"]
 __all__ += ["CompositeData", "Data", "Order", "Recipe", "ShardData", "reopened"]
 
 SHUFFLED = 2048  # records that are mixed; shards are in a shuffled order already

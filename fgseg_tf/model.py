@@ -91,11 +91,26 @@ def build(architecture: Architecture, synchronized: bool = False) -> keras.Model
 
 def assembled(parts: dict[str, keras.Model]) -> keras.Model:
     """The network of these parts, which are named as in PARTS."""
-    stem, background, joint, mask, depth = (parts[name] for name in PARTS)
     bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
+    said = through(parts, bg, fg_bg)
+    return keras.Model({"bg": bg, "fg_bg": fg_bg}, {name: said[name] for name in ("mask", "depth")}, name="two_branch")
+
+
+def through(parts: dict[str, keras.Model], bg, fg_bg) -> dict:
+    """What each part says of two pictures, by its name: mask and depth a tensor, the others a list, from the largest
+    scale to the smallest; the stem of both pictures, the frame first.
+    """
+    stem, background, joint, mask, depth = (parts[name] for name in PARTS)
     of_bg, of_fg_bg = stem(bg), stem(fg_bg)
-    scales = joint([*of_fg_bg, *of_bg, *background(of_bg[-1])])
-    return keras.Model({"bg": bg, "fg_bg": fg_bg}, {"mask": mask(scales), "depth": depth(scales)}, name="two_branch")
+    scenery = background(of_bg[-1])
+    scales = joint([*of_fg_bg, *of_bg, *scenery])
+    return {
+        "stem": [*of_fg_bg, *of_bg],
+        "background": scenery,
+        "joint": scales,
+        "mask": mask(scales),
+        "depth": depth(scales),
+    }
 
 
 def _stem(make: "_Layers", architecture: Architecture) -> keras.Model:

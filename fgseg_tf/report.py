@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from fgseg_tf import curves, report_ladder, report_pictures, report_tables, run_folder, score_table
 from fgseg_tf.evaluation import Evaluation
-from fgseg_tf.report_style import STYLE
+from fgseg_tf.report_style import document
 
 OTHER_DATA = (
     "these are not the data of the training: seen and unseen are as these divide them, and what they hold out may have "
@@ -39,14 +39,7 @@ def page(settings: dict, flags: str, history: list[dict], evaluation: Evaluation
         *_cases(evaluation, hardest),
         _section("run", "What was run", _run(settings, flags, scores)),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(_title(settings))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(sections)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+    return document(_title(settings), "\n".join(sections))
 
 
 def write(folder: str, text: str) -> None:

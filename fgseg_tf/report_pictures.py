@@ -61,7 +61,7 @@ def case(shown: Case, legend: Legend) -> str:
     for key in PICTURES:
         caption = CAPTIONS.get(key, key)
         picture = shown.pictures[key]
-        source = _encoded(legend.colours(picture) if "depth" in key else picture)
+        source = encoded(legend.colours(picture) if "depth" in key else picture)
         height, width = picture.shape[:2]
         figures.append(
             f'<figure><img src="{source}" width={width} height={height} alt="{caption} of {escape(shown.name)}" '
@@ -86,7 +86,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.2g}\N{NO-BREAK SPACE}%"
 
 
-def _encoded(picture: np.ndarray) -> str:
+def encoded(picture: np.ndarray) -> str:
     """uint8 [H, W, 3] or [H, W] -> what an <img> takes as its source."""
     kind = "jpeg" if picture.ndim == 3 else "png"
     file = io.BytesIO()

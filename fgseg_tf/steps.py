@@ -106,6 +106,12 @@ class Learner:
         return float(tf.linalg.global_norm([tf.convert_to_tensor(variable) for variable in self.variables]))
 
 
+def targets(batch: dict) -> dict:
+    """What each branch is to answer to a batch, and where that is known (None: everywhere), as losses take the two."""
+    known = tf.cast(batch["depth"] > 0, tf.float32)
+    return {"mask": (batch["mask"], None), "depth": (encode_depth(batch["depth"]), known)}
+
+
 def make_step(
     learner: Learner, stage: Stage, optimizer, strategy: tf.distribute.Strategy, jit_compile: bool = False
 ) -> Callable:
@@ -145,17 +151,14 @@ def _make_gradients(learner: Learner, stage: Stage, variables: list, replicas: i
         """Of this replica's part of the mean over the whole batch; sums over replicas are the whole's."""
         local = tf.cast(tf.shape(batch["bg"])[0], tf.float32)
         count = local if replicas == 1 else _sum_of_replicas(local)
-        targets = {
-            "mask": (stage.mask_loss, batch["mask"], None),
-            "depth": (stage.depth_loss, encode_depth(batch["depth"]), tf.cast(batch["depth"] > 0, tf.float32)),
-        }
+        wanted_of, losses_of = targets(batch), {"mask": stage.mask_loss, "depth": stage.depth_loss}
         branches, shown = {}, {}
         with tf.GradientTape() as tape:
             predicted = network({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=True)
             for branch in stage.branches:
-                loss, target, known = targets[branch]
-                terms = loss.parts(target, predicted[branch], known)
-                branches[branch] = loss.total(terms)
+                target, known = wanted_of[branch]
+                terms = losses_of[branch].parts(target, predicted[branch], known)
+                branches[branch] = losses_of[branch].total(terms)
                 if len(terms) > 1:
                     shown |= {f"{branch}_{name}_loss": value for name, value in terms.items()}
             values = weighting(branches) if weighting else tf.add_n(list(branches.values()))

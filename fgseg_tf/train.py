@@ -19,7 +19,7 @@ from absl import flags
 
 from fgseg_tf import distribution, losses, run_folder
 from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import CompositeData, Data, Progress, Recipe, ShardData, command, sentence
+from fgseg_tf.dataset import CompositeData, Data, Progress, Recipe, ShardData, command, parse_size, sentence
 from fgseg_tf.model import ARCHITECTURES
 from fgseg_tf.stages import Stage, parse_parts, parse_stages
 from fgseg_tf.steps import OPTIMIZERS, Optimization
@@ -150,7 +150,7 @@ def open_data() -> Data:
         return ShardData(_DATA.value)
     if _DATA.value is None and not any(folders):
         raise ValueError("say what to train on: --data=DIR, --data=demo, or --backgrounds=DIR --foregrounds=DIR.")
-    height, width = size(_IMAGE_SIZE.value)
+    height, width = parse_size(_IMAGE_SIZE.value)
     return CompositeData(
         Recipe(
             *folders,
@@ -176,14 +176,6 @@ def open_data() -> Data:
             limit=_LIMIT.value,
         )
     )
-
-
-def size(text: str) -> tuple[int, int]:
-    """224 or 192x256 -> (height, width)."""
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
-        raise ValueError(f"--image_size={text} is not a size; write 224, or 192x256 for height x width.")
-    return int(sides[0]), int(sides[-1])
 
 
 def severities(text: str) -> tuple[float, float]:

@@ -146,6 +146,8 @@ def test_scoring_has_every_example_once_in_order(data):
         assert len(batches[-1]["index"]) == (count - 1) % 3 + 1
         assert indices(batches) == indices(taken(data.scoring(split, 3, (HEIGHT, WIDTH))))
     assert len(indices(taken(data.scoring("train", 3, (HEIGHT, WIDTH), 5)))) == 5
+    whole = indices(taken(data.scoring("train", 3, (HEIGHT, WIDTH))))
+    assert indices(taken(data.scoring("train", 3, (HEIGHT, WIDTH), 4, first=2))) == whole[2:6]
     with pytest.raises(ValueError, match=r"no split 'tset' here; take train, .*unseen_both"):
         data.scoring("tset", 3, (HEIGHT, WIDTH))
 

@@ -21,7 +21,7 @@ from absl import flags
 from data_pipelines import generation, shards, sheets, sources, teacher
 from data_pipelines.commands import command
 from data_pipelines.placement import Placement
-from data_pipelines.preparation import LABELS, Options
+from data_pipelines.preparation import LABELS, Options, parse_size
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the data set; local or gs://.", required=True)
 _SOURCES = flags.DEFINE_enum("sources", "demo", ["demo", "folders"], "Drawn pictures, or your own (see the next two).")
@@ -125,7 +125,7 @@ def export() -> None:
 
 def made() -> dict:
     options = Options(
-        *size(_IMAGE_SIZE),
+        *parse_size(_IMAGE_SIZE.value),
         seed=_SEED.value,
         placement=Placement(
             layout=_PLACEMENT.value,
@@ -143,7 +143,9 @@ def made() -> dict:
         limit=_LIMIT.value,
         jpeg_quality=_JPEG_QUALITY.value,
     )
-    teacher_size = size(_TEACHER_SIZE) if _TEACHER_SIZE.value else teacher.usual_size(_TEACHER_WEIGHTS.value)
+    teacher_size = teacher.usual_size(_TEACHER_WEIGHTS.value)
+    if _TEACHER_SIZE.value:
+        teacher_size = parse_size(_TEACHER_SIZE.value, "teacher_size")
     uses_teacher = options.labels != "exact" or _COMPARE_LABELS.value
     identity = {
         "weights": _TEACHER_WEIGHTS.value,
@@ -214,14 +216,6 @@ def beam_engine(load_sources: Callable, options: Options, load_teacher: Callable
             f"--engine=beam needs Apache Beam ({error}); install it with: pip install '.[beam]'"
         ) from error
     return beam.engine(load_sources, options, load_teacher, _TEACHER_BATCH.value, _BEAM_ARGS.value)
-
-
-def size(flag: flags.FlagHolder) -> tuple[int, int]:
-    """224 or 192x256 -> (height, width)."""
-    sides = flag.value.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
-        raise ValueError(f"--{flag.name}={flag.value} is not a size; write 224, or 192x256 for height x width.")
-    return int(sides[0]), int(sides[-1])
 
 
 def pair(flag: flags.FlagHolder) -> tuple[float, float]:

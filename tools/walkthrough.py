@@ -1,0 +1,224 @@
+"""Walks one record from picture to prediction, with the code that the commands run, and shows every step.
+
+    python tools/walkthrough.py --output=walk
+    python tools/walkthrough.py --output=walk --index=250 --image_size=144x256
+    python tools/walkthrough.py --output=walk --backgrounds=DIR --foregrounds=DIR --skip_bad
+
+Read it from `walk` on, from top to bottom: that is the whole project in one function. What is told goes to the terminal
+and, with the pictures, to walk/index.html. Exit status 2, with one sentence, when something is wrong with what it was
+given.
+"""
+
+import io
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+# Before TensorFlow is loaded: its remarks about this machine would hide ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+from absl import app, flags
+
+from data_pipelines import catalogue as catalogues
+from data_pipelines import depth, generation, panels, pictures, preparation, shards, sources, teacher
+from data_pipelines import walk as of_data
+from data_pipelines.panels import Panel, Step
+from data_pipelines.refusals import REFUSALS, sentence
+from fgseg_tf import model, report_walk, segmentation, weights
+from fgseg_tf import walk as of_network
+from fgseg_tf.capture import Capture
+from fgseg_tf.dataset import Recipe, ShardData
+
+_OUTPUT = flags.DEFINE_string("output", None, "A new folder, or one of an earlier walk.", required=True)
+_BACKGROUNDS = flags.DEFINE_string("backgrounds", None, "Folder of empty scenes, instead of drawn ones.")
+_FOREGROUNDS = flags.DEFINE_string("foregrounds", None, "Folder of cut-outs: PNG or WebP with transparency.")
+_COUNT = flags.DEFINE_integer("count", 4, "Pictures of each kind, at most; the first ones of a folder.", lower_bound=1)
+_SKIP_BAD = flags.DEFINE_bool("skip_bad", False, "Go on without pictures that cannot be used.")
+_IMAGE_SIZE = flags.DEFINE_string("image_size", "192x256", "Of the record: side in pixels, or HEIGHTxWIDTH.")
+_INDEX = flags.DEFINE_integer("index", None, "Which composite, from 0; everything about it follows from that number.")
+_SEED = flags.DEFINE_integer("seed", 0, "Other seed, other pictures, places and splits.", lower_bound=0)
+_CAPTURE = flags.DEFINE_float("capture", 3.0, "How much the two exposures differ, from 0 (not at all) to 4 (badly).")
+
+NETWORK = "base"  # of the package
+USUAL_INDEX = 84  # somebody near, in a room
+NOTE = "walk.json"  # says that a folder is of a walk
+LINE = 100  # characters
+
+
+def main(argv):
+    if argv[1:]:
+        raise ValueError(f"{argv[1]!r} is not a flag; the folder is given as --output=DIR.")
+    output, told = _OUTPUT.value.rstrip("/"), []
+    refuse_strangers(output)
+    for step in walk(output):
+        told.append(step)
+        show(len(told), step, output)
+    told.append(summary_step(told))
+    show(len(told), told[-1], output)
+    name = shards.read_json(f"{output}/{NOTE}")["walk"]
+    page = report_walk.page("From picture to prediction", f"One record, {name}, step by step.", told)
+    write(f"{output}/index.html", page.encode())
+    print(f"\nAll of it on one page: {output}/index.html. The data set is in {output}/shards.")
+
+
+def walk(output: str) -> Iterator[Step]:
+    """The whole project, in the order in which a record goes through it."""
+    found, options = pictures_and_options()
+    load_teacher = cache(lambda: teacher.load("small", teacher.usual_size("small")))
+    codes = preparation.background_depth(found, options, load_teacher, 8)
+    prepared = preparation.prepare(found, codes, options)
+    grid = prepared.grid
+    index = min(USUAL_INDEX, grid.size - 1) if _INDEX.value is None else _INDEX.value
+    if not 0 <= index < grid.size:
+        raise ValueError(f"--index={index}: these pictures make {grid.size} composites, counted from 0.")
+    exposures = Capture(_CAPTURE.value, _CAPTURE.value)
+    name = grid.name(index)
+    begin(output, name)
+    yield of_data.sources_step(found, prepared, index)
+
+    background, cutout, _, _ = grid.parts(index)
+    split = next(s for s in prepared.splits if background in s.backgrounds and cutout in s.foregrounds)
+    yield of_data.placement_step(prepared, split, index)
+
+    plan = preparation.plan_of_one(prepared, split, index)
+    made = {key: value.numpy() for key, value in preparation.whole(prepared, plan).items()}
+    yield of_data.compositing_step(prepared, plan, made)
+
+    metres = depth.from_code(made["depth"]).numpy()
+    scale = float(metres.min()), float(metres.max()) * 1.01
+    yield of_data.depth_step(prepared, plan, made, load_teacher(), scale)
+
+    folder = f"{output}/shards"
+    generation.export(found, options, folder, load_teacher=load_teacher, teacher_identity={"weights": "small"})
+    catalogue = catalogues.read_catalogue(folder)
+    (place,) = catalogues.find(catalogue, [name])
+    ((_, serialized),) = catalogues.read(catalogue, [place])
+    yield of_data.record_step(catalogue, place, serialized, made)
+
+    network, side = weights.packaged(NETWORK)
+    data, stored = ShardData(folder), (options.height, options.width)
+    size = tuple(segmentation.working_size(stored, side).numpy().tolist())
+    this = {"split": place.file.split, "batch": 1, "first": place.file.first + place.number, "count": 1}
+    (composed,) = data.scoring(size=size, **this)
+    (example,) = data.scoring(size=size, change=exposures.change, **this)
+    yield of_network.exposures_step(stored, side, composed, example, exposures.most, scale)
+
+    parts = {part: network.get_layer(part) for part in model.PARTS}
+    said = model.through(parts, example["bg"], example["fg_bg"])
+    yield of_network.network_step(network, parts, said)
+
+    yield of_network.losses_step(example, said, weights.cards()[NETWORK]["settings"]["stages"][-1])
+
+    (large,) = data.scoring(size=stored, change=exposures.change, **this)
+    segmenter = segmentation.Segmenter(network, side)
+    yield of_network.prediction_step(segmenter, large, made, name, f"{output}/answers", scale)
+
+
+def pictures_and_options() -> tuple[sources.Sources, preparation.Options]:
+    folders = _BACKGROUNDS.value, _FOREGROUNDS.value
+    size, count = preparation.parse_size(_IMAGE_SIZE.value), _COUNT.value
+    options = preparation.Options(*size, seed=_SEED.value, labels="ground" if any(folders) else "exact")
+    if not any(folders):
+        found = sources.from_demo(options.seed, count, count, *size)
+    elif not all(folders):
+        raise ValueError("--backgrounds=DIR and --foregrounds=DIR go together; give both, or neither for drawn ones.")
+    else:
+        at_most = [min(count, len(pictures.in_folder(folder, "picture")[0])) or None for folder in folders]
+        found = sources.from_folders(
+            *folders,
+            *size,
+            longest=options.placement.largest(*size),
+            field_of_view=Recipe.field_of_view,
+            physical_height=Recipe.physical_height,
+            background_count=at_most[0],
+            foreground_count=at_most[1],
+            skip_bad=_SKIP_BAD.value,
+        )
+    # Of fewer, none can be held out.
+    enough = min(len(found.backgrounds), len(found.foregrounds)) >= 4
+    return found, options if enough else replace(options, holdout=0.0)
+
+
+def summary_step(told: list[Step]) -> Step:
+    rows = []
+    for number, step in enumerate(told, 1):
+        for at, (module, path) in enumerate(zip(step.modules, report_walk.sources(step), strict=True)):
+            said = re.split(r"[:;.](?:\s|$)", module.__doc__)[0].replace("\n", " ")
+            rows.append((f"{number} {step.name}" if at == 0 else "", path, said))
+    shown = [told[at].panels[panel] for at, panel in ((0, 0), (2, 1), (2, 2), (3, 3), (5, 1), (8, 4))]
+    names = "bg", "fg_bg", "mask", "depth", "another exposure", "the answer"
+    return Step(
+        "Where each of these lives",
+        "modules",
+        (),
+        ("Data flows down this list, and a file imports only from above; CONTRIBUTING.md says more.",),
+        tuple(Panel(name, panel.picture) for name, panel in zip(names, shown, strict=True)),
+        caption="Files",
+        table=(("step", "file", "what it says of itself"), *rows),
+    )
+
+
+def show(number: int, step: Step, output: str) -> None:
+    picture = io.BytesIO()
+    panels.drawn(number, step).save(picture, "PNG")
+    path = f"{output}/{number}_{step.name}.png"
+    write(path, picture.getvalue())
+    print(f"\n{number}  {step.title}\n")
+    for line in step.lines:
+        print(textwrap.fill(line, LINE, initial_indent="   - ", subsequent_indent="     "))
+    if step.table:
+        print("\n" + table(step.table))
+    print()
+    for line in filter(None, (", ".join(report_walk.sources(step)), path)):
+        print(textwrap.fill(line, LINE, initial_indent="   ", subsequent_indent="   "))
+    sys.stdout.flush()
+
+
+def table(rows: tuple[tuple[str, ...], ...]) -> str:
+    """Columns under one another; the last one goes on below itself."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    left = 5 + sum(width + 2 for width in widths[:-1])
+    lines = []
+    for *first, last in rows:
+        begun = " " * 5 + "".join(f"{text:{width}}  " for text, width in zip(first, widths, strict=False))
+        lines.append(textwrap.fill(last, LINE, initial_indent=begun, subsequent_indent=" " * left) if last else begun)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def refuse_strangers(output: str) -> None:
+    if not tf.io.gfile.exists(output):
+        return
+    if not tf.io.gfile.isdir(output):
+        raise ValueError(f"--output={output} is a file; name a new folder.")
+    if tf.io.gfile.listdir(output) and not tf.io.gfile.exists(f"{output}/{NOTE}"):
+        raise ValueError(f"--output={output} holds files that are not of a walk; name a new folder.")
+
+
+def begin(output: str, name: str) -> None:
+    """Takes away what an earlier walk left that this one would go on with."""
+    shards.write_json(f"{output}/{NOTE}", {"walk": name})
+    for folder in ("shards", "answers"):
+        if tf.io.gfile.exists(f"{output}/{folder}"):
+            tf.io.gfile.rmtree(f"{output}/{folder}")
+
+
+def write(path: str, content: bytes) -> None:
+    with tf.io.gfile.GFile(path, "wb") as file:
+        file.write(content)
+
+
+def run():
+    try:
+        app.run(main, flags_parser=flags.FLAGS)
+    except (*REFUSALS, flags.Error) as error:
+        print(f"walkthrough: {sentence(error)}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()
