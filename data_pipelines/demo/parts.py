@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo.noise import grain
+from data_pipelines.demo.noise import grain, triple
 from data_pipelines.demo.solids import Material
 from data_pipelines.demo.textures import BOTTOM, SIDE_X, SIDE_Z, TOP, Texture
 
@@ -121,7 +121,7 @@ class Ball:
         scale = 1 / np.maximum(np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]), 1e-6)
         u, v, w = (f[0][i] * d[0] + f[1][i] * d[1] + f[2][i] * d[2] for i in range(3))
         u, v = np.arctan2(u, -w) * self.radii[0], np.arcsin(np.clip(v / self.radii[1], -1, 1)) * self.radii[1]
-        return Bulge(tuple(part * scale for part in n), u, v, np.full(x.shape, SIDE_Z, np.int8))
+        return Bulge(triple(part * scale for part in n), u, v, np.full(x.shape, SIDE_Z, np.int8))
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Ring:
         bend = np.clip((away - self.radius) / self.tube, -1, 1)
         f = self.frame.tolist()
         out = lx / away * bend, ly / away * bend, -np.sqrt(1 - bend * bend)
-        normal = tuple(f[i][0] * out[0] + f[i][1] * out[1] + f[i][2] * out[2] for i in range(3))
+        normal = triple(f[i][0] * out[0] + f[i][1] * out[1] + f[i][2] * out[2] for i in range(3))
         return Bulge(normal, np.arctan2(ly, lx) * self.radius, away, np.full(x.shape, SIDE_Z, np.int8))
 
 
@@ -233,7 +233,8 @@ class Frame:
     """Collects the parts of one thing, given in its own space: `scale` times as large, turned by `view`."""
 
     def __init__(self, view: np.ndarray, scale: float = 1.0):
-        self.view, self.scale, self.parts = view, scale, []
+        self.view, self.scale = view, scale
+        self.parts: list[Part] = []
 
     def place(self, point) -> np.ndarray:
         return self.view @ (np.asarray(point, float) * self.scale)
@@ -243,7 +244,7 @@ class Frame:
         self.parts.append(Limb(self.place(a), self.place(b), radius, _material(look), flat, cut))
 
     def ball(self, centre, radii, look, ragged=0.0):
-        radii = tuple(r * self.scale for r in radii)
+        radii = triple(r * self.scale for r in radii)
         self.parts.append(Ball(self.place(centre), radii, self.view, _material(look), ragged))
 
     def slab(self, outline, half, look, origin=(0, 0, 0), turn=None, lean=0.0):

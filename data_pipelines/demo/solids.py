@@ -123,7 +123,7 @@ class Block:
     @property
     def _leans(self) -> tuple[float, float]:
         top = self.top or self.half
-        return tuple((self.half[i] - top[i]) / self.height for i in range(2))
+        return (self.half[0] - top[0]) / self.height, (self.half[1] - top[1]) / self.height
 
     def hit(self, origin: Vector, direction: Vector) -> np.ndarray:
         oy, dy = origin[1] - self.base, direction[1]
@@ -160,7 +160,8 @@ class Block:
             gaps += [(half - lean * y - place) * scale, (half - lean * y + place) * scale]
         side = np.abs(np.stack(gaps)).argmin(0)
         nx, nz = 1 / math.hypot(1, lean_x), 1 / math.hypot(1, lean_z)
-        normals = [(0, 1, 0), (0, -1, 0), (nx, lean_x * nx, 0), (-nx, lean_x * nx, 0)]
+        normals: list[tuple[float, float, float]] = [(0, 1, 0), (0, -1, 0)]
+        normals += [(nx, lean_x * nx, 0), (-nx, lean_x * nx, 0)]
         normals += [(0, lean_z * nz, nz), (0, lean_z * nz, -nz)]
         turned = [(*_turn_back(n[0], n[2], self.yaw), n[1]) for n in normals]
         normal = np.array([(n[0], n[2], n[1]) for n in turned], np.float32)[side]
@@ -284,4 +285,5 @@ class Ellipsoid:
         return np.maximum(np.hypot(lx / rx, lz / rz) - 0.8, 0) * min(rx, rz)
 
 
-Solid = Ground | Shell | Block | Frustum | Ellipsoid
+Thing = Block | Frustum | Ellipsoid  # what can stand on the ground
+Solid = Ground | Shell | Thing
