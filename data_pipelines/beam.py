@@ -39,8 +39,9 @@ def engine(
                 | "spread" >> apache_beam.Reshuffle()
                 | "make" >> apache_beam.ParDo(MakeShard(load_sources, options, load_teacher, teacher_batch, output))
             )
-        notes = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
-        lost = [shard.name for shard, note in notes.items() if note is None]
+        found = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
+        notes = {shard: note for shard, note in found.items() if note is not None}
+        lost = [shard.name for shard in wanted if shard not in notes]
         if lost:
             raise DatasetError(f"{output}: the pipeline ended without {lost[0]} ({len(lost)} missing); start it again.")
         return notes

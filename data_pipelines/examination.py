@@ -243,7 +243,9 @@ class Examiner:
             batch,
             own & (batch["index"] != promised),
             "order",
-            lambda at: f"is not {grid.name(promised[at])}, which belongs there" if promised[at] >= 0 else "is too many",
+            lambda at: (
+                f"is not {grid.name(int(promised[at]))}, which belongs there" if promised[at] >= 0 else "is too many"
+            ),
         )
         for at in np.flatnonzero(own).tolist():
             index, first = batch["index"][at], self._offsets[batch["file"][at]]

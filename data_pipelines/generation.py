@@ -103,6 +103,7 @@ def _write_shard(prepared: Prepared, shard: Shard, batches, background_sums, out
             writer.write(records.serialize(record, records.COMPOSITE))
         sums = add_up(sums, batch, background_sums, prepared.options.labels == "teacher")
         on_records(len(batch["index"]))
+    assert sums is not None  # no shard is empty
     return writer.finish(sums)
 
 

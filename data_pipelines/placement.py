@@ -231,6 +231,7 @@ def _relief_scale(background, foreground, tall, metres, stage: Stage, height: in
 
 def _depth_at_foot(background, background_flipped, foot, centre, stage: Stage):
     """Metres of the scenery where each object's base is; float32 [n, k]."""
+    assert stage.depth_codes is not None  # the caller looked
     _, height, width = stage.depth_codes.shape
     row = tf.clip_by_value(tf.cast(tf.round(foot - 1), tf.int32), 0, height - 1)
     column = tf.clip_by_value(tf.cast(centre, tf.int32), 0, width - 1)

@@ -153,7 +153,9 @@ def in_full(patch, box, height: int, width: int):
 
 def read_backgrounds(path: str, height: int, width: int) -> tuple[list[dict], np.ndarray, np.ndarray]:
     """The shard of backgrounds -> (name, source, bg_index by record; uint8 [n, h, w, 3]; uint16 [n, h, w, 1])."""
-    about, pictures, depths = [], [], []
+    about: list[dict] = []
+    pictures: list[np.ndarray] = []
+    depths: list[np.ndarray] = []
     for serialized in tf.data.TFRecordDataset(path):
         decoded = decode_background(parse(serialized, BACKGROUND), height, width)
         if decoded["bg_index"] != len(pictures):

@@ -48,8 +48,9 @@ def train(recipe: Recipe, rendering: Sequence[Future], scored: dict, say: Callab
     # The answer's logarithm begins at that of a usual depth, 4 metres.
     network.get_layer("conv3").bias.assign([np.log(MAX_DEPTH / 4)])
     if recipe.start:
-        stored = teacher_weights.read_npz(Path(recipe.start), expected_network=repr(teacher.SMALL))
-        teacher_weights.assign(network, stored, recipe.start)
+        start = Path(recipe.start)
+        stored = teacher_weights.read_npz(start, expected_network=repr(teacher.SMALL))
+        teacher_weights.assign(network, stored, start)
     averaged.set_weights(network.get_weights())
     warmup = recipe.steps // 20
     schedule = keras.optimizers.schedules.CosineDecay(

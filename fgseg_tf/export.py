@@ -19,7 +19,7 @@ from absl import flags
 
 from fgseg_tf import formats, parity, run_folder, serving, serving_configs, versions, warmup, weights
 from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import DEPTH_SCALE, CompositeData, Recipe, ShardData, command
+from fgseg_tf.dataset import DEPTH_SCALE, CompositeData, Data, Recipe, ShardData, command
 
 SAVED_MODEL = "saved_model"
 
@@ -79,14 +79,7 @@ def export_saved_model(network, side: int, facts: dict) -> None:
 
 
 def export_files(kinds: list[str], network, size: tuple[int, int], capture: Capture) -> None:
-    if _DATA.value:
-        data = ShardData(_DATA.value)
-    else:
-        height, width = size
-        print("drawing pictures to calibrate and check with", flush=True)
-        sources = {"backgrounds_count": 48, "foregrounds_count": 24, "seed": 5}
-        lively = {"placement": "random", "max_objects": 3, "truncation": 0.3, "object_size": (0.1, 1.2)}
-        data = CompositeData(Recipe(height=height, width=width, labels="exact", **sources, **lively))
+    data = ShardData(_DATA.value) if _DATA.value else drawn(size)
     calibration = pictures(data, "train", size, CALIBRATED_ON, capture)
     checked = pictures(data, data.test_splits[-1], size, CHECKED_ON, capture)
     for kind in kinds:
@@ -100,7 +93,26 @@ def export_files(kinds: list[str], network, size: tuple[int, int], capture: Capt
         )
 
 
-def pictures(data, split: str, size: tuple[int, int], count: int, capture: Capture) -> list[dict]:
+def drawn(size: tuple[int, int]) -> Data:
+    """Lively ones: several objects, some of them cut by the edge."""
+    print("drawing pictures to calibrate and check with", flush=True)
+    return CompositeData(
+        Recipe(
+            backgrounds_count=48,
+            foregrounds_count=24,
+            height=size[0],
+            width=size[1],
+            placement="random",
+            max_objects=3,
+            truncation=0.3,
+            object_size=(0.1, 1.2),
+            labels="exact",
+            seed=5,
+        )
+    )
+
+
+def pictures(data: Data, split: str, size: tuple[int, int], count: int, capture: Capture) -> list[dict]:
     examples = data.scoring(split, 1, size, count, capture.change if capture else None)
     return [{name: example[name] for name in ("bg", "fg_bg")} for example in examples]
 

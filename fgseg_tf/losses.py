@@ -147,7 +147,8 @@ def parse(text: str, branch: str) -> Loss:
 
     if not text.strip():
         raise ValueError(f"--{branch}_loss={text} is empty; take {choices}, or a sum such as l1+0.5*dice.")
-    terms, end = [], -1
+    terms: list[tuple[float, str]] = []
+    end = -1
     # A plus may also stand inside a number: 1e+3*l1.
     for term in re.split(r"(?<!\d[eE])(?<!\d\.[eE])\+", text):
         start, end = end + 1, end + 1 + len(term)

@@ -9,6 +9,9 @@ target 0 is unknown and counts nowhere. Any float type, computed in float32. Cou
 image (4096 x 4096).
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import keras
 import tensorflow as tf
 
@@ -154,13 +157,13 @@ MASK_SCORES = {
     "alpha_error": alpha_error,
     "false_positive_rate": false_positive_rate,
 }
-DEPTH_SCORES = {
+DEPTH_SCORES: dict[str, Callable] = {
     "abs_rel": abs_rel,
     "rmse": rmse,
     "log10": log10,
     "delta1": delta,
-    "delta2": lambda *depths: delta(*depths, power=2),
-    "delta3": lambda *depths: delta(*depths, power=3),
+    "delta2": partial(delta, power=2),
+    "delta3": partial(delta, power=3),
     "squared_error": squared_error,
     "label": label,
     "label_square": label_square,
@@ -240,10 +243,9 @@ class Table:
         means = {name: total / weight if weight else None for name, (total, weight) in rows}
         places = [name.rpartition("/")[0] for name in self.names if name.endswith("/label_square")]
         for place in places:
-            moments = [means.pop(f"{place}/{name}") for name in ("squared_error", "label", "label_square")]
+            error, mean, square = (means.pop(f"{place}/{name}") for name in ("squared_error", "label", "label_square"))
             pooled, over_std = None, None
-            if None not in moments:
-                error, mean, square = moments
+            if error is not None and mean is not None and square is not None:
                 pooled, variance = error**0.5, square - mean**2
                 # Labels that are all the same leave a rest of rounding here.
                 over_std = pooled / variance**0.5 if variance > 1e-12 * square else None

@@ -62,7 +62,8 @@ def predict() -> str | None:
     kinds = tuple(dict.fromkeys(_WRITE.value))
     facts = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value, "side": side}
     answers.prepare(_OUTPUT.value, kinds, facts | {"smooth": _SMOOTH.value})
-    unreadable, rows = [], []
+    unreadable: list[str] = []
+    rows: list[tuple] = []
 
     def named(reason: str) -> None:
         unreadable.append(reason)

@@ -64,7 +64,8 @@ class Camera:
     def __init__(self, segmenter: Segmenter, background: np.ndarray, smooth: float = 0.0):
         self.size = background.shape[:2]
         self._segmenter = segmenter
-        self._smooth, self._before = smooth, None
+        self._smooth = smooth
+        self._before: tuple[tf.Tensor, tf.Tensor] | None = None
         self._bg = prepared(background[None], segmenter.side)
         self._encoded = segmenter.encode(self._bg)
 

@@ -149,7 +149,8 @@ def _make_gradients(learner: Learner, stage: Stage, variables: list, replicas: i
             "mask": (stage.mask_loss, batch["mask"], None),
             "depth": (stage.depth_loss, encode_depth(batch["depth"]), tf.cast(batch["depth"] > 0, tf.float32)),
         }
-        branches, shown = {}, {}
+        branches: dict[str, tf.Tensor] = {}
+        shown: dict[str, tf.Tensor] = {}
         with tf.GradientTape() as tape:
             predicted = network({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=True)
             for branch in stage.branches:
