@@ -56,11 +56,11 @@ class MakeShard(apache_beam.DoFn):
         self._load_sources, self._options, self._output = load_sources, options, output
         self._load_teacher, self._teacher_batch = load_teacher, teacher_batch
 
-    def setup(self):
+    def setup(self) -> None:
         codes = generation.stored_depth(self._options, self._output)
         self._prepared = prepare(self._load_sources(), codes, self._options)
         self._teacher = self._load_teacher() if self._options.labels == "teacher" else None
 
-    def process(self, shard: Shard):
+    def process(self, shard: Shard) -> None:
         generation.make_shards(self._prepared, [shard], self._output, self._teacher, self._teacher_batch)
         apache_beam.metrics.Metrics.counter("export", "records").inc(shard.count)

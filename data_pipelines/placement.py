@@ -84,7 +84,7 @@ class Stage:
     depth_scale: float = 256.0
 
 
-def draw(seed: int, indices, objects: int):
+def draw(seed: int, indices: tf.Tensor, objects: int) -> tf.Tensor:
     """float32 [n, objects + 1, DRAWS] from 0 to under 1, row 0 for the frame and then one for each object.
 
     Keyed by the seed and by each of the int64 [n] indices, so who else is in the batch does not matter.
@@ -98,7 +98,15 @@ def draw(seed: int, indices, objects: int):
     return tf.map_fn(of_one, indices, fn_output_signature=tf.float32)
 
 
-def place(parts, draws, foreground_pool, placement: Placement, stage: Stage, height: int, width: int) -> dict:
+def place(
+    parts: tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor],
+    draws: tf.Tensor,
+    foreground_pool: tf.Tensor,
+    placement: Placement,
+    stage: Stage,
+    height: int,
+    width: int,
+) -> dict:
     """The plan of n composites.
 
     parts: (background, cut-out, mirrored, place), int64 [n] each; draws: float32 [n, 1 + k, DRAWS] from `draw`.

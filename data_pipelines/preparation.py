@@ -113,7 +113,7 @@ def prepare(sources: Sources, depth_codes: np.ndarray, options: Options) -> Prep
     return Prepared(options, grid, splits, stage, material, sources.backgrounds, depth_codes, without_floor)
 
 
-def placements(prepared: Prepared, split: Split, positions) -> dict:
+def placements(prepared: Prepared, split: Split, positions: tf.Tensor) -> dict:
     """What `place` says of the composites at int64 [n] positions of a split, with their `index`; tensors over n."""
     options = prepared.options
     indices = split.indices(positions, prepared.grid, options.seed)
@@ -129,7 +129,7 @@ def placements(prepared: Prepared, split: Split, positions) -> dict:
     return {"index": indices, **placed}
 
 
-def plan(prepared: Prepared, split: Split, positions) -> dict:
+def plan(prepared: Prepared, split: Split, positions: tf.Tensor) -> dict:
     """The same composites as `compose` wants them, with what their records say of them."""
     placed = placements(prepared, split, positions)
     about = {key: placed[key] for key in ("index", "foreground", "flipped")}

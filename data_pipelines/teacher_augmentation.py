@@ -7,7 +7,7 @@ from data_pipelines.demo_sources import MAX_DEPTH
 from data_pipelines.teacher_scenes import CODES_PER_METRE
 
 
-def cut_out_parts(pictures, codes):
+def cut_out_parts(pictures: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """A part of each scene, stretched and perhaps mirrored: float32 [B, H, W, 3] and metres [B, H/2, W/2].
 
     What a longer lens would show is labelled with what it looks like, a nearer thing: the same picture must not have
@@ -38,7 +38,7 @@ def cut_out_parts(pictures, codes):
     return cut(tf.cast(pictures, tf.float32) / 255, height, width, "bilinear"), metres
 
 
-def recoloured(x):
+def recoloured(x: tf.Tensor) -> tf.Tensor:
     """[B, H, W, 3] in [0, 1] with colours varied beyond the scenes, so that shapes matter: real pictures share them."""
     batch, height, width, _ = x.shape
 

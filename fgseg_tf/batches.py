@@ -161,7 +161,7 @@ class Data(ABC):
         return {"index": examples["index"], "bg": bg, "fg_bg": fg_bg, "mask": mask, **depths}
 
 
-def scoring_seed(index):
+def scoring_seed(index: tf.Tensor) -> tf.Tensor:
     """Of a composite, wherever it is scored or shown."""
     return tf.random.fold_in([0, SCORING], index)
 

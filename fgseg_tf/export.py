@@ -14,6 +14,7 @@ import re
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import tensorflow as tf
 from absl import flags
 
@@ -61,7 +62,7 @@ def export() -> None:
         export_files(others, network, file_size(side), Capture(**settings["capture"]))
 
 
-def export_saved_model(network, side: int, facts: dict) -> None:
+def export_saved_model(network: keras.Model, side: int, facts: dict) -> None:
     if _WARMUP.value:
         warmup.protos()
     number = versions.wanted(_OUTPUT.value, _VERSION.value)
@@ -78,7 +79,7 @@ def export_saved_model(network, side: int, facts: dict) -> None:
     print(f"{_OUTPUT.value}/{number} is there: off by {worst:.1g} from the Keras network, at most {parity.TOLERANCE:g}")
 
 
-def export_files(kinds: list[str], network, size: tuple[int, int], capture: Capture) -> None:
+def export_files(kinds: list[str], network: keras.Model, size: tuple[int, int], capture: Capture) -> None:
     data = ShardData(_DATA.value) if _DATA.value else drawn(size)
     calibration = pictures(data, "train", size, CALIBRATED_ON, capture)
     checked = pictures(data, data.test_splits[-1], size, CHECKED_ON, capture)

@@ -11,7 +11,7 @@ of its frames. A sequence with depth and no masks, of a camera that moves, has e
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -120,7 +120,7 @@ def tuned(sequences: list[Sequence]) -> dict[str, Callable]:
     return best
 
 
-def pictures(sequence: Sequence):
+def pictures(sequence: Sequence) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]]:
     """bg, frame: uint8 [H, W, 3]; truth: levels [H, W] or None; depth: millimetres [H, W] or None."""
     bg = None if sequence.background is None else read_picture(sequence.background)
     for frame, mask, depth in sequence.frames:

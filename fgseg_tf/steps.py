@@ -51,7 +51,7 @@ class Optimization:
                 raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number; 0 turns it off.")
 
 
-def make_optimizer(options: Optimization, rate: float, steps: int):
+def make_optimizer(options: Optimization, rate: float, steps: int) -> keras.optimizers.Optimizer:
     """A Keras optimizer, not yet built, whose rate follows the schedule of a stage of so many steps."""
     warmup = round(options.warmup * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -107,7 +107,11 @@ class Learner:
 
 
 def make_step(
-    learner: Learner, stage: Stage, optimizer, strategy: tf.distribute.Strategy, jit_compile: bool = False
+    learner: Learner,
+    stage: Stage,
+    optimizer: keras.optimizers.Optimizer,
+    strategy: tf.distribute.Strategy,
+    jit_compile: bool = False,
 ) -> Callable:
     """A function of one (distributed) batch that trains and answers a dict of float32 scalars.
 

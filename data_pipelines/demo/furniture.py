@@ -29,15 +29,36 @@ class Place:
         s, c = math.sin(self.yaw), math.cos(self.yaw)
         return Place(self.x + c * x + s * z, self.z - s * x + c * z, self.yaw + yaw)
 
-    def block(self, x, z, half, height, material, base=0.0, yaw=0.0, top=None) -> Block:
+    def block(
+        self,
+        x: float,
+        z: float,
+        half: tuple[float, float],
+        height: float,
+        material: Material,
+        base: float = 0.0,
+        yaw: float = 0.0,
+        top: tuple[float, float] | None = None,
+    ) -> Block:
         place = self.at(x, z)
         return Block(place.x, place.z, half, height, material, base, self.yaw + yaw, top)
 
-    def frustum(self, x, z, radius, height, material, base=0.0, top=None) -> Frustum:
+    def frustum(
+        self,
+        x: float,
+        z: float,
+        radius: float,
+        height: float,
+        material: Material,
+        base: float = 0.0,
+        top: float | None = None,
+    ) -> Frustum:
         place = self.at(x, z)
         return Frustum(place.x, place.z, radius, height, material, base, top)
 
-    def ellipsoid(self, x, y, z, radii, material, ragged=0.0) -> Ellipsoid:
+    def ellipsoid(
+        self, x: float, y: float, z: float, radii: tuple[float, float, float], material: Material, ragged: float = 0.0
+    ) -> Ellipsoid:
         place = self.at(x, z)
         return Ellipsoid(place.x, y, place.z, radii, material, self.yaw, ragged)
 

@@ -99,6 +99,6 @@ def between(place: np.ndarray, low: float, high: float, blur: np.ndarray) -> np.
     return np.clip((place - low) / blur + 0.5, 0, 1) * np.clip((high - place) / blur + 0.5, 0, 1)
 
 
-def paint(base: np.ndarray, colour, share: np.ndarray) -> np.ndarray:
+def paint(base: np.ndarray, colour: Colour | np.ndarray, share: np.ndarray) -> np.ndarray:
     """`colour` laid over `base` [N, 3] with opacity `share` [N]."""
     return base + (np.asarray(colour, np.float32) - base) * share[:, None]
