@@ -39,8 +39,9 @@ def engine(
                 | "spread" >> apache_beam.Reshuffle()
                 | "make" >> apache_beam.ParDo(MakeShard(load_sources, options, load_teacher, teacher_batch, output))
             )
-        notes = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
-        lost = [shard.name for shard, note in notes.items() if note is None]
+        found = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
+        notes = {shard: note for shard, note in found.items() if note is not None}
+        lost = [shard.name for shard in wanted if shard not in notes]
         if lost:
             raise DatasetError(f"{output}: the pipeline ended without {lost[0]} ({len(lost)} missing); start it again.")
         return notes
@@ -55,11 +56,11 @@ class MakeShard(apache_beam.DoFn):
         self._load_sources, self._options, self._output = load_sources, options, output
         self._load_teacher, self._teacher_batch = load_teacher, teacher_batch
 
-    def setup(self):
+    def setup(self) -> None:
         codes = generation.stored_depth(self._options, self._output)
         self._prepared = prepare(self._load_sources(), codes, self._options)
         self._teacher = self._load_teacher() if self._options.labels == "teacher" else None
 
-    def process(self, shard: Shard):
+    def process(self, shard: Shard) -> None:
         generation.make_shards(self._prepared, [shard], self._output, self._teacher, self._teacher_batch)
         apache_beam.metrics.Metrics.counter("export", "records").inc(shard.count)

@@ -81,7 +81,7 @@ def _understood(folder: str, manifest: dict) -> Catalogue:
     splits = make_splits(grid, options["split"], options["holdout"], options["seed"])
     if options["limit"]:
         splits = limit(splits, options["limit"])
-    wanted = [(manifest, IN_MANIFEST), (options, IN_OPTIONS)]
+    wanted: list[tuple[dict, tuple[str, ...]]] = [(manifest, IN_MANIFEST), (options, IN_OPTIONS)]
     wanted += [(split, IN_SPLIT) for split in manifest["splits"].values()]
     for part, keys in wanted:
         if missing := set(keys) - part.keys():
@@ -149,7 +149,8 @@ def find(catalogue: Catalogue, names: Sequence[str]) -> list[Place]:
 
 def read(catalogue: Catalogue, places: Iterable[Place]) -> Iterator[tuple[Place, bytes]]:
     """Serialized composites, streamed in the order of `places`; quick when they are by file and go forward in it."""
-    stream, at, current = iter(()), 0, None
+    stream: Iterator = iter(())
+    at, current = 0, None
     for place in places:
         if place.file is not current or place.number < at:
             stream = iter(tf.data.TFRecordDataset(catalogue.path(place.file.name)).skip(place.number))

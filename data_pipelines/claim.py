@@ -56,7 +56,7 @@ def _refuse_other(output: str, before: dict, now: dict) -> None:
         if old == new:
             continue
         detail = f"--{key} was {_shown(old)} and is now {_shown(new)}"
-        if key in ("backgrounds", "foregrounds") and len(old) == len(new):
+        if key in ("backgrounds", "foregrounds") and old and new and len(old) == len(new):
             old, new = next(pair for pair in zip(old, new, strict=True) if pair[0] != pair[1])
             detail = f"of the {key}, {old['source']} is now {new['source']} or another picture"
         raise DatasetError(

@@ -21,6 +21,7 @@ An object's pixel has its depth where it covers half of the pixel or more.
 
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from data_pipelines.pyramid import RELIEF_UNIT, Pyramid
@@ -52,7 +53,13 @@ class Materials:
     longest: tf.Tensor
 
 
-def materials(backgrounds, depth_codes, depth_scale: float, hides_when_nearer: float, pyramid: Pyramid) -> Materials:
+def materials(
+    backgrounds: np.ndarray,
+    depth_codes: np.ndarray | None,
+    depth_scale: float,
+    hides_when_nearer: float,
+    pyramid: Pyramid,
+) -> Materials:
     """backgrounds, depth_codes: numpy arrays as in Materials."""
     with tf.device("/CPU:0"):
         return Materials(

@@ -9,6 +9,9 @@ Three codings, and nothing else in the project knows more than one of them:
 Labels are resized by taking the nearest value: a filter would invent a distance between a person and the wall behind.
 """
 
+from collections.abc import Callable
+from typing import Protocol
+
 import numpy as np
 import tensorflow as tf
 
@@ -16,25 +19,38 @@ DEPTH_UNIT = "metre"
 DEPTH_SCALE = 256.0  # codes a metre, as in KITTI: 4 mm steps, up to 256 m
 
 
-def to_metres(teacher_output, max_depth: float):
+class Teacher(Protocol):
+    """What is looked through: as in teacher.py, which is not imported here, since it brings a network."""
+
+    @property
+    def network(self) -> Callable: ...
+
+    @property
+    def input_size(self) -> tuple[int, int]: ...
+
+    @property
+    def max_depth(self) -> float: ...
+
+
+def to_metres(teacher_output: tf.Tensor, max_depth: float) -> tf.Tensor:
     """Teacher's coding -> metres, clipped to what it was trained on: from a hundredth of max_depth to max_depth."""
     return tf.clip_by_value(
         tf.math.divide_no_nan(max_depth, tf.maximum(teacher_output, 1e-6)), max_depth / 100, max_depth
     )
 
 
-def to_code(metres, depth_scale: float = DEPTH_SCALE):
+def to_code(metres: np.ndarray | tf.Tensor, depth_scale: float = DEPTH_SCALE) -> tf.Tensor:
     """Metres (0 unknown) -> uint16 code."""
     code = tf.clip_by_value(tf.round(metres * depth_scale), 1, 65535)
     return tf.cast(tf.where(metres > 0, code, tf.zeros_like(code)), tf.uint16)
 
 
-def from_code(code, depth_scale: float = DEPTH_SCALE):
+def from_code(code: np.ndarray | tf.Tensor, depth_scale: float = DEPTH_SCALE) -> tf.Tensor:
     """uint16 code -> metres float32; 0 stays 0, unknown."""
     return tf.cast(code, tf.float32) / depth_scale
 
 
-def look(teacher, pictures):
+def look(teacher: Teacher, pictures: tf.Tensor) -> tf.Tensor:
     """What the teacher sees. pictures: uint8 [n, height, width, 3] -> metres, float32 [n, height, width]."""
     height, width = pictures.shape[1:3]
     looked_at = tf.image.resize(tf.cast(pictures, tf.float32) / 255, teacher.input_size, method="bilinear")
@@ -43,7 +59,7 @@ def look(teacher, pictures):
     return tf.image.resize(metres, [height, width], method="nearest")[..., 0]
 
 
-def label(pictures: tf.data.Dataset, teacher, batch: int) -> tf.data.Dataset:
+def label(pictures: tf.data.Dataset, teacher: Teacher, batch: int) -> tf.data.Dataset:
     """Adds to every element what the teacher sees in its `fg_bg`: `metres`, float32 [height, width].
 
     A tf.data map over batches of one size: the last one is filled up, so that no label depends on its neighbours. Where
@@ -63,13 +79,13 @@ def label(pictures: tf.data.Dataset, teacher, batch: int) -> tf.data.Dataset:
     return pictures.batch(batch).map(see, num_parallel_calls=1).prefetch(1).unbatch()
 
 
-def look_at_all(teacher, pictures: np.ndarray, batch: int) -> np.ndarray:
+def look_at_all(teacher: Teacher, pictures: np.ndarray, batch: int) -> np.ndarray:
     """The bare backgrounds' depth: uint8 [n, height, width, 3] -> metres, float32 [n, height, width]."""
     seen = label(tf.data.Dataset.from_tensor_slices({"fg_bg": pictures}), teacher, batch)
     return np.stack([element["metres"] for element in seen.as_numpy_iterator()])
 
 
-def disagreement(one, other) -> dict:
+def disagreement(one: np.ndarray, other: np.ndarray) -> dict:
     """How far two depth maps in metres are apart where both know: AbsRel against the second, and delta < 1.25."""
     known = (one > 0) & (other > 0)
     one, other = one[known], other[known]

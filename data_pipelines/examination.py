@@ -21,7 +21,7 @@ ABSENT = -1  # fills up lists of cut-outs
 HALF_COVERED = 127  # of 255: an object has its own depth where it covers half of a pixel; less one for rounding
 
 
-def measure(serialized, backgrounds, background_depths) -> dict:
+def measure(serialized: bytes | tf.Tensor, backgrounds: tf.Tensor, background_depths: tf.Tensor) -> dict:
     """One record -> its keys but the pictures; mask_size, depth_size int32 [2]; and of the pictures:
 
     mask_sums int64 [2], fg_bg_sums float64 [2, 3]: sum and sum of squares.
@@ -243,7 +243,9 @@ class Examiner:
             batch,
             own & (batch["index"] != promised),
             "order",
-            lambda at: f"is not {grid.name(promised[at])}, which belongs there" if promised[at] >= 0 else "is too many",
+            lambda at: (
+                f"is not {grid.name(int(promised[at]))}, which belongs there" if promised[at] >= 0 else "is too many"
+            ),
         )
         for at in np.flatnonzero(own).tolist():
             index, first = batch["index"][at], self._offsets[batch["file"][at]]
@@ -264,7 +266,7 @@ class Examiner:
         self._findings.add(file, kind, text, int(batch["number"][at]), name)
 
 
-def complaint(serialized: bytes, backgrounds, background_depths) -> tuple[str, str]:
+def complaint(serialized: bytes, backgrounds: tf.Tensor, background_depths: tf.Tensor) -> tuple[str, str]:
     """(name, why) of a record that `measure` cannot read. The arguments are those of `measure`."""
     count, height, width, _ = background_depths.shape
     try:

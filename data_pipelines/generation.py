@@ -83,7 +83,7 @@ def make_shards(
     prepared: Prepared,
     wanted: Sequence[Shard],
     output: str,
-    teacher,
+    teacher: depths.Teacher | None,
     teacher_batch: int,
     threads: int = 0,
     on_records: Callable[[int], None] = lambda count: None,
@@ -103,6 +103,7 @@ def _write_shard(prepared: Prepared, shard: Shard, batches, background_sums, out
             writer.write(records.serialize(record, records.COMPOSITE))
         sums = add_up(sums, batch, background_sums, prepared.options.labels == "teacher")
         on_records(len(batch["index"]))
+    assert sums is not None  # no shard is empty
     return writer.finish(sums)
 
 
@@ -127,7 +128,9 @@ def planned(prepared: Prepared, wanted: Sequence[Shard]) -> tf.data.Dataset:
     return reduce(lambda one, other: one.concatenate(other), runs)
 
 
-def encoded(prepared: Prepared, planned: tf.data.Dataset, teacher, teacher_batch: int) -> tf.data.Dataset:
+def encoded(
+    prepared: Prepared, planned: tf.data.Dataset, teacher: depths.Teacher | None, teacher_batch: int
+) -> tf.data.Dataset:
     """Plans -> their composites, with pictures as JPEG and PNG and what a record says of them.
 
     Besides a record's pictures: index, foreground and flipped [k], count, bg_flipped, bg_index, mask_box, depth_box,

@@ -47,6 +47,14 @@ class PillowLoop:
         return len(pastes) / (time.perf_counter() - start)
 
 
+# What a worker holds: `_receive` fills it in when the worker starts.
+pictures: list[Image.Image]
+depths: np.ndarray
+cutouts: list[Image.Image]
+output: str
+jpeg_quality: int
+
+
 def _receive(backgrounds, depth_codes, foregrounds, folder, quality):
     global pictures, depths, cutouts, output, jpeg_quality
     pictures = [Image.fromarray(background) for background in backgrounds]

@@ -84,7 +84,7 @@ class Stage:
     depth_scale: float = 256.0
 
 
-def draw(seed: int, indices, objects: int):
+def draw(seed: int, indices: tf.Tensor, objects: int) -> tf.Tensor:
     """float32 [n, objects + 1, DRAWS] from 0 to under 1, row 0 for the frame and then one for each object.
 
     Keyed by the seed and by each of the int64 [n] indices, so who else is in the batch does not matter.
@@ -98,7 +98,15 @@ def draw(seed: int, indices, objects: int):
     return tf.map_fn(of_one, indices, fn_output_signature=tf.float32)
 
 
-def place(parts, draws, foreground_pool, placement: Placement, stage: Stage, height: int, width: int) -> dict:
+def place(
+    parts: tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor],
+    draws: tf.Tensor,
+    foreground_pool: tf.Tensor,
+    placement: Placement,
+    stage: Stage,
+    height: int,
+    width: int,
+) -> dict:
     """The plan of n composites.
 
     parts: (background, cut-out, mirrored, place), int64 [n] each; draws: float32 [n, 1 + k, DRAWS] from `draw`.
@@ -231,6 +239,7 @@ def _relief_scale(background, foreground, tall, metres, stage: Stage, height: in
 
 def _depth_at_foot(background, background_flipped, foot, centre, stage: Stage):
     """Metres of the scenery where each object's base is; float32 [n, k]."""
+    assert stage.depth_codes is not None  # the caller looked
     _, height, width = stage.depth_codes.shape
     row = tf.clip_by_value(tf.cast(tf.round(foot - 1), tf.int32), 0, height - 1)
     column = tf.clip_by_value(tf.cast(centre, tf.int32), 0, width - 1)

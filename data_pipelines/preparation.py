@@ -121,12 +121,12 @@ def prepare(sources: Sources, depth_codes: np.ndarray, options: Options) -> Prep
     return Prepared(options, grid, splits, stage, material, sources.backgrounds, depth_codes, without_floor)
 
 
-def placements(prepared: Prepared, split: Split, positions) -> dict:
+def placements(prepared: Prepared, split: Split, positions: tf.Tensor) -> dict:
     """What `place` says of the composites at int64 [n] positions of a split, with their `index`; tensors over n."""
     return placed(prepared, split, split.indices(positions, prepared.grid, prepared.options.seed))
 
 
-def placed(prepared: Prepared, split: Split, indices) -> dict:
+def placed(prepared: Prepared, split: Split, indices: tf.Tensor) -> dict:
     """The same of composites of a split by their numbers, int64 [n]."""
     options = prepared.options
     where = place(
@@ -141,7 +141,7 @@ def placed(prepared: Prepared, split: Split, indices) -> dict:
     return {"index": indices, **where}
 
 
-def plan(prepared: Prepared, split: Split, positions) -> dict:
+def plan(prepared: Prepared, split: Split, positions: tf.Tensor) -> dict:
     """The composites at positions of a split as `compose` wants them, with what their records say of them."""
     return plan_of(prepared, placements(prepared, split, positions))
 

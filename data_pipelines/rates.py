@@ -52,7 +52,7 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
         )
 
 
-def teacher_rates(teacher, side: int, count: int, batch: int, rounds: int) -> list[dict]:
+def teacher_rates(teacher: depth.Teacher, side: int, count: int, batch: int, rounds: int) -> list[dict]:
     """Composites a second with --labels=teacher, and the network alone on a constant batch of the same size."""
     drawn = sources.from_demo(0, 4, 4, side, side)
     options = Options(height=side, width=side, labels="teacher", placement=Placement("random", places=1000), holdout=0)

@@ -91,17 +91,17 @@ def specification(features: tuple[Feature, ...]) -> dict:
     }
 
 
-def parse(serialized, features: tuple[Feature, ...]) -> dict:
+def parse(serialized: bytes | tf.Tensor, features: tuple[Feature, ...]) -> dict:
     """One serialized record (a scalar string) -> tensors by key; pictures are still encoded."""
     return tf.io.parse_single_example(serialized, specification(features))
 
 
-def encode_picture(picture, quality: int):
+def encode_picture(picture: np.ndarray | tf.Tensor, quality: int) -> tf.Tensor:
     """uint8 [height, width, 3] -> JPEG."""
     return tf.io.encode_jpeg(picture, quality=quality)
 
 
-def encode_labels(labels):
+def encode_labels(labels: np.ndarray | tf.Tensor) -> tf.Tensor:
     """uint8 or uint16 [height, width, 1] -> PNG, lossless."""
     return tf.io.encode_png(labels, compression=PNG_EFFORT)
 
@@ -117,7 +117,7 @@ def decode_background(parsed: dict, height: int, width: int) -> dict:
     }
 
 
-def decode_composite(parsed: dict, backgrounds, background_depths) -> dict:
+def decode_composite(parsed: dict, backgrounds: tf.Tensor, background_depths: tf.Tensor) -> dict:
     """A parsed composite -> bg, fg_bg uint8 [h, w, 3], mask uint8 [h, w, 1], depth uint16 [h, w, 1]; other keys stay.
 
     backgrounds: uint8 [n, h, w, 3]; background_depths: uint16 [n, h, w, 1], codes; in the order of bg_index.
@@ -143,7 +143,7 @@ def decode_composite(parsed: dict, backgrounds, background_depths) -> dict:
     }
 
 
-def in_full(patch, box, height: int, width: int):
+def in_full(patch: tf.Tensor, box: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """A patch [h, w, c] of the box (top, left, bottom, right), with zeros around it: [height, width, c]."""
     top, left, bottom, right = tf.unstack(tf.cast(box, tf.int32))
     with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(patch)[:2], [bottom - top, right - left])]):
@@ -153,7 +153,9 @@ def in_full(patch, box, height: int, width: int):
 
 def read_backgrounds(path: str, height: int, width: int) -> tuple[list[dict], np.ndarray, np.ndarray]:
     """The shard of backgrounds -> (name, source, bg_index by record; uint8 [n, h, w, 3]; uint16 [n, h, w, 1])."""
-    about, pictures, depths = [], [], []
+    about: list[dict] = []
+    pictures: list[np.ndarray] = []
+    depths: list[np.ndarray] = []
     for serialized in tf.data.TFRecordDataset(path):
         decoded = decode_background(parse(serialized, BACKGROUND), height, width)
         if decoded["bg_index"] != len(pictures):

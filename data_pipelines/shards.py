@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import tensorflow as tf
 
@@ -138,7 +139,7 @@ def forget_progress(folder: str) -> None:
         tf.io.gfile.rmtree(join(folder, PROGRESS))
 
 
-def write_json(path: str, value) -> None:
+def write_json(path: str, value: object) -> None:
     tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
     with tf.io.gfile.GFile(path + ".part", "w") as file:
         text = json.dumps(value, indent=1)
@@ -147,7 +148,7 @@ def write_json(path: str, value) -> None:
     tf.io.gfile.rename(path + ".part", path, overwrite=True)
 
 
-def read_json(path: str):
+def read_json(path: str) -> Any:
     with tf.io.gfile.GFile(path, "r") as file:
         text = file.read()
     try:

@@ -17,6 +17,7 @@ The leaky split of the published versions, `random`, shuffles all composites and
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,7 @@ import tensorflow as tf
 SEEN_SHARE = 0.02  # of the composites of seen sources, kept out of training for the seen/seen corner of the grid
 RANDOM_TRAIN_SHARE = 0.7
 NAME = re.compile(r"bg(\d{3,})-fg(\d{3,})(-flip)?-p(\d{2,})", re.ASCII)
+Whole = TypeVar("Whole", int, np.ndarray, tf.Tensor)  # number, or many of them
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,13 @@ class Grid:
     def size(self) -> int:
         return self.backgrounds * self.foregrounds * 2 * self.places
 
-    def parts(self, index):
+    def parts(self, index: Whole) -> tuple[Whole, Whole, Whole, Whole]:
         """Index (an integer, array or tensor of any shape) -> (background, cut-out, mirrored, place)."""
         rest, place = index // self.places, index % self.places
         rest, flipped = rest // 2, rest % 2
         return rest // self.foregrounds, rest % self.foregrounds, flipped, place
 
-    def index(self, background, foreground, flipped, place):
+    def index(self, background: Whole, foreground: Whole, flipped: Whole, place: Whole) -> Whole:
         """The inverse of `parts`."""
         return ((background * self.foregrounds + foreground) * 2 + flipped) * self.places + place
 
@@ -82,7 +84,7 @@ class Split:
     first: int
     count: int
 
-    def indices(self, positions, grid: Grid, seed: int):
+    def indices(self, positions: tf.Tensor, grid: Grid, seed: int) -> tf.Tensor:
         """int64 [n] positions -> int64 [n] indices; a bijection, so that nothing is lost or made twice."""
         cell = Grid(len(self.backgrounds), len(self.foregrounds), grid.places)
         # Hashed, since of each word of its key the shuffle takes only as many bits as half of its length has (10 of 32

@@ -5,6 +5,7 @@ one picture x records), bg and fg_bg [[3 channels], [3 channels squared]], mask 
 codes 0..255 or depth codes. Every pixel's depth is known in what this program makes.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,9 +49,7 @@ def add_up(sums: dict | None, batch: dict, backgrounds: BackgroundSums, whole_de
 
 def summary(sums: Sequence[dict], depth_scale: float) -> dict:
     """Mean and standard deviation: bg, fg_bg by channel and mask in 0..1, depth in metres."""
-    total = None
-    for part in sums:
-        total = part if total is None else _added(total, part)
+    total = functools.reduce(_added, sums)
     pixels = total["pixels"]
     answer = {}
     for key, unit in (("bg", 255), ("fg_bg", 255), ("mask", 255), ("depth", depth_scale)):

@@ -90,13 +90,14 @@ def load(weights: str, input_size: tuple[int, int], max_depth: float | None = No
             raise ValueError(f"max_depth={max_depth}, but {path} was trained with {stored.max_depth}; leave it out.")
         network = build(SMALL, input_size)
         teacher_weights.assign(network, stored, path)
-        return Teacher(network, tuple(input_size), stored.max_depth)
+        assert stored.max_depth is not None  # only .h5 files lack it
+        return Teacher(network, input_size, stored.max_depth)
     if max_depth is None:
         max_depth = _published_max_depth(path)
     with teacher_weights.open_h5(path) as stored:
         network = build(_published_network(stored, path), input_size)
         teacher_weights.assign(network, stored, path)
-    return Teacher(network, tuple(input_size), float(max_depth))
+    return Teacher(network, input_size, float(max_depth))
 
 
 def usual_size(weights: str) -> tuple[int, int]:

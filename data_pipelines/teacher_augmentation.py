@@ -7,7 +7,7 @@ from data_pipelines.demo_sources import MAX_DEPTH
 from data_pipelines.teacher_scenes import CODES_PER_METRE
 
 
-def cut_out_parts(pictures, codes):
+def cut_out_parts(pictures: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """A part of each scene, stretched and perhaps mirrored: float32 [B, H, W, 3] and metres [B, H/2, W/2].
 
     What a longer lens would show is labelled with what it looks like, a nearer thing: the same picture must not have
@@ -28,8 +28,8 @@ def cut_out_parts(pictures, codes):
         # Pixel centres; crop_and_resize wants the first and the last of them, as shares of (length - 1).
         y = [(top * height + tall * height * (i + 0.5) / rows - 0.5) / (height - 1) for i in (0, rows - 1)]
         x = [(left * width + wide * width * (i + 0.5) / columns - 0.5) / (width - 1) for i in (0, columns - 1)]
-        x = tf.where(mirrored, x[1], x[0]), tf.where(mirrored, x[0], x[1])
-        boxes = tf.clip_by_value(tf.stack([y[0], x[0], y[1], x[1]], axis=1), 0, 1)
+        left, right = tf.where(mirrored, x[1], x[0]), tf.where(mirrored, x[0], x[1])
+        boxes = tf.clip_by_value(tf.stack([y[0], left, y[1], right], axis=1), 0, 1)
         return tf.image.crop_and_resize(images, boxes, tf.range(batch), (rows, columns), method)
 
     metres = tf.cast(codes, tf.float32)[..., tf.newaxis] / CODES_PER_METRE
@@ -38,7 +38,7 @@ def cut_out_parts(pictures, codes):
     return cut(tf.cast(pictures, tf.float32) / 255, height, width, "bilinear"), metres
 
 
-def recoloured(x):
+def recoloured(x: tf.Tensor) -> tf.Tensor:
     """[B, H, W, 3] in [0, 1] with colours varied beyond the scenes, so that shapes matter: real pictures share them."""
     batch, height, width, _ = x.shape
 

@@ -26,7 +26,7 @@ def start_rendering(pool: Executor, work: Path, size: tuple[int, int], seed: int
     ]
 
 
-def render_chunk(folder, seed, indices, size):
+def render_chunk(folder: Path, seed: int, indices: range, size: tuple[int, int]) -> Path:
     path = folder / f"{indices[0]:06d}_{len(indices)}.npz"
     if not path.exists():
         views = [render(seed, index, size) for index in indices]
@@ -37,18 +37,19 @@ def render_chunk(folder, seed, indices, size):
     return path
 
 
-def render(seed, index, size):
+def render(seed: int, index: int, size: tuple[int, int]) -> demo_sources.Rendering:
     """Scene number `index` with up to two cards on its ground, also large ones that the picture's edge cuts."""
+    height, width = size
     random = np.random.default_rng([seed, index])
     cards = []
     for _ in range(random.choice(3, p=[0.3, 0.4, 0.3])):
-        foreground = demo_sources.foreground(seed, int(random.integers(100_000)), height=size[0])
+        foreground = demo_sources.foreground(seed, int(random.integers(100_000)), height=height)
         place = random.uniform(0, 1), random.uniform(0.5, 1.2)
         cards.append(demo_sources.Card(foreground, *place, flipped=bool(random.integers(2))))
     scene = demo_sources.scene(seed, index)
     while True:
         try:
-            return demo_sources.render(scene, *size, cards)
+            return demo_sources.render(scene, height, width, cards)
         except ValueError:  # one stands behind a wall or above the horizon
             cards.pop()
 

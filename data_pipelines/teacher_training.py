@@ -48,8 +48,9 @@ def train(recipe: Recipe, rendering: Sequence[Future], scored: dict, say: Callab
     # The answer's logarithm begins at that of a usual depth, 4 metres.
     network.get_layer("conv3").bias.assign([np.log(MAX_DEPTH / 4)])
     if recipe.start:
-        stored = teacher_weights.read_npz(Path(recipe.start), expected_network=repr(teacher.SMALL))
-        teacher_weights.assign(network, stored, recipe.start)
+        start = Path(recipe.start)
+        stored = teacher_weights.read_npz(start, expected_network=repr(teacher.SMALL))
+        teacher_weights.assign(network, stored, start)
     averaged.set_weights(network.get_weights())
     warmup = recipe.steps // 20
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -104,7 +105,7 @@ def train(recipe: Recipe, rendering: Sequence[Future], scored: dict, say: Callab
             began = time.time()
 
 
-def report(step, network, scored, say):
+def report(step: tf.Variable, network: keras.Model, scored: dict, say: Callable) -> float:
     """Says the scores on each set, and answers the one to choose by."""
     found = {name: scores(network, *pictures_and_codes) for name, pictures_and_codes in scored.items()}
     for name, values in found.items():
@@ -112,7 +113,7 @@ def report(step, network, scored, say):
     return found[CHOSEN_BY]["abs_rel"]
 
 
-def log_depth_loss(predicted, target):
+def log_depth_loss(predicted: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """L1 of log(max_depth / depth), for small relative errors, and of its slopes at four scales, for sharp edges."""
     error = (predicted - target)[..., tf.newaxis]
     loss = tf.reduce_mean(tf.abs(error))
@@ -123,7 +124,7 @@ def log_depth_loss(predicted, target):
     return loss
 
 
-def scores(network, pictures, codes):
+def scores(network: keras.Model, pictures: np.ndarray, codes: np.ndarray) -> dict[str, float]:
     """Mean over pictures of the usual depth errors, as they are and after scaling each picture to the true median.
 
     flat_abs_rel: of an answer that is the true median everywhere, to see what a scaled one is worth.
@@ -141,6 +142,6 @@ def scores(network, pictures, codes):
     return dict(zip(names, np.mean(rows, axis=0).round(4).tolist(), strict=True))
 
 
-def errors(predicted, true):
+def errors(predicted: np.ndarray | np.floating, true: np.ndarray) -> tuple[float, float, float]:
     ratio = np.maximum(predicted / true, true / predicted)
     return np.mean(np.abs(predicted - true) / true), np.sqrt(np.mean((predicted - true) ** 2)), np.mean(ratio < 1.25)

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -102,7 +103,8 @@ def read_npz(path: Path, expected_network: str) -> StoredLayers:
 
 def write_npz(path: Path, network: keras.Model, design: str, max_depth: float) -> None:
     """Writes the weights that training made, at half precision: their own error is far larger."""
-    arrays = {
+    # Any, since one of the names could be allow_pickle, for all that numpy's stubs know.
+    arrays: dict[str, Any] = {
         f"{layer.name}/{weight}": np.asarray(array, "float16")
         for layer, weight_names in _layers_with_weights(network)
         for weight, array in zip(weight_names, layer.get_weights(), strict=True)

@@ -187,7 +187,7 @@ def _framed(catalogue: Catalogue, name: str, promised: int, findings: Findings) 
 def _composites(catalogue: Catalogue, files: list[File], backgrounds: Backgrounds, findings: Findings) -> int:
     """Every composite, with all cores; how many could be read."""
     examiner = examination.Examiner(catalogue, files, backgrounds.whole, findings)
-    reached = [[] for _ in files]
+    reached: list[list[np.ndarray]] = [[] for _ in files]
     sums: dict[str, dict | None] = dict.fromkeys(catalogue.manifest["splits"])
     with Progress("reading back", sum(file.records for file in files), "records") as progress:
         for batch in _examined(catalogue, files, backgrounds):

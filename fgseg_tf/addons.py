@@ -8,7 +8,9 @@ KERAS_3 = hasattr(keras, "ops")
 EPSILON = 1e-6  # of LAMB, as published and in tensorflow-addons; Keras 3 has 1e-7
 
 
-def lamb(learning_rate, weight_decay: float):
+def lamb(
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule, weight_decay: float
+) -> keras.optimizers.Optimizer:
     """LAMB, the same on both stacks, as published: weight decay is part of the step whose length is adapted.
 
     learning_rate: a number or a schedule. As any Keras 3 optimizer it has `build`, `iterations` and `apply_gradients`,

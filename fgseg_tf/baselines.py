@@ -9,8 +9,9 @@ zeros and ones. Each is tuned for the best mean IoU an image on training example
 not how well somebody guessed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 import tensorflow as tf
@@ -35,10 +36,10 @@ class Difference:
     threshold: float
     median: int = 1
 
-    def __call__(self, bg, fg_bg) -> np.ndarray:
+    def __call__(self, bg: np.ndarray | tf.Tensor, fg_bg: np.ndarray | tf.Tensor) -> np.ndarray:
         return self.of(largest_difference(bg, fg_bg))
 
-    def of(self, difference) -> np.ndarray:
+    def of(self, difference: tf.Tensor) -> np.ndarray:
         found = tf.cast(difference > self.threshold, tf.float32)
         if self.median > 1:
             # The median of zeros and ones is what most are. At the picture's edge, of those that are inside.
@@ -53,10 +54,10 @@ class Subtractor:
     kind: str
     threshold: float
 
-    def __call__(self, bg, fg_bg) -> np.ndarray:
+    def __call__(self, bg: np.ndarray | tf.Tensor, fg_bg: np.ndarray | tf.Tensor) -> np.ndarray:
         return self.trained(bg)(fg_bg)
 
-    def trained(self, bg):
+    def trained(self, bg: np.ndarray | tf.Tensor) -> Callable[[np.ndarray | tf.Tensor], np.ndarray]:
         """A function of fg_bg.
 
         The pictures of a batch stand above one another in one: OpenCV looks at each pixel alone, so that nothing
@@ -94,12 +95,12 @@ def tuned(batches: Iterable[dict]) -> dict:
     }
 
 
-def largest_difference(bg, fg_bg):
+def largest_difference(bg: np.ndarray | tf.Tensor, fg_bg: np.ndarray | tf.Tensor) -> tf.Tensor:
     """Over channels, [B, H, W, 1]."""
     return tf.reduce_max(tf.abs(tf.convert_to_tensor(fg_bg) - bg), axis=-1, keepdims=True)
 
 
-def opencv():
+def opencv() -> ModuleType:
     """The module, or a refusal that says how to get it."""
     try:
         import cv2

@@ -49,12 +49,16 @@ class Data(ABC):
         counts: dict[str, int],
         digest: str,
         description: dict,
+        background_depths: tf.Tensor,
         from_code: Callable,
     ):
-        """from_code: depth as it is stored -> float32 in depth_unit."""
+        """background_depths: of the empty scenes, [n, height, width, 1], as stored.
+
+        from_code: depth as it is stored -> float32 in depth_unit.
+        """
         self.height, self.width, self.depth_unit = height, width, depth_unit
         self.labels, self.counts, self.digest, self.description = labels, counts, digest, description
-        self._from_code = from_code
+        self._background_depths, self._from_code = background_depths, from_code
 
     @property
     def test_splits(self) -> tuple[str, ...]:
@@ -120,6 +124,10 @@ class Data(ABC):
         """bg005-fg073-flip-p07"""
 
     @abstractmethod
+    def explain(self) -> str:
+        """What is to blame, when reading failed."""
+
+    @abstractmethod
     def _shuffled(self, split: str, order: Order, finish: Callable) -> tf.data.Dataset:
         """Endless examples, of all of which `order` gives this worker its part."""
 
@@ -137,7 +145,7 @@ class Data(ABC):
         return {"index": whole["index"], "pictures": pictures, "depth": codes}
 
     def _scored_example(self, whole: dict, size: tuple[int, int]) -> dict:
-        scenery = tf.gather(self._depths, whole["bg_index"])
+        scenery = tf.gather(self._background_depths, whole["bg_index"])
         mirrored = tf.cast(whole["bg_flipped"], tf.bool)
         codes = tf.where(mirrored, tf.reverse(scenery, [1]), scenery)
         alone = self._example({**whole, "depth": codes}, size)
@@ -154,7 +162,7 @@ class Data(ABC):
         return {"index": examples["index"], "bg": bg, "fg_bg": fg_bg, "mask": mask, **depths}
 
 
-def scoring_seed(index):
+def scoring_seed(index: tf.Tensor) -> tf.Tensor:
     """Of a composite, wherever it is scored or shown."""
     return tf.random.fold_in([0, SCORING], index)
 

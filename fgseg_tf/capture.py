@@ -69,12 +69,19 @@ class Capture:
         """Whether anything would change."""
         return self.most > 0 or self.nobody > 0 or self.ghosts > 0
 
-    def change(self, example: dict, seed) -> dict:
+    def change(self, example: dict, seed: tf.Tensor) -> dict:
         """Two exposures of an example. seed: int32 or int64 [2], another one for each example."""
         return photographed(example, seed, self.least, self.most, self.nobody, self.ghosts) if self else example
 
 
-def photographed(example: dict, seed, least, most, nobody=0.0, ghosts=0.0) -> dict:
+def photographed(
+    example: dict,
+    seed: tf.Tensor,
+    least: float | tf.Tensor,
+    most: float | tf.Tensor,
+    nobody: float | tf.Tensor = 0.0,
+    ghosts: float | tf.Tensor = 0.0,
+) -> dict:
     """As `Capture.change`; the numbers may be tensors."""
     draws = _Draws(seed)
     strength = draws.between(least / SEVEREST, most / SEVEREST)

@@ -78,7 +78,8 @@ class _Highest:
     """Keeps the cases with the highest numbers; makes a case only if it is kept."""
 
     def __init__(self, size: int):
-        self._size, self._heap, self._offered = size, [], 0
+        self._size, self._offered = size, 0
+        self._heap: list[tuple[float, int, Case]] = []
 
     def offer(self, number: float, make: Callable) -> None:
         self._offered += 1  # decides between equals, so that cases are never compared

@@ -7,6 +7,7 @@ stage, because each stage begins with a new one.
 import math
 import tempfile
 
+import keras
 import tensorflow as tf
 
 from fgseg_tf.steps import Learner
@@ -39,13 +40,13 @@ class Checkpoints:
         if latest:
             self._all().restore(latest).expect_partial()
 
-    def restore_optimizer(self, optimizer) -> None:
+    def restore_optimizer(self, optimizer: keras.optimizers.Optimizer) -> None:
         """And the optimizer, when the latest checkpoint is from within a stage."""
         if self.step.numpy():
             latest = tf.train.latest_checkpoint(self.folder)
             self._all(optimizer).restore(latest).assert_existing_objects_matched()
 
-    def save(self, optimizer=None) -> None:
+    def save(self, optimizer: keras.optimizers.Optimizer | None = None) -> None:
         """optimizer: that of the stage which goes on; None between two stages. A network gone wrong is not saved."""
         self.check_weights()
         folder = self.folder if self._elsewhere is None else self._elsewhere.name

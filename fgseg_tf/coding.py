@@ -13,11 +13,11 @@ NEAREST, FARTHEST = 0.25, 256.0  # metres; anything beyond is coded as these
 _RANGE = math.log(FARTHEST / NEAREST)
 
 
-def encode_depth(metres):
+def encode_depth(metres: tf.Tensor) -> tf.Tensor:
     """float32 metres -> code; 0, unknown, becomes 0, which also NEAREST has: keep `metres > 0` beside it."""
     return tf.math.log(tf.clip_by_value(metres, NEAREST, FARTHEST) / NEAREST) / _RANGE
 
 
-def decode_depth(code):
+def decode_depth(code: tf.Tensor) -> tf.Tensor:
     """Code -> float32 metres, from NEAREST to FARTHEST."""
     return NEAREST * tf.exp(_RANGE * tf.cast(code, tf.float32))

@@ -84,6 +84,10 @@ class ShardData(Data):
         self._grid = splits.Grid(**manifest["grid"])
         _check_files(folder, manifest)
         height, width = manifest["image_size"]
+        path = shards.join(folder, shards.BACKGROUNDS)
+        _, pictures, codes = records.read_backgrounds(path, height, width)
+        with tf.device("/CPU:0"):
+            self._backgrounds, background_depths = tf.constant(pictures), tf.constant(codes)
         super().__init__(
             height=height,
             width=width,
@@ -92,12 +96,9 @@ class ShardData(Data):
             counts={name: split["records"] for name, split in self._splits.items()},
             digest=shards.measure(shards.join(folder, shards.MANIFEST))[1],
             description={"shards": folder},
+            background_depths=background_depths,
             from_code=partial(depth.from_code, depth_scale=manifest["depth_scale"]),
         )
-        path = shards.join(folder, shards.BACKGROUNDS)
-        _, pictures, codes = records.read_backgrounds(path, self.height, self.width)
-        with tf.device("/CPU:0"):
-            self._backgrounds, self._depths = tf.constant(pictures), tf.constant(codes)
 
     def name(self, index: int) -> str:
         return self._grid.name(index)
@@ -116,7 +117,8 @@ class ShardData(Data):
         return f"every record of {self._folder} can be read."
 
     def _whole(self, serialized) -> dict:
-        return records.decode_composite(records.parse(serialized, records.COMPOSITE), self._backgrounds, self._depths)
+        parsed = records.parse(serialized, records.COMPOSITE)
+        return records.decode_composite(parsed, self._backgrounds, self._background_depths)
 
     def _in_order(self, split, finish):
         files = [shards.join(self._folder, entry["file"]) for entry in self._splits[split]["shards"]]
@@ -165,7 +167,7 @@ class CompositeData(Data):
                 places=recipe.placements,
                 max_objects=recipe.max_objects,
                 truncation=recipe.truncation,
-                object_size=tuple(recipe.object_size),
+                object_size=recipe.object_size,
                 empty=recipe.empty,
                 flip_backgrounds=recipe.flip_backgrounds,
             ),
@@ -187,6 +189,8 @@ class CompositeData(Data):
         )
         self._prepared = preparation.prepare(read, codes, options)
         self._splits = {split.name: split for split in self._prepared.splits}
+        background_codes = self._prepared.materials.depth_codes
+        assert background_codes is not None  # only composites labelled by the teacher may lack them
         said = json.dumps(claim.identity_of(read, options, identity, 0, 0), sort_keys=True)
         super().__init__(
             height=options.height,
@@ -196,9 +200,9 @@ class CompositeData(Data):
             counts={name: split.count for name, split in self._splits.items()},
             digest=hashlib.sha256(said.encode()).hexdigest(),
             description={"recipe": asdict(recipe)},
+            background_depths=background_codes[..., None],
             from_code=depth.from_code,
         )
-        self._depths = self._prepared.materials.depth_codes[..., None]
 
     def name(self, index: int) -> str:
         return self._prepared.grid.name(index)

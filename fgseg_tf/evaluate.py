@@ -12,6 +12,7 @@ import os
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import tensorflow as tf
 from absl import flags
 
@@ -58,7 +59,7 @@ def evaluate() -> None:
     print(f"{_RUN.value}/metrics.json has every number, {_RUN.value}/report.html shows them")
 
 
-def scored(network, data: Data, size: tuple[int, int]) -> evaluation.Evaluation:
+def scored(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluation.Evaluation:
     try:
         return evaluation.evaluate(
             network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, _LADDER.value, Progress

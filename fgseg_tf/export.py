@@ -14,12 +14,13 @@ import re
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import keras
 import tensorflow as tf
 from absl import flags
 
 from fgseg_tf import formats, parity, run_folder, serving, serving_configs, versions, warmup, weights
 from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import DEPTH_SCALE, CompositeData, Recipe, ShardData, command
+from fgseg_tf.dataset import DEPTH_SCALE, CompositeData, Data, Recipe, ShardData, command
 
 SAVED_MODEL = "saved_model"
 
@@ -61,7 +62,7 @@ def export() -> None:
         export_files(others, network, file_size(side), Capture(**settings["capture"]))
 
 
-def export_saved_model(network, side: int, facts: dict) -> None:
+def export_saved_model(network: keras.Model, side: int, facts: dict) -> None:
     if _WARMUP.value:
         warmup.protos()
     number = versions.wanted(_OUTPUT.value, _VERSION.value)
@@ -78,15 +79,8 @@ def export_saved_model(network, side: int, facts: dict) -> None:
     print(f"{_OUTPUT.value}/{number} is there: off by {worst:.1g} from the Keras network, at most {parity.TOLERANCE:g}")
 
 
-def export_files(kinds: list[str], network, size: tuple[int, int], capture: Capture) -> None:
-    if _DATA.value:
-        data = ShardData(_DATA.value)
-    else:
-        height, width = size
-        print("drawing pictures to calibrate and check with", flush=True)
-        sources = {"backgrounds_count": 48, "foregrounds_count": 24, "seed": 5}
-        lively = {"placement": "random", "max_objects": 3, "truncation": 0.3, "object_size": (0.1, 1.2)}
-        data = CompositeData(Recipe(height=height, width=width, labels="exact", **sources, **lively))
+def export_files(kinds: list[str], network: keras.Model, size: tuple[int, int], capture: Capture) -> None:
+    data = ShardData(_DATA.value) if _DATA.value else drawn(size)
     calibration = pictures(data, "train", size, CALIBRATED_ON, capture)
     checked = pictures(data, data.test_splits[-1], size, CHECKED_ON, capture)
     for kind in kinds:
@@ -100,7 +94,26 @@ def export_files(kinds: list[str], network, size: tuple[int, int], capture: Capt
         )
 
 
-def pictures(data, split: str, size: tuple[int, int], count: int, capture: Capture) -> list[dict]:
+def drawn(size: tuple[int, int]) -> Data:
+    """Lively ones: several objects, some of them cut by the edge."""
+    print("drawing pictures to calibrate and check with", flush=True)
+    return CompositeData(
+        Recipe(
+            backgrounds_count=48,
+            foregrounds_count=24,
+            height=size[0],
+            width=size[1],
+            placement="random",
+            max_objects=3,
+            truncation=0.3,
+            object_size=(0.1, 1.2),
+            labels="exact",
+            seed=5,
+        )
+    )
+
+
+def pictures(data: Data, split: str, size: tuple[int, int], count: int, capture: Capture) -> list[dict]:
     examples = data.scoring(split, 1, size, count, capture.change if capture else None)
     return [{name: example[name] for name in ("bg", "fg_bg")} for example in examples]
 

@@ -11,7 +11,7 @@ of its frames. A sequence with depth and no masks, of a camera that moves, has e
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -74,8 +74,9 @@ def find(folder: str) -> list[Sequence]:
     if not tf.io.gfile.isdir(folder):
         raise ValueError(f"--footage={folder} is not a folder.")
     inside = sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
-    found = [_sequence(path(folder, name), name) for name in inside if tf.io.gfile.isdir(path(folder, name))]
-    found = [sequence for sequence in (_sequence(folder, folder.rstrip("/").rpartition("/")[2]), *found) if sequence]
+    below = [_sequence(path(folder, name), name) for name in inside if tf.io.gfile.isdir(path(folder, name))]
+    itself = _sequence(folder, folder.rstrip("/").rpartition("/")[2])
+    found = [sequence for sequence in (itself, *below) if sequence]
     if not found:
         raise ValueError(
             f"{folder} holds no sequence: looked for NAME/input with NAME/groundtruth and NAME/background, or with "
@@ -98,13 +99,13 @@ def tuned(sequences: list[Sequence]) -> dict[str, Callable]:
 
     More than anybody could know of a new camera: what is to be beaten is the best that a threshold can do.
     """
-    kinds = {
+    kinds: dict[str, list[Callable]] = {
         "difference": [baselines.Difference(level, median) for median in (1, 3, 5) for level in baselines.DIFFERENCES],
         "mog2": [baselines.Subtractor("mog2", level) for level in baselines.VARIANCES],
         "knn": [baselines.Subtractor("knn", level) for level in baselines.SQUARED_DISTANCES],
     }
     masked = [sequence for sequence in sequences if sequence.masked]
-    best = {}
+    best: dict[str, Callable] = {}
     for name, candidates in kinds.items():
         scores = np.zeros(len(candidates))
         for sequence in masked:
@@ -119,7 +120,7 @@ def tuned(sequences: list[Sequence]) -> dict[str, Callable]:
     return best
 
 
-def pictures(sequence: Sequence):
+def pictures(sequence: Sequence) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]]:
     """bg, frame: uint8 [H, W, 3]; truth: levels [H, W] or None; depth: millimetres [H, W] or None."""
     bg = None if sequence.background is None else read_picture(sequence.background)
     for frame, mask, depth in sequence.frames:

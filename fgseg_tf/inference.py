@@ -161,7 +161,7 @@ def _folded(part: keras.Model) -> keras.Model:
     normalizations = {
         _origins(layer)[0]: layer for layer in part.layers if isinstance(layer, keras.layers.BatchNormalization)
     }
-    values = {}
+    values: dict[str, keras.KerasTensor] = {}
     for layer in part.layers:
         tensors = [] if isinstance(layer, keras.layers.InputLayer) else [values[name] for name in _origins(layer)]
         if not tensors:

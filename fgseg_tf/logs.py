@@ -1,6 +1,7 @@
 """What a training says of itself while it runs, for TensorBoard: scalars, and some pictures after each epoch."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +37,7 @@ class Logs:
             tf.summary.scalar("examples_per_second", row["examples"] / row["seconds"])
         self._writer.flush()
 
-    def pictures(self, make, seen: int, epoch_seconds: float) -> None:
+    def pictures(self, make: Callable[[], dict], seen: int, epoch_seconds: float) -> None:
         """make: a function that answers a batch as in `grid`; not called while pictures would cost too much time."""
         if not self._writer or self._pictures_cost > PICTURES_SHARE * epoch_seconds:
             # What it cost once is forgiven bit by bit, so that long trainings of short epochs have pictures too.

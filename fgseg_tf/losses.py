@@ -24,7 +24,7 @@ SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2  # as published, for values that range over 
 COARSE_BITS = -65536  # of a float32, those that bfloat16 and TF32 keep: sign, exponent, 7 of the mantissa
 
 
-def dice(target, predicted, known=None):
+def dice(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
     """Squared difference over squared sizes, 0..1: 1 - 2 sum(tp) / (sum(tt) + sum(pp)), smoothed.
 
     With squares, not plain sums, a soft target predicted exactly costs 0.
@@ -34,7 +34,7 @@ def dice(target, predicted, known=None):
     return _sum(tf.square(predicted - target)) / (size + DICE_SMOOTHING)
 
 
-def tversky(target, predicted, known=None):
+def tversky(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
     """As dice, but what is missed counts for more than what is invented: for masks that are not too careful.
 
     With MISSED a half it is dice. With more, a pixel is best called foreground below even odds: a network that learned
@@ -47,7 +47,7 @@ def tversky(target, predicted, known=None):
     return wrong / (_sum(known * target * predicted) + wrong + DICE_SMOOTHING / 2)
 
 
-def bce(target, predicted, known=None):
+def bce(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
     """Mean binary cross-entropy, natural logarithm."""
     target, predicted, known = _float32(target, predicted, known)
     # Added, not clipped: a wrong answer that is 0 or 1 exactly still has a gradient.
@@ -56,19 +56,19 @@ def bce(target, predicted, known=None):
     return _mean(missed + invented, known)
 
 
-def l1(target, predicted, known=None):
+def l1(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
     """Mean absolute difference."""
     target, predicted, known = _float32(target, predicted, known)
     return _mean(tf.abs(predicted - target), known)
 
 
-def edge(target, predicted, known=None):
+def edge(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
     """Mean absolute slope of the error, down plus across, between neighbours that are both known."""
     target, predicted, known = _float32(target, predicted, known)
     return _slope(predicted - target, known)
 
 
-def gradient(target, predicted, known=None):
+def gradient(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
     """`edge` at several scales, summed: of every pixel, of every second, every fourth and every eighth.
 
     A slope is the difference of two neighbours of its scale, not divided by how far apart they are. A scale at which
@@ -80,7 +80,7 @@ def gradient(target, predicted, known=None):
     return tf.add_n([_slope(error[:, ::step, ::step], known[:, ::step, ::step]) for step in steps])
 
 
-def ssim(target, predicted, known=None):
+def ssim(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
     """(1 - SSIM) / 2, 0..1, where SSIM is that of tf.image.ssim with max_val 1.
 
     Pictures with a side under 11 are seen through a filter as large as that side. Where the target is unknown the
@@ -122,15 +122,15 @@ class Loss:
     terms: tuple[tuple[float, str], ...]  # (weight, name)
     branch: str  # mask or depth
 
-    def __call__(self, target, predicted, known=None):
+    def __call__(self, target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
         """The weighted sum, float32 [B]."""
         return self.total(self.parts(target, predicted, known))
 
-    def parts(self, target, predicted, known=None) -> dict:
+    def parts(self, target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> dict:
         """Name -> float32 [B], not weighted."""
         return {name: LOSSES[self.branch][name](target, predicted, known) for _, name in self.terms}
 
-    def total(self, parts: dict):
+    def total(self, parts: dict) -> tf.Tensor:
         """The weighted sum of what `parts` gave."""
         return tf.add_n([weight * parts[name] for weight, name in self.terms])
 
@@ -147,7 +147,8 @@ def parse(text: str, branch: str) -> Loss:
 
     if not text.strip():
         raise ValueError(f"--{branch}_loss={text} is empty; take {choices}, or a sum such as l1+0.5*dice.")
-    terms, end = [], -1
+    terms: list[tuple[float, str]] = []
+    end = -1
     # A plus may also stand inside a number: 1e+3*l1.
     for term in re.split(r"(?<!\d[eE])(?<!\d\.[eE])\+", text):
         start, end = end + 1, end + 1 + len(term)
@@ -187,7 +188,7 @@ class LearnedWeights(keras.layers.Layer):
             setattr(self, f"scale_{name}", scale)
         self.built = True
 
-    def call(self, values):
+    def call(self, values: dict) -> tf.Tensor:
         """values: name -> [B], one for every name -> float32 [B]."""
         if set(values) != set(self.names):
             given = _either(sorted(values), "and") or "nothing"

@@ -9,6 +9,9 @@ target 0 is unknown and counts nowhere. Any float type, computed in float32. Cou
 image (4096 x 4096).
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import keras
 import tensorflow as tf
 
@@ -19,35 +22,37 @@ BOUNDARY_TOLERANCE = 0.008  # of the diagonal, as in DAVIS
 RING = 5  # pixels on either side of an object's outline
 NEAREST = 1e-3  # metres; a prediction is taken to be at least this, for ratios and logarithms
 
+Score = tuple[tf.Tensor, tf.Tensor]  # value, weight
+
 
 # Masks.
 
 
-def iou(target, predicted):
+def iou(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     """Intersection over union; 1 when both are empty."""
     intersection, union = intersection_and_union(target, predicted)
     return _ones(tf.where(union > 0, tf.math.divide_no_nan(intersection, union), 1.0))
 
 
-def pooled_iou(target, predicted):
+def pooled_iou(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     """Of all pixels together: each image's IoU, weighted by its union."""
     intersection, union = intersection_and_union(target, predicted)
     return tf.math.divide_no_nan(intersection, union), union
 
 
-def intersection_and_union(target, predicted):
+def intersection_and_union(target: tf.Tensor, predicted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Numbers of pixels, float32 [B] each."""
     target, predicted = _foreground(target), _foreground(predicted)
     return _count(target & predicted), _count(target | predicted)
 
 
-def dice_score(target, predicted):
+def dice_score(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     """Twice the intersection over the sum of sizes; 1 when both are empty."""
     intersection, union = intersection_and_union(target, predicted)
     return _ones(tf.where(union > 0, tf.math.divide_no_nan(2 * intersection, union + intersection), 1.0))
 
 
-def boundary_f(target, predicted):
+def boundary_f(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     """F of DAVIS: harmonic mean of how much of each boundary lies near the other one.
 
     A boundary pixel differs from its right, lower or lower right neighbour; near is within 0.008 of the diagonal,
@@ -67,12 +72,12 @@ def boundary_f(target, predicted):
     return _ones(tf.where(target_length + predicted_length > 0, score, 1.0))
 
 
-def alpha_error(target, predicted):
+def alpha_error(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     """Mean absolute difference of alpha, not cut at 0.5."""
     return _ones(tf.reduce_mean(tf.abs(_float32(predicted) - _float32(target)), [1, 2, 3]))
 
 
-def false_positive_rate(target, predicted):
+def false_positive_rate(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     """Share of pixels called foreground in a frame with nobody in it; frames with somebody do not count."""
     share = tf.reduce_mean(tf.cast(_foreground(predicted), tf.float32), [1, 2, 3])
     return share, tf.cast(_count(_foreground(target)) == 0, tf.float32)
@@ -81,41 +86,41 @@ def false_positive_rate(target, predicted):
 # Depth, on known pixels inside a region: [B, H, W, 1], bool or 0/1; None for the whole picture.
 
 
-def abs_rel(target, predicted, region=None):
+def abs_rel(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
     """Mean of |predicted - target| / target."""
     return _mean(tf.abs(_float32(predicted) - _safe(target)) / _safe(target), target, region)
 
 
-def rmse(target, predicted, region=None):
+def rmse(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
     """Root of each image's mean squared error, metres."""
     value, weight = _mean(tf.square(_float32(predicted) - _float32(target)), target, region)
     return tf.sqrt(value), weight
 
 
-def log10(target, predicted, region=None):
+def log10(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
     """Mean absolute difference of decimal logarithms."""
     difference = tf.math.log(_safe(predicted)) - tf.math.log(_safe(target))
     return _mean(tf.abs(difference) / tf.math.log(10.0), target, region)
 
 
-def delta(target, predicted, region=None, power: int = 1):
+def delta(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None, power: int = 1) -> Score:
     """Share of pixels whose ratio to the target, whichever way is over 1, is under 1.25 ** power."""
     predicted, known = _safe(predicted), _safe(target)
     ratio = tf.maximum(predicted / known, known / predicted)
     return _mean(tf.cast(ratio < 1.25**power, tf.float32), target, region)
 
 
-def squared_error(target, predicted, region=None):
+def squared_error(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
     """Mean squared error, weighted by pixels: `Table` makes the pooled RMSE of it."""
     return _mean(tf.square(_float32(predicted) - _float32(target)), target, region, pooled=True)
 
 
-def label(target, predicted=None, region=None):
+def label(target: tf.Tensor, predicted: tf.Tensor | None = None, region: tf.Tensor | None = None) -> Score:
     """Mean of the target, weighted by pixels."""
     return _mean(_float32(target), target, region, pooled=True)
 
 
-def label_square(target, predicted=None, region=None):
+def label_square(target: tf.Tensor, predicted: tf.Tensor | None = None, region: tf.Tensor | None = None) -> Score:
     """Mean square of the target, weighted by pixels: with `label`, the standard deviation of all labels together.
 
     float64: a wall 80 m away that varies by a centimetre has a variance that float32 squares do not see.
@@ -125,13 +130,13 @@ def label_square(target, predicted=None, region=None):
     return tf.square(tf.cast(mean, tf.float64)) + tf.cast(spread, tf.float64), weight
 
 
-def ssim(target_code, predicted_code, known):
+def ssim(target_code: tf.Tensor, predicted_code: tf.Tensor, known: tf.Tensor) -> Score:
     """SSIM of depth in the network's own coding, -1..1; unknown pixels as in `losses.ssim`. known: [B, H, W, 1]."""
     value = 1 - 2 * losses.ssim(target_code, predicted_code, known)
     return value, tf.cast(tf.reduce_max(_float32(known), [1, 2, 3]) > 0, tf.float32)
 
 
-def regions(mask) -> dict:
+def regions(mask: tf.Tensor) -> dict:
     """Where depth is looked at, bool [B, H, W, 1] each, of a target mask:
 
     object   foreground
@@ -154,13 +159,13 @@ MASK_SCORES = {
     "alpha_error": alpha_error,
     "false_positive_rate": false_positive_rate,
 }
-DEPTH_SCORES = {
+DEPTH_SCORES: dict[str, Callable] = {
     "abs_rel": abs_rel,
     "rmse": rmse,
     "log10": log10,
     "delta1": delta,
-    "delta2": lambda *depths: delta(*depths, power=2),
-    "delta3": lambda *depths: delta(*depths, power=3),
+    "delta2": partial(delta, power=2),
+    "delta3": partial(delta, power=3),
     "squared_error": squared_error,
     "label": label,
     "label_square": label_square,
@@ -240,10 +245,9 @@ class Table:
         means = {name: total / weight if weight else None for name, (total, weight) in rows}
         places = [name.rpartition("/")[0] for name in self.names if name.endswith("/label_square")]
         for place in places:
-            moments = [means.pop(f"{place}/{name}") for name in ("squared_error", "label", "label_square")]
+            error, mean, square = (means.pop(f"{place}/{name}") for name in ("squared_error", "label", "label_square"))
             pooled, over_std = None, None
-            if None not in moments:
-                error, mean, square = moments
+            if error is not None and mean is not None and square is not None:
                 pooled, variance = error**0.5, square - mean**2
                 # Labels that are all the same leave a rest of rounding here.
                 over_std = pooled / variance**0.5 if variance > 1e-12 * square else None

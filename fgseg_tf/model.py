@@ -193,7 +193,7 @@ class Distance(keras.layers.Layer):
         one, other = inputs
         return abs(one - other)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: list[tuple]) -> tuple:
         return input_shape[0]
 
 
@@ -206,6 +206,6 @@ class CroppedTo(keras.layers.Layer):
         shape = _shape(like)  # a tensor on Keras 2, which cannot be unpacked
         return x[:, : shape[1], : shape[2]]
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: list[tuple]) -> tuple:
         x, like = input_shape
         return (*like[:3], x[3])

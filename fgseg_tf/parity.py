@@ -1,6 +1,6 @@
 """Whether what is exported answers as the network that was trained, on pictures of several sizes and batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ class ParityError(ValueError):
     """What is exported answers something else."""
 
 
-def pairs(side: int, shapes=SHAPES) -> list[dict]:
+def pairs(side: int, shapes: Sequence[tuple[float, float, int]] = SHAPES) -> list[dict]:
     """bg, fg_bg: uint8 [B, H, W, 3], soft colours, and in the frame a disc of others. shapes: in units of `side`."""
     rng = np.random.default_rng(0)
     found = []

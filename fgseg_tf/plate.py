@@ -17,13 +17,13 @@ BELONGS = 0.25  # from here on: of real cameras 0.31 to 1, with trees in the win
 SEARCHED = 0.15  # of the shorter side: the largest shift that is looked for
 
 
-def seen(bg) -> dict:
+def seen(bg: tf.Tensor) -> dict:
     """What is compared of an empty scene, [B, H, W, 3] from 0 to 1, under the names of SEEN."""
     grey = tf.reduce_mean(bg, -1, keepdims=True)
     return dict(zip(SEEN, (grey, _nearby([grey, grey * grey])), strict=True))
 
 
-def similarity(bg: dict, fg_bg, mask):
+def similarity(bg: dict, fg_bg: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     """float32 [B]; 1 where there is nothing to compare. bg: as `seen`. fg_bg: [B, H, W, 3], mask: [B, H, W, 1], 0 to 1.
 
     One bg will do for all of many frames. Meant for pictures of some 200 pixels: at full size, noise has more structure

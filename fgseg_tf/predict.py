@@ -22,7 +22,7 @@ from PIL import Image
 
 from fgseg_tf import answers, frames, plate, weights
 from fgseg_tf.dataset import Progress, command
-from fgseg_tf.segmentation import Camera, Segmenter
+from fgseg_tf.segmentation import Answer, Camera, Segmenter
 
 _BACKGROUND = flags.DEFINE_string(
     "background",
@@ -62,7 +62,8 @@ def predict() -> str | None:
     kinds = tuple(dict.fromkeys(_WRITE.value))
     facts = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value, "side": side}
     answers.prepare(_OUTPUT.value, kinds, facts | {"smooth": _SMOOTH.value})
-    unreadable, rows = [], []
+    unreadable: list[str] = []
+    rows: list[tuple] = []
 
     def named(reason: str) -> None:
         unreadable.append(reason)
@@ -111,7 +112,7 @@ def strange(row: tuple) -> bool:
     return float(row[-1]) < plate.BELONGS
 
 
-def doubt(camera: Camera, frame: frames.Frame, answer) -> str:
+def doubt(camera: Camera, frame: frames.Frame, answer: Answer) -> str:
     moved = camera.shift(frame.picture)
     said = f"warning: the empty scene does not seem to belong to {frame.name}: similarity {answer.similarity:.2f}, "
     said += f"1 is the same scene, below {plate.BELONGS:g} it is another one, or the camera moved"

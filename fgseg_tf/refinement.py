@@ -10,12 +10,12 @@ import tensorflow as tf
 NEAR = 5  # pixels a side at the small size: how far depth is carried over an outline
 
 
-def enlarged(mask, size):
+def enlarged(mask: tf.Tensor, size: tuple[int, int] | tf.Tensor) -> tf.Tensor:
     """[B, h, w, C] -> [B, H, W, C]."""
     return tf.cond(_is_of(mask, size), lambda: mask, lambda: tf.image.resize(mask, size, "bilinear"))
 
 
-def laid_apart(code, mask, full):
+def laid_apart(code: tf.Tensor, mask: tf.Tensor, full: tf.Tensor) -> tf.Tensor:
     """Depth codes [B, h, w, 1] -> [B, H, W, 1]. mask: at their size; full: the same mask at the other.
 
     Object and scenery are enlarged each by itself and laid over one another by the full mask, or pixels at an outline

@@ -59,7 +59,7 @@ def headline(split: str, scores: dict) -> list[str]:
         told.append(f"the mask overlaps the truth by {_share(mask['iou'].values['network'])} (IoU, mean of images)")
         others = {name: value for name, value in mask["iou"].values.items() if name != "network" and value is not None}
         if others:
-            best = max(others, key=others.get)
+            best = max(others, key=lambda name: others[name])
             told[-1] += f"; the best that needs no training, {_called(best)}, by {_share(others[best])}"
         told[-1] += "."
     if "abs_rel" in depth:
@@ -236,8 +236,8 @@ def _capital(text: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _duration(seconds: float) -> str:

@@ -62,9 +62,9 @@ def _panel(title: str, row: score_table.Row, lines: list[tuple[dict, score_table
     parts.append(f'<text x="{(LEFT + RIGHT) / 2:.1f}" y="{HEIGHT - 3}" text-anchor="middle">severity</text>')
     points = {
         column: [
-            (across(step["severity"]), up(line.values[column]), f"severity {step['severity']}: {line.shown(column)}")
+            (across(step["severity"]), up(value), f"severity {step['severity']}: {line.shown(column)}")
             for step, line in lines
-            if line.values[column] is not None
+            if (value := line.values[column]) is not None
         ]
         for column in columns
     }

@@ -15,6 +15,7 @@ Every path goes through tf.io.gfile, and every file appears whole.
 import json
 import os
 import tempfile
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -98,14 +99,14 @@ def read_history(folder: str) -> list[dict]:
     return read_json(folder, "history.json") if tf.io.gfile.exists(path(folder, "history.json")) else []
 
 
-def write_json(folder: str, name: str, value) -> None:
+def write_json(folder: str, name: str, value: object) -> None:
     tf.io.gfile.makedirs(folder)
     with tf.io.gfile.GFile(path(folder, name + ".part"), "w") as file:
         file.write(json.dumps(value, indent=1, allow_nan=False) + "\n")
     tf.io.gfile.rename(path(folder, name + ".part"), path(folder, name), overwrite=True)
 
 
-def read_json(folder: str, name: str):
+def read_json(folder: str, name: str) -> Any:
     with tf.io.gfile.GFile(path(folder, name), "rb") as file:
         text = file.read()
     try:

@@ -42,12 +42,12 @@ class Segmenter:
         """background: its empty scene. smooth: as of `Camera`."""
         return Camera(self, background, smooth)
 
-    def encode(self, bg) -> dict:
+    def encode(self, bg: tf.Tensor) -> dict:
         """What there is to know of an empty scene, once; bg: as `prepared`."""
         features = self._once(bg, training=False)
         return {f"features_{number}": value for number, value in enumerate(features)} | plate.seen(bg)
 
-    def look(self, encoded: dict, fg_bg):
+    def look(self, encoded: dict, fg_bg: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Mask, code of depth, similarity of the two pictures, all at working size. fg_bg: as `prepared`."""
         seen = {name: encoded[name] for name in plate.SEEN}
         features = {name: value for name, value in encoded.items() if name not in seen}
@@ -64,7 +64,8 @@ class Camera:
     def __init__(self, segmenter: Segmenter, background: np.ndarray, smooth: float = 0.0):
         self.size = background.shape[:2]
         self._segmenter = segmenter
-        self._smooth, self._before = smooth, None
+        self._smooth = smooth
+        self._before: tuple[tf.Tensor, tf.Tensor] | None = None
         self._bg = prepared(background[None], segmenter.side)
         self._encoded = segmenter.encode(self._bg)
 
@@ -99,7 +100,7 @@ class Camera:
         return mask
 
 
-def prepared(pictures, side: int):
+def prepared(pictures: np.ndarray | tf.Tensor, side: int) -> tf.Tensor:
     """[B, H, W, 3], uint8 or float from 0 to 1 -> float32 [B, h, w, 3], 0 to 1, of `working_size`."""
     whole = 255.0 if pictures.dtype == tf.uint8 else 1.0
     size = tf.shape(pictures)[1:3]
@@ -114,7 +115,7 @@ def prepared(pictures, side: int):
     )
 
 
-def working_size(size, side: int):
+def working_size(size: tf.Tensor, side: int) -> tf.Tensor:
     """int32 [2], height and width: multiples of MULTIPLE, with the longer side about `side`, never larger than it was
     unless that is less than MULTIPLE.
     """

@@ -6,6 +6,7 @@ is ten epochs at 64 pixels (the shorter side), two at 96, and one at 192 in whic
 stay as they are. What a stage does not say is as the flags say: `rate`, `batch`, `mask_loss`, `depth_loss`, `freeze`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from fgseg_tf import losses
@@ -47,17 +48,16 @@ def parse_stages(text: str, usual: Stage) -> tuple[Stage, ...]:
 
 
 def _stage(part: str, at: int, text: str, usual: Stage) -> Stage:
-    stage = None
-    for word, place in _words(part, at):
+    (first, place), *rest = _words(part, at)
+    where = f"--stages={text!r}: {first!r} at character {place + 1}"
+    epochs, separator, side = first.partition("@")
+    if not (separator and epochs.isdecimal() and side.isdecimal() and int(epochs)):
+        raise ValueError(f"{where} is not EPOCHS@SIZE, such as 10@64 (size 0 is that of the data).")
+    if 0 < int(side) < 32:
+        raise ValueError(f"{where} is a size below 32 pixels, at which the network sees nothing.")
+    stage = replace(usual, epochs=int(epochs), side=int(side))
+    for word, place in rest:
         where = f"--stages={text!r}: {word!r} at character {place + 1}"
-        if stage is None:
-            epochs, separator, side = word.partition("@")
-            if not (separator and epochs.isdecimal() and side.isdecimal() and int(epochs)):
-                raise ValueError(f"{where} is not EPOCHS@SIZE, such as 10@64 (size 0 is that of the data).")
-            if 0 < int(side) < 32:
-                raise ValueError(f"{where} is a size below 32 pixels, at which the network sees nothing.")
-            stage = replace(usual, epochs=int(epochs), side=int(side))
-            continue
         key, separator, value = word.partition("=")
         if not separator or key not in _READERS:
             raise ValueError(f"{where} is not one of {', '.join(f'{key}=' for key in _READERS)}.")
@@ -70,7 +70,7 @@ def _stage(part: str, at: int, text: str, usual: Stage) -> Stage:
     return stage
 
 
-def _words(part: str, at: int):
+def _words(part: str, at: int) -> Iterator[tuple[str, int]]:
     """(word, its place in the whole)."""
     place = 0
     for word in part.split():

@@ -51,7 +51,7 @@ class Optimization:
                 raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number; 0 turns it off.")
 
 
-def make_optimizer(options: Optimization, rate: float, steps: int):
+def make_optimizer(options: Optimization, rate: float, steps: int) -> keras.optimizers.Optimizer:
     """A Keras optimizer, not yet built, whose rate follows the schedule of a stage of so many steps."""
     warmup = round(options.warmup * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -113,7 +113,11 @@ def targets(batch: dict) -> dict:
 
 
 def make_step(
-    learner: Learner, stage: Stage, optimizer, strategy: tf.distribute.Strategy, jit_compile: bool = False
+    learner: Learner,
+    stage: Stage,
+    optimizer: keras.optimizers.Optimizer,
+    strategy: tf.distribute.Strategy,
+    jit_compile: bool = False,
 ) -> Callable:
     """A function of one (distributed) batch that trains and answers a dict of float32 scalars.
 
@@ -152,7 +156,8 @@ def _make_gradients(learner: Learner, stage: Stage, variables: list, replicas: i
         local = tf.cast(tf.shape(batch["bg"])[0], tf.float32)
         count = local if replicas == 1 else _sum_of_replicas(local)
         wanted_of, losses_of = targets(batch), {"mask": stage.mask_loss, "depth": stage.depth_loss}
-        branches, shown = {}, {}
+        branches: dict[str, tf.Tensor] = {}
+        shown: dict[str, tf.Tensor] = {}
         with tf.GradientTape() as tape:
             predicted = network({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=True)
             for branch in stage.branches:

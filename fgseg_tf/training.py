@@ -151,7 +151,8 @@ class _Run:
     def __init__(self, training, data, folder, strategy, first, progress, say):
         self.training, self.data, self.folder, self.strategy = training, data, folder, strategy
         self.chief = distribution.worker(strategy) in (None, 0)
-        self.progress, self.say = (progress, say) if self.chief else (_Silence, lambda line: None)
+        self.progress: Callable = progress if self.chief else _Silence
+        self.say: Callable = say if self.chief else lambda line: None
         # What is scored and saved: the running average, on one device, in float32.
         self.shown = build(ARCHITECTURES[training.network])
         with strategy.scope(), _policy(training.precision):
@@ -214,7 +215,9 @@ class _Run:
 
     def _run_epoch(self, title: str, stage: Stage, last_step: int, step, batches, optimizer) -> dict:
         """Trains up to a step of the stage; answers the means of what the steps said."""
-        waiting, sums, first = [], {}, int(self.checkpoints.step.numpy())
+        waiting: list[dict] = []
+        sums: dict[str, float] = {}
+        first = int(self.checkpoints.step.numpy())
         with self.progress(title, last_step * stage.batch, "examples") as progress:
             progress.already(first * stage.batch)
             for number in range(first, last_step):
@@ -236,7 +239,7 @@ class _Run:
 
     def _look(self, waiting: list[dict], first: int) -> dict:
         """Sums of what some steps said, of which the first is `first`, counted from 0; all must be numbers."""
-        sums = {}
+        sums: dict[str, float] = {}
         for number, shown in enumerate(waiting, start=first + 1):
             values = {name: float(value) for name, value in shown.items()}
             for name in ("loss", "gradient_norm"):

@@ -3,6 +3,8 @@
 `assets.extra/tf_serving_warmup_requests`: a TFRecord of PredictionLog, one for each signature and size.
 """
 
+from types import ModuleType
+
 import tensorflow as tf
 
 from fgseg_tf import parity
@@ -12,7 +14,7 @@ from fgseg_tf.serving import BYTES, DEFAULT, ENCODE, FLOAT, SEGMENT, SIGNATURES
 FOLDER, FILE = "assets.extra", "tf_serving_warmup_requests"
 
 
-def protos():
+def protos() -> tuple[ModuleType, ModuleType]:
     """tensorflow_serving.apis' modules of requests and logs; ValueError where it is not installed."""
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+from typing import Any
 
 import keras
 import numpy as np
@@ -43,7 +44,10 @@ def put(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> Non
 
 def write(path: str, network: keras.Model) -> str:
     """Answers the SHA-256 of the file."""
-    kept = {name: value.astype(np.float16) if value.ndim > 1 else value for name, value in arrays(network).items()}
+    # Any, since one of the names could be allow_pickle, for all that numpy's stubs know.
+    kept: dict[str, Any] = {
+        name: value.astype(np.float16) if value.ndim > 1 else value for name, value in arrays(network).items()
+    }
     content = io.BytesIO()
     np.savez_compressed(content, **kept)
     with tf.io.gfile.GFile(path, "wb") as file:
@@ -132,7 +136,7 @@ def of(origin: str) -> dict[str, np.ndarray]:
 
 def _layers(network: keras.Model) -> dict[str, keras.layers.Layer]:
     """Of all parts, those that have weights, by part and place."""
-    found = {}
+    found: dict[str, keras.layers.Layer] = {}
     for part in PARTS:
         having = [layer for layer in network.get_layer(part).layers if layer.weights]
         found |= {f"{part}/{place:03d}": layer for place, layer in enumerate(having)}

@@ -19,18 +19,18 @@ ABOUT_ONE = {
 }
 
 
-def check(condition, text: str, *values):
+def check(condition: tf.Tensor, text: str, *values: tf.Tensor) -> tf.Operation:
     """An op that fails, as InvalidArgument, with that text, where the condition does not hold."""
     return tf.debugging.Assert(condition, [tf.strings.format(text, values) if values else text])
 
 
-def after(checks: list, *tensors):
+def after(checks: list, *tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
     """The same tensors, once all of that is checked: or something else might fail first, and say it worse."""
     with tf.control_dependencies(checks):
         return tuple(tf.identity(tensor) for tensor in tensors)
 
 
-def picture(data, name: str):
+def picture(data: tf.Tensor, name: str) -> tf.Tensor:
     """A file's bytes -> uint8 [H, W, 3]. The size is read before anything is decoded: small files hold huge ones."""
     header = tf.io.decode_raw(tf.strings.substr(data, 0, tf.minimum(tf.strings.length(data), HEADER)), tf.uint8)
     header = tf.cast(tf.pad(header, [[0, HEADER - tf.size(header)]]), tf.int32)
@@ -43,17 +43,17 @@ def picture(data, name: str):
     return tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), [None, None, 3])
 
 
-def mask_png(mask):
+def mask_png(mask: tf.Tensor) -> tf.Tensor:
     """[H, W, 1], 0 to 1 -> a PNG, 0 to 255."""
     return tf.io.encode_png(tf.cast(tf.round(mask * 255), tf.uint8))
 
 
-def depth_png(depth, scale: float):
+def depth_png(depth: tf.Tensor, scale: float) -> tf.Tensor:
     """[H, W, 1] -> a PNG of 16 bits, `scale` codes a unit."""
     return tf.io.encode_png(tf.cast(tf.round(tf.minimum(depth * scale, 65535.0)), tf.uint16))
 
 
-def about_object(mask, depth) -> dict:
+def about_object(mask: tf.Tensor, depth: tf.Tensor) -> dict:
     """Of all foreground of a frame together, [H, W, 1] each: everything is 0 where there is none.
 
     share: of the picture. box: top, left, bottom, right in pixels, the last two exclusive. nearest, median: distances.

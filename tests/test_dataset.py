@@ -282,6 +282,7 @@ class ByHand(Data):
 
     def __init__(self):
         depths = {"depth_unit": "metre", "labels": "exact", "from_code": partial(depth.from_code, depth_scale=2.0)}
+        depths["background_depths"] = tf.zeros([1, 4, 6, 1], tf.uint16)
         super().__init__(height=4, width=6, counts={"train": 1}, digest="", description={}, **depths)
 
     def example(self, size):
@@ -297,6 +298,9 @@ class ByHand(Data):
 
     def name(self, index):
         return str(index)
+
+    def explain(self):
+        raise NotImplementedError
 
     def _shuffled(self, split, order, finish):
         raise NotImplementedError

@@ -40,7 +40,9 @@ def evaluate() -> None:
     segmenter = Segmenter(network, _SIZE.value or side)
     masked = [sequence for sequence in sequences if sequence.masked]
     compared = footage.tuned(masked) if _BASELINES.value and masked else {}
-    counts, depths, rows = {}, {}, []
+    counts: dict[str, dict[str, footage.Counts]] = {}
+    depths: dict[str, list[dict[str, float]]] = {}
+    rows = []
     with Progress("frames", sum(len(sequence.frames) for sequence in sequences), "frames") as progress:
         for sequence in sequences:
             shown = np.linspace(0, len(sequence.frames) - 1, _SHOWN.value).round().astype(int)

@@ -179,8 +179,8 @@ def made() -> dict:
 
 def source_loader(options: Options) -> Callable[..., sources.Sources]:
     """What reads the pictures that the flags name, at the size of the data set: here, or on a worker of Beam."""
-    folders = _BACKGROUNDS.value, _FOREGROUNDS.value
-    if _SOURCES.value == "demo" and not any(folders):
+    backgrounds, foregrounds = _BACKGROUNDS.value, _FOREGROUNDS.value
+    if _SOURCES.value == "demo" and not (backgrounds or foregrounds):
         return partial(
             sources.from_demo,
             options.seed,
@@ -189,13 +189,14 @@ def source_loader(options: Options) -> Callable[..., sources.Sources]:
             options.height,
             options.width,
         )
-    if not all(folders):
+    if not (backgrounds and foregrounds):
         raise ValueError(
             "--backgrounds=DIR and --foregrounds=DIR go together; give both, or neither for --sources=demo."
         )
     return partial(
         sources.from_folders,
-        *folders,
+        backgrounds,
+        foregrounds,
         options.height,
         options.width,
         longest=options.placement.largest(options.height, options.width),

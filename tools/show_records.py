@@ -53,10 +53,10 @@ def main(argv):
         raise ValueError("--names says which ones; leave out --count and --split.")
     if _OUTPUT.value:
         write_sheet(folder, _OUTPUT.value)
-    which = {"split": _SPLIT.value, "count": _COUNT.value, "names": _NAMES.value}
     for output, unpack in ((_UNPACK.value, unpacking.to_folder), (_ZIP.value, unpacking.to_zip)):
         if output:
-            print(f"{unpack(folder, output, **which):,} composites in {output}")
+            count = unpack(folder, output, split=_SPLIT.value, count=_COUNT.value, names=_NAMES.value)
+            print(f"{count:,} composites in {output}")
 
 
 def write_sheet(folder: str, path: str) -> None:

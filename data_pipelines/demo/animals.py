@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from data_pipelines.demo.noise import Colour, hsv
+from data_pipelines.demo.noise import Colour, hsv, triple
 from data_pipelines.demo.parts import Frame, Part, turned
 from data_pipelines.demo.textures import Coat, Plain, Stripes, Texture
 
@@ -110,7 +110,7 @@ def _cat(rng: Random) -> list[Part]:
     first = _fur(rng, "ginger grey black white sand brown")
     coat: Texture = Coat(first, _fur(rng, "white black"), rng.choice([0.0, 0.3, 0.5]), 0.3)
     if rng.random() < 0.4:
-        coat = Stripes(first, tuple(0.45 * c for c in first), 0.035, True, 0.12)
+        coat = Stripes(first, triple(0.45 * c for c in first), 0.035, True, 0.12)
     back, length = 0.25, 0.3
     _quadruped(rng, frame, coat, coat, length, back, 0.062, 0.064, 0.014, rng.uniform(0, 0.4))
     head = np.array([length / 2 + 0.075, back + 0.03, 0])
@@ -133,7 +133,7 @@ def _horse(rng: Random) -> list[Part]:
     frame = Frame(_view(rng), rng.uniform(0.85, 1.05))
     first = _fur(rng, "brown brown ginger black white grey sand")
     coat = Coat(first, _fur(rng, "white"), rng.choice([0.0, 0.0, 0.0, 0.35]), 1.2)
-    mane = Plain(tuple(0.35 * c for c in first) if rng.random() < 0.7 else _fur(rng, "sand white"), 0.2, 0.1, 0.3)
+    mane = Plain(triple(0.35 * c for c in first) if rng.random() < 0.7 else _fur(rng, "sand white"), 0.2, 0.1, 0.3)
     hoof = Plain((0.05, 0.045, 0.04))
     back, length = 1.5, 1.05
     _quadruped(rng, frame, coat, hoof, length, back, 0.28, 0.25, 0.05, rng.uniform(0.02, 0.4))
@@ -214,7 +214,7 @@ def _bird(rng: Random) -> list[Part]:
         rng.choice([0.0, 0.3]),
         0.25,
     )
-    wing = Plain(tuple(0.6 * c for c in coat.colour), 0.16, 0.1, 0.2)
+    wing = Plain(triple(0.6 * c for c in coat.colour), 0.16, 0.1, 0.2)
     orange = Plain(hsv(0.08, 0.75, 0.85))
     level = 0.78
     frame.ball((0, level, 0), (0.55, 0.36, 0.34), coat)

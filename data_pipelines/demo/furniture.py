@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_pipelines.demo.exteriors import Facade, Foliage
-from data_pipelines.demo.noise import Colour, hsv
-from data_pipelines.demo.solids import Block, Ellipsoid, Frustum, Material, Solid
+from data_pipelines.demo.noise import Colour, hsv, triple
+from data_pipelines.demo.solids import Block, Ellipsoid, Frustum, Material, Thing
 from data_pipelines.demo.textures import Books, Painting, Panels, Plain, Planks, Sided
 
 Random = np.random.Generator
@@ -29,15 +29,36 @@ class Place:
         s, c = math.sin(self.yaw), math.cos(self.yaw)
         return Place(self.x + c * x + s * z, self.z - s * x + c * z, self.yaw + yaw)
 
-    def block(self, x, z, half, height, material, base=0.0, yaw=0.0, top=None) -> Block:
+    def block(
+        self,
+        x: float,
+        z: float,
+        half: tuple[float, float],
+        height: float,
+        material: Material,
+        base: float = 0.0,
+        yaw: float = 0.0,
+        top: tuple[float, float] | None = None,
+    ) -> Block:
         place = self.at(x, z)
         return Block(place.x, place.z, half, height, material, base, self.yaw + yaw, top)
 
-    def frustum(self, x, z, radius, height, material, base=0.0, top=None) -> Frustum:
+    def frustum(
+        self,
+        x: float,
+        z: float,
+        radius: float,
+        height: float,
+        material: Material,
+        base: float = 0.0,
+        top: float | None = None,
+    ) -> Frustum:
         place = self.at(x, z)
         return Frustum(place.x, place.z, radius, height, material, base, top)
 
-    def ellipsoid(self, x, y, z, radii, material, ragged=0.0) -> Ellipsoid:
+    def ellipsoid(
+        self, x: float, y: float, z: float, radii: tuple[float, float, float], material: Material, ragged: float = 0.0
+    ) -> Ellipsoid:
         place = self.at(x, z)
         return Ellipsoid(place.x, y, place.z, radii, material, self.yaw, ragged)
 
@@ -63,11 +84,11 @@ def _wooden(colour: Colour) -> Material:
     return Material(Planks(colour, width=0.22, length=2.0, variety=0.12, joint=0.003))
 
 
-def sofa(place: Place, rng: Random, width: float) -> list[Solid]:
+def sofa(place: Place, rng: Random, width: float) -> list[Thing]:
     fabric = Material(Plain(cloth(rng), 0.07, 0.05, 0.7))
     seat, depth, arm = rng.uniform(0.36, 0.44), 0.88, 0.16
     back = rng.uniform(0.72, 0.95)
-    parts = [
+    parts: list[Thing] = [
         place.block(0, 0, (width / 2, depth / 2), seat - 0.12, fabric, base=0.06),
         place.block(0, depth / 2 - 0.12, (width / 2, 0.12), back - 0.1, fabric, base=0.1, top=(width / 2 - 0.03, 0.07)),
     ]
@@ -86,13 +107,13 @@ def sofa(place: Place, rng: Random, width: float) -> list[Solid]:
     return parts
 
 
-def armchair(place: Place, rng: Random, width: float) -> list[Solid]:
+def armchair(place: Place, rng: Random, width: float) -> list[Thing]:
     return sofa(place, rng, min(width, 0.9))
 
 
-def table(place: Place, rng: Random, width: float, height: float = 0.74, depth: float = 0.8) -> list[Solid]:
+def table(place: Place, rng: Random, width: float, height: float = 0.74, depth: float = 0.8) -> list[Thing]:
     top = _wooden(wood(rng))
-    parts = [place.block(0, 0, (width / 2, depth / 2), 0.04, top, base=height - 0.04)]
+    parts: list[Thing] = [place.block(0, 0, (width / 2, depth / 2), 0.04, top, base=height - 0.04)]
     if rng.random() < 0.25:
         parts.append(place.frustum(0, 0, 0.05, height - 0.04, top))
         parts.append(place.frustum(0, 0, 0.3, 0.03, top))
@@ -104,9 +125,9 @@ def table(place: Place, rng: Random, width: float, height: float = 0.74, depth: 
     return parts + on_top(place, rng, width * 0.7, height, depth * 0.5)
 
 
-def on_top(place: Place, rng: Random, width: float, level: float, depth: float = 0.3) -> list[Solid]:
+def on_top(place: Place, rng: Random, width: float, level: float, depth: float = 0.3) -> list[Thing]:
     """A few things put on a surface: books, a vase, a bowl, a box."""
-    parts = []
+    parts: list[Thing] = []
     for slot in np.linspace(-0.4, 0.4, max(1, int(width / 0.4))):
         kind, x, z = rng.integers(0, 6), float(slot) * width, rng.uniform(-0.3, 0.3) * depth
         material = Material(Plain(cloth(rng), 0.03, 0.03))
@@ -127,10 +148,10 @@ def on_top(place: Place, rng: Random, width: float, level: float, depth: float =
     return parts
 
 
-def chair(place: Place, rng: Random, width: float = 0.45) -> list[Solid]:
+def chair(place: Place, rng: Random, width: float = 0.45) -> list[Thing]:
     frame = _wooden(wood(rng)) if rng.random() < 0.6 else Material(Plain(metal(rng)))
     seat = frame if rng.random() < 0.5 else Material(Plain(cloth(rng), 0.05))
-    parts = [
+    parts: list[Thing] = [
         place.block(0, 0, (0.22, 0.22), 0.05, seat, base=0.42),
         place.block(0, 0.2, (0.21, 0.02), 0.32, seat, base=0.6),
     ]
@@ -140,23 +161,23 @@ def chair(place: Place, rng: Random, width: float = 0.45) -> list[Solid]:
     return parts
 
 
-def bookshelf(place: Place, rng: Random, width: float) -> list[Solid]:
+def bookshelf(place: Place, rng: Random, width: float) -> list[Thing]:
     colour, height = wood(rng), rng.uniform(1.6, 2.2)
     side = _wooden(colour)
     books = Material(Sided(Books(colour, rng.uniform(0.3, 0.4), int(rng.integers(100))), Plain(colour)))
-    parts = [place.block(0, 0.03, (width / 2 - 0.03, 0.13), height - 0.05, books)]
+    parts: list[Thing] = [place.block(0, 0.03, (width / 2 - 0.03, 0.13), height - 0.05, books)]
     parts += [place.block(x * (width / 2 - 0.02), 0, (0.02, 0.17), height, side) for x in (-1, 1)]
     parts.append(place.block(0, 0, (width / 2, 0.17), 0.04, side, base=height - 0.04))
     return parts
 
 
-def cabinet(place: Place, rng: Random, width: float, tall: bool | None = None) -> list[Solid]:
+def cabinet(place: Place, rng: Random, width: float, tall: bool | None = None) -> list[Thing]:
     tall = rng.random() < 0.4 if tall is None else tall
     height = rng.uniform(1.8, 2.15) if tall else rng.uniform(0.7, 1.0)
     colour = wood(rng) if rng.random() < 0.7 else cloth(rng)
     rows = 1 if tall else int(rng.integers(1, 4))
     front = Panels(colour, width, height, columns=max(1, round(width / 0.55)), rows=rows)
-    parts = [
+    parts: list[Thing] = [
         place.block(0, 0, (width / 2, 0.24), height - 0.06, Material(Sided(front, Plain(colour))), base=0.06),
         place.block(0, 0.02, (width / 2 - 0.03, 0.2), 0.06, Material(Plain((0.03, 0.03, 0.03)))),
     ]
@@ -169,10 +190,10 @@ def cabinet(place: Place, rng: Random, width: float, tall: bool | None = None) -
     return parts if tall else parts + on_top(place, rng, width * 0.8, height)
 
 
-def bed(place: Place, rng: Random, width: float) -> list[Solid]:
+def bed(place: Place, rng: Random, width: float) -> list[Thing]:
     frame, cover, linen = _wooden(wood(rng)), Material(Plain(cloth(rng), 0.06, 0.06)), Material(Plain((0.7, 0.7, 0.68)))
     width = min(width, 1.7)
-    parts = [
+    parts: list[Thing] = [
         place.block(0, 0, (width / 2, 1.0), 0.3, frame, base=0.05),
         place.block(0, 0.98, (width / 2 + 0.03, 0.03), rng.uniform(0.8, 1.2), frame),
         place.block(0, 0, (width / 2 - 0.02, 0.95), 0.2, linen, base=0.33),
@@ -183,10 +204,10 @@ def bed(place: Place, rng: Random, width: float) -> list[Solid]:
     return parts
 
 
-def desk(place: Place, rng: Random, width: float) -> list[Solid]:
+def desk(place: Place, rng: Random, width: float) -> list[Thing]:
     width = min(width, 1.6)
     top, dark = _wooden(wood(rng)), Material(Plain((0.02, 0.02, 0.025), 0.02, 0.1), gloss=0.3)
-    parts = [place.block(0, 0, (width / 2, 0.35), 0.04, top, base=0.7)]
+    parts: list[Thing] = [place.block(0, 0, (width / 2, 0.35), 0.04, top, base=0.7)]
     parts.append(place.block(width / 2 - 0.22, 0, (0.2, 0.32), 0.7, top))
     parts += [place.block(-width / 2 + 0.05, z, (0.025, 0.025), 0.7, top) for z in (-0.3, 0.3)]
     screen = Material(Plain(hsv(rng.uniform(0.5, 0.7), 0.4, 0.6), 0, 0.3), glow=0.25)
@@ -196,11 +217,11 @@ def desk(place: Place, rng: Random, width: float) -> list[Solid]:
     return parts + chair(place.at(-0.15, -0.62, math.pi + rng.uniform(-0.5, 0.5)), rng)
 
 
-def plant(place: Place, rng: Random, width: float = 0.6) -> list[Solid]:
+def plant(place: Place, rng: Random, width: float = 0.6) -> list[Thing]:
     pot = Material(Plain(hsv(rng.uniform(0.02, 0.12), rng.uniform(0.05, 0.6), rng.uniform(0.4, 0.85))))
     green, height = Material(Foliage(leaf(rng), 1.0)), rng.uniform(0.9, 1.9)
     spread = min(width / 2, rng.uniform(0.25, 0.42))
-    parts = [
+    parts: list[Thing] = [
         place.frustum(0, 0, 0.13, 0.32, pot, top=0.18),
         place.frustum(0, 0, 0.025, height * 0.6, _wooden(wood(rng))),
     ]
@@ -214,7 +235,7 @@ def plant(place: Place, rng: Random, width: float = 0.6) -> list[Solid]:
     return parts
 
 
-def floor_lamp(place: Place, rng: Random, width: float = 0.4) -> list[Solid]:
+def floor_lamp(place: Place, rng: Random, width: float = 0.4) -> list[Thing]:
     pole, shade = Material(Plain(metal(rng))), Material(Plain(hsv(0.11, rng.uniform(0.1, 0.4), 0.95)), glow=0.55)
     height = rng.uniform(1.4, 1.75)
     return [
@@ -224,9 +245,10 @@ def floor_lamp(place: Place, rng: Random, width: float = 0.4) -> list[Solid]:
     ]
 
 
-def boxes(place: Place, rng: Random, width: float = 0.8) -> list[Solid]:
+def boxes(place: Place, rng: Random, width: float = 0.8) -> list[Thing]:
     card = Material(Plain(hsv(0.09, rng.uniform(0.35, 0.5), rng.uniform(0.6, 0.75)), 0.03, 0.06))
-    parts, level = [], 0.0
+    parts: list[Thing] = []
+    level = 0.0
     for _ in range(rng.integers(1, 4)):
         half, height = (rng.uniform(0.18, min(0.32, width / 2)), rng.uniform(0.15, 0.25)), rng.uniform(0.25, 0.45)
         parts.append(
@@ -236,15 +258,15 @@ def boxes(place: Place, rng: Random, width: float = 0.8) -> list[Solid]:
     return parts
 
 
-def bin_(place: Place, rng: Random, width: float = 0.4) -> list[Solid]:
+def bin_(place: Place, rng: Random, width: float = 0.4) -> list[Thing]:
     body = Material(Plain(hsv(rng.random(), rng.uniform(0, 0.6), rng.uniform(0.25, 0.7))))
     rim = Material(Plain((0.03, 0.03, 0.03)))
     return [place.frustum(0, 0, 0.15, 0.6, body, top=0.19), place.frustum(0, 0, 0.2, 0.05, rim, base=0.6)]
 
 
-def bench(place: Place, rng: Random, width: float = 1.5) -> list[Solid]:
+def bench(place: Place, rng: Random, width: float = 1.5) -> list[Thing]:
     seat, legs = _wooden(wood(rng)), Material(Plain(metal(rng)))
-    parts = [place.block(0, z, (width / 2, 0.06), 0.04, seat, base=0.42) for z in (-0.15, 0.0, 0.15)]
+    parts: list[Thing] = [place.block(0, z, (width / 2, 0.06), 0.04, seat, base=0.42) for z in (-0.15, 0.0, 0.15)]
     parts += [place.block(0, 0.22, (width / 2, 0.02), 0.1, seat, base=level) for level in (0.58, 0.74)]
     for x in (-1, 1):
         parts.append(place.block(x * (width / 2 - 0.15), 0, (0.03, 0.19), 0.42, legs))
@@ -252,28 +274,28 @@ def bench(place: Place, rng: Random, width: float = 1.5) -> list[Solid]:
     return parts
 
 
-def radiator(place: Place, rng: Random, width: float) -> list[Solid]:
+def radiator(place: Place, rng: Random, width: float) -> list[Thing]:
     white = Material(Panels((0.72, 0.71, 0.68), width, 0.6, columns=max(3, int(width / 0.08)), rows=1, handles=False))
     return [place.block(0, 0, (width / 2, 0.06), 0.55, white, base=0.12)]
 
 
-def picture(place: Place, rng: Random, level: float, width: float, height: float) -> list[Solid]:
+def picture(place: Place, rng: Random, level: float, width: float, height: float) -> list[Thing]:
     """Hangs with its middle at `level`; the place is on the wall, and the picture is 3 cm thick."""
-    colours = tuple(hsv(rng.random(), rng.uniform(0.15, 0.75), rng.uniform(0.3, 0.95)) for _ in range(3))
+    colours = triple(hsv(rng.random(), rng.uniform(0.15, 0.75), rng.uniform(0.3, 0.95)) for _ in range(3))
     frame = hsv(0.09, rng.uniform(0, 0.5), rng.uniform(0.1, 0.8))
     art = Material(Painting(colours, width, height, frame, rng.uniform(0, 50)))
     return [place.block(0, -0.015, (width / 2, 0.015), height, art, base=level - height / 2)]
 
 
-def door(place: Place, rng: Random, colour: Colour, trim: Colour, width: float = 0.9) -> list[Solid]:
+def door(place: Place, rng: Random, colour: Colour, trim: Colour, width: float = 0.9) -> list[Thing]:
     leaf_, frame = Material(Panels(colour, width, 2.05, 1, int(rng.integers(1, 4)))), Material(Plain(trim))
-    parts = [place.block(0, -0.015, (width / 2, 0.015), 2.05, leaf_)]
+    parts: list[Thing] = [place.block(0, -0.015, (width / 2, 0.015), 2.05, leaf_)]
     parts += [place.block(x * (width / 2 + 0.05), -0.03, (0.05, 0.03), 2.15, frame) for x in (-1, 1)]
     parts.append(place.block(0, -0.03, (width / 2, 0.03), 0.1, frame, base=2.05))
     return parts
 
 
-def car(place: Place, rng: Random) -> list[Solid]:
+def car(place: Place, rng: Random) -> list[Thing]:
     """Parked along the local z axis, its nose away."""
     hue, saturation, value = rng.random(), rng.choice([0.03, 0.08, 0.6, 0.75]), rng.uniform(0.12, 0.85)
     paint = hsv(hue, float(saturation), value)
@@ -284,7 +306,7 @@ def car(place: Place, rng: Random) -> list[Solid]:
     )
     black, rim = Material(Plain((0.015, 0.015, 0.016))), Material(Plain((0.35, 0.36, 0.37)))
     h = length / 2
-    parts = [
+    parts: list[Thing] = [
         place.block(0, 0, (0.86, h - 0.03), 0.36, body, base=0.24),
         place.block(0, 0, (0.86, h - 0.03), tall * 0.62 - 0.6, body, base=0.6, top=(0.8, h - 0.14)),
         place.block(0, -h * 0.16, (0.76, h * 0.66), tall * 0.38, glass, base=tall * 0.62, top=(0.58, h * 0.42)),
@@ -302,9 +324,10 @@ def car(place: Place, rng: Random) -> list[Solid]:
     return parts
 
 
-def tree(place: Place, rng: Random, height: float, colour: Colour, conifer: bool = False) -> list[Solid]:
+def tree(place: Place, rng: Random, height: float, colour: Colour, conifer: bool = False) -> list[Thing]:
     bark = Material(Plain(hsv(0.08, rng.uniform(0.2, 0.45), rng.uniform(0.28, 0.5)), 0.16, 0.1, 0.9))
     green = Material(Foliage(colour, max(1.2, height * 0.35)))
+    parts: list[Thing]
     if conifer:
         parts = [place.frustum(0, 0, height * 0.025 + 0.03, height * 0.3, bark)]
         for i in range(4):
@@ -324,9 +347,9 @@ def tree(place: Place, rng: Random, height: float, colour: Colour, conifer: bool
     return parts
 
 
-def bush(place: Place, rng: Random, size: float, colour: Colour) -> list[Solid]:
+def bush(place: Place, rng: Random, size: float, colour: Colour) -> list[Thing]:
     green = Material(Foliage(colour, 1.6))
-    parts = []
+    parts: list[Thing] = []
     for _ in range(rng.integers(2, 4)):
         r = size * rng.uniform(0.55, 0.8)
         x, z = rng.uniform(-0.5, 0.5, 2) * size

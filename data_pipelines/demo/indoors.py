@@ -1,14 +1,15 @@
 """Rooms and corridors for the demo sources. The camera is near z = 0, looks along +z; the near floor is free."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from data_pipelines.demo import furniture as things
 from data_pipelines.demo.furniture import Place, cloth, wood
-from data_pipelines.demo.noise import hsv
+from data_pipelines.demo.noise import Colour, hsv, triple
 from data_pipelines.demo.raycast import Camera, Light, Scene
-from data_pipelines.demo.solids import Block, Frustum, Ground, Material, Shell, Solid
+from data_pipelines.demo.solids import Block, Frustum, Ground, Material, Shell, Solid, Thing
 from data_pipelines.demo.textures import (
     Floor,
     Panes,
@@ -23,10 +24,11 @@ from data_pipelines.demo.textures import (
 )
 
 Random = np.random.Generator
+Builder = Callable[[Place, Random, float], list[Thing]]
 WHITE = (0.74, 0.73, 0.7)
 
 
-def _wall_paint(rng: Random) -> tuple[float, float, float]:
+def _wall_paint(rng: Random) -> Colour:
     return hsv(rng.random(), rng.choice([0.02, 0.04, 0.08, 0.14, 0.2, 0.3]), rng.uniform(0.72, 0.95))
 
 
@@ -46,9 +48,9 @@ def _floor(rng: Random) -> Texture:
 
 def _walls(rng: Random, height: float) -> Texture:
     paint = _wall_paint(rng)
-    upper = Plain(paint, 0.015, 0.025)
+    upper: Texture = Plain(paint, 0.015, 0.025)
     if rng.random() < 0.2:
-        upper = Stripes(paint, tuple(0.88 * c for c in paint), rng.uniform(0.1, 0.3))
+        upper = Stripes(paint, triple(0.88 * c for c in paint), rng.uniform(0.1, 0.3))
     elif rng.random() < 0.12:
         brick = hsv(rng.uniform(0.0, 0.07), rng.uniform(0.1, 0.55), rng.uniform(0.55, 0.85))
         upper = Tiles(brick, brick, hsv(0.1, 0.08, 0.75), 0.22, 0.075, 0.01, 0.5, 0.16)
@@ -56,11 +58,11 @@ def _walls(rng: Random, height: float) -> Texture:
     return Wainscot(upper, lower, WHITE, float(rng.choice([0, 0, 0.9, 1.1])), height)
 
 
-def _window(place: Place, rng: Random, width: float, sill: float, height: float) -> list[Solid]:
+def _window(place: Place, rng: Random, width: float, sill: float, height: float) -> list[Thing]:
     below = hsv(rng.uniform(0.2, 0.4), rng.uniform(0.1, 0.45), rng.uniform(0.45, 0.7))
     panes = Material(Panes(width, height, below, int(rng.integers(1, 4))), glow=0.85)
     frame = Material(Plain(WHITE, 0.01, 0.0))
-    parts = [
+    parts: list[Thing] = [
         place.block(0, -0.01, (width / 2, 0.01), height, panes, base=sill),
         place.block(0, -0.07, (width / 2 + 0.1, 0.07), 0.04, frame, base=sill - 0.04),
         place.block(0, -0.025, (width / 2 + 0.06, 0.025), 0.07, frame, base=sill + height),
@@ -68,7 +70,7 @@ def _window(place: Place, rng: Random, width: float, sill: float, height: float)
     parts += [place.block(x * (width / 2 + 0.03), -0.025, (0.03, 0.025), height, frame, base=sill) for x in (-1, 1)]
     if rng.random() < 0.55:
         colour = cloth(rng)
-        curtain = Material(Stripes(colour, tuple(0.72 * c for c in colour), 0.11))
+        curtain = Material(Stripes(colour, triple(0.72 * c for c in colour), 0.11))
         drop = sill + height + 0.12
         for x in (-1, 1):
             parts.append(place.block(x * (width / 2 + 0.18), -0.08, (0.2, 0.04), drop - 0.05, curtain, base=0.05))
@@ -88,12 +90,12 @@ def _along(wall: str, x: float, z: float, s: float) -> Place:
 
 def _furnish(wall: str, start: float, end: float, x: float, z: float, rng: Random, height: float, windows: bool):
     """Furniture and wall hangings side by side along one wall from `start` to `end`."""
-    parts: list[Solid] = []
+    parts: list[Thing] = []
     paint = _wall_paint(rng)
     s = start + rng.uniform(0.05, 0.3)
     while end - s > 0.5:
         room_left = end - s
-        menu = [
+        menu: list[tuple[Builder | None, float, float]] = [
             (things.plant, 0.7, 0.3),
             (things.floor_lamp, 0.5, 0.25),
             (things.boxes, 0.7, 0.3),
@@ -192,7 +194,7 @@ def room(rng: Random) -> Scene:
     return Scene("room", camera, tuple(solids), light, shell=shell, **_develop(rng))
 
 
-def _ceiling_lamps(rng: Random, length: float, height: float, x: float, spacing: float) -> list[Solid]:
+def _ceiling_lamps(rng: Random, length: float, height: float, x: float, spacing: float) -> list[Thing]:
     glow = Material(Plain((1.0, 0.98, 0.92), 0, 0), glow=1.0)
     long = rng.random() < 0.6
     half = (0.09, min(0.6, spacing * 0.3)) if long else (0.28, 0.28)
@@ -205,11 +207,11 @@ def corridor(rng: Random) -> Scene:
     x, length, height = rng.uniform(1.0, 2.1), rng.uniform(14, 42), rng.uniform(2.4, 3.4)
     walls = _walls(rng, height)
     kind = rng.integers(0, 3)
-    ceiling = Plain(WHITE, 0.02, 0.02)
+    ceiling: Texture = Plain(WHITE, 0.02, 0.02)
     if kind == 0:
         ceiling = Tiles(WHITE, WHITE, (0.4, 0.4, 0.4), 0.6, 0.6, 0.015, variety=0.02)
     shell = Shell((-x, x), (-0.6, length), height, Material(Sided(walls, ceiling)))
-    runner = ()
+    runner: tuple[Patch, ...] = ()
     if rng.random() < 0.35:
         carpet = Plain(cloth(rng), 0.12, 0.04, 0.9)
         runner = (Patch(carpet, (0.0, length / 2), (x * 0.5, length), border=cloth(rng)),)

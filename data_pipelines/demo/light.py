@@ -15,6 +15,7 @@ import numpy as np
 
 from data_pipelines.demo.noise import cloud, paint
 from data_pipelines.demo.raycast import Scene, Sky, cast, shaded
+from data_pipelines.demo.solids import Ground, Shell
 from data_pipelines.demo.textures import Surface
 
 SAMPLES = 2  # colour samples along each side of a pixel
@@ -48,6 +49,7 @@ def photograph(scene: Scene, height: int, width: int, standing: Sequence[Standin
     bounds = bounds[1:] - bounds[1]
     result = np.empty((height * width, 3), np.float32)
     if sky.size:
+        assert scene.sky is not None  # nothing is seen past a shell
         result[sky] = _sky(scene.sky, tuple(ray.ravel()[sky] for ray in rays))
 
     # Points sorted by owner, so that every solid's are one slice.
@@ -90,6 +92,7 @@ def photograph(scene: Scene, height: int, width: int, standing: Sequence[Standin
         taken = albedo[ground] * direct[ground] * blocked[:, None]
         taken += (radiance[ground] - taken) * dim[:, None]
     if scene.haze:
+        assert scene.sky is not None  # haze is out of doors
         lost = 1 - np.exp(-np.minimum(depth, 300) * np.float32(scene.haze))
         radiance = paint(radiance, scene.sky.horizon, lost)
         if taken is not None:
@@ -205,8 +208,10 @@ def _occlusion(scene: Scene, points, normal, ground: slice) -> np.ndarray:
             around *= 1 - 0.3 * (1 - np.abs(own)) / (1 + np.square(gap * reach))
     gx, gz, floor = x[ground], z[ground], around[ground]
     for solid in scene.solids[1:]:
+        if isinstance(solid, Ground | Shell):
+            continue
         corners = solid.corners()
-        if corners is None or corners[:, 1].min() > 0.6:
+        if corners[:, 1].min() > 0.6:
             continue
         lift = float(max(corners[:, 1].min(), 0))
         reach = 0.12 + 0.12 * float(min(corners[:, 1].max(), 2.0)) + lift
@@ -258,7 +263,7 @@ def _exposure(scene: Scene, radiance: np.ndarray) -> float:
 def _develop(scene: Scene, exposed: np.ndarray) -> np.ndarray:
     """Linear light -> display values 0..1: white balance, tone curve."""
     grey = exposed @ np.array([0.25, 0.65, 0.1], np.float32)
-    balanced = paint(exposed.reshape(-1, 3), grey.reshape(-1, 1), np.float32([0.16])).reshape(exposed.shape)
+    balanced = paint(exposed.reshape(-1, 3), grey.reshape(-1, 1), np.array([0.16], np.float32)).reshape(exposed.shape)
     balanced = balanced * np.asarray(scene.white_balance, np.float32)
     code = np.sqrt(np.clip(balanced, 0, 8) * np.float32(1 / 8)) * np.float32(8191)
     return _curve()[code.astype(np.int16)]

@@ -7,16 +7,25 @@ analytically over `blur` (how wide a pixel is there, metres): that costs less th
 
 import colorsys
 import functools
+from collections.abc import Iterable
+from typing import TypeVar
 
 import numpy as np
 
 TILE = 512  # texels; a power of two, so that wrapping is a bit mask
 Colour = tuple[float, float, float]  # linear RGB
+T = TypeVar("T")
+
+
+def triple(values: Iterable[T]) -> tuple[T, T, T]:
+    """A colour, a direction, a size: `tuple` of an iterable does not say that it has three."""
+    first, second, third = values
+    return first, second, third
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
     """A display colour (hue in turns) as linear RGB."""
-    return tuple(float(c**2.2) for c in colorsys.hsv_to_rgb(hue % 1.0, saturation, value))
+    return triple(float(c**2.2) for c in colorsys.hsv_to_rgb(hue % 1.0, saturation, value))
 
 
 @functools.cache
@@ -90,6 +99,6 @@ def between(place: np.ndarray, low: float, high: float, blur: np.ndarray) -> np.
     return np.clip((place - low) / blur + 0.5, 0, 1) * np.clip((high - place) / blur + 0.5, 0, 1)
 
 
-def paint(base: np.ndarray, colour, share: np.ndarray) -> np.ndarray:
+def paint(base: np.ndarray, colour: Colour | np.ndarray, share: np.ndarray) -> np.ndarray:
     """`colour` laid over `base` [N, 3] with opacity `share` [N]."""
     return base + (np.asarray(colour, np.float32) - base) * share[:, None]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from data_pipelines.demo.exteriors import Foliage
-from data_pipelines.demo.noise import bars, hsv, paint
+from data_pipelines.demo.noise import bars, hsv, paint, triple
 from data_pipelines.demo.parts import Frame, Part, turned
 from data_pipelines.demo.solids import Material
 from data_pipelines.demo.textures import Panels, Plain, Planks, Stripes, Texture
@@ -37,7 +37,7 @@ def _timber(rng: Random) -> Material:
 def _fabric(rng: Random) -> Texture:
     colour = hsv(rng.random(), rng.uniform(0.1, 0.75), rng.uniform(0.3, 0.85))
     return (
-        Plain(colour, 0.08, 0.06, 0.4) if rng.random() < 0.7 else Stripes(colour, tuple(0.6 * c for c in colour), 0.07)
+        Plain(colour, 0.08, 0.06, 0.4) if rng.random() < 0.7 else Stripes(colour, triple(0.6 * c for c in colour), 0.07)
     )
 
 
@@ -108,7 +108,7 @@ def _plant(frame: Frame, rng: Random):
     if rng.random() < 0.55:  # long leaves
         for _ in range(26):
             a, out, up = rng.uniform(0, 2 * math.pi), rng.uniform(0.08, 0.4), rng.uniform(0.5, 1.0) * (high - 0.3)
-            colour = Material(Plain(tuple(c * rng.uniform(0.65, 1.3) for c in leaf), 0.08, 0.05, 0.3), gloss=0.25)
+            colour = Material(Plain(triple(c * rng.uniform(0.65, 1.3) for c in leaf), 0.08, 0.05, 0.3), gloss=0.25)
             d = np.array([math.cos(a), 0, math.sin(a)])
             root, bend = np.array([0, 0.3, 0]) + 0.04 * d, np.array([0, 0.3 + up * 0.75, 0]) + out * 0.55 * d
             frame.limb(root, bend, 0.012, 0.03, colour, 0.5)
@@ -118,7 +118,7 @@ def _plant(frame: Frame, rng: Random):
         for i in range(14):
             a, size = rng.uniform(0, 2 * math.pi), rng.uniform(0.11, 0.18)
             y = (0.52 + 0.42 * i / 13) * high
-            colour = Material(Foliage(tuple(c * rng.uniform(0.7, 1.3) for c in leaf), 0.5))
+            colour = Material(Foliage(triple(c * rng.uniform(0.7, 1.3) for c in leaf), 0.5))
             away = rng.uniform(0.05, 0.22)
             frame.ball((away * math.cos(a), y, away * math.sin(a)), (size, size * 0.85, size), colour, 0.3)
 
@@ -136,7 +136,7 @@ def _box(frame: Frame, rng: Random):
 
 def _suitcase(frame: Frame, rng: Random):
     colour = hsv(rng.random(), rng.uniform(0.3, 0.8), rng.uniform(0.3, 0.85))
-    shell, y = Material(Stripes(colour, tuple(0.8 * c for c in colour), 0.045), gloss=0.35), rng.uniform(0.26, 0.36)
+    shell, y = Material(Stripes(colour, triple(0.8 * c for c in colour), 0.045), gloss=0.35), rng.uniform(0.26, 0.36)
     x, z = y * 0.68, 0.13
     base = 0.06
     frame.box((0, base + y, 0), (x - 0.03, y, z), shell)

@@ -8,9 +8,9 @@ import numpy as np
 from data_pipelines.demo import furniture as things
 from data_pipelines.demo.exteriors import Facade, Meadow, Roadway
 from data_pipelines.demo.furniture import Place
-from data_pipelines.demo.noise import Colour, hsv
+from data_pipelines.demo.noise import Colour, hsv, triple
 from data_pipelines.demo.raycast import Camera, Light, Scene, Sky
-from data_pipelines.demo.solids import Block, Ellipsoid, Frustum, Ground, Material, Solid
+from data_pipelines.demo.solids import Block, Ellipsoid, Frustum, Ground, Material, Solid, Thing
 from data_pipelines.demo.textures import Floor, Patch, Plain, Planks, Sided, Stripes, Texture, Tiles
 
 Random = np.random.Generator
@@ -47,7 +47,7 @@ def _weather(rng: Random, ridges: int) -> tuple[Light, Sky, float]:
         layers.append((0.02 + 0.075 * far * rng.uniform(0.6, 1.4), 0.02 + 0.02 * far, rng.uniform(5, 16), tuple(tone)))
     cover = float(np.clip(cover + rng.normal(0, 0.12), 0, 1.1))
     sky = Sky(zenith, horizon, cover, (0.98, 0.97, 0.96), tuple(layers), rng.uniform(0, 60))
-    light = Light(tuple(colour), tuple(above), tuple(below), tuple(float(c) for c in sun), None, softness)
+    light = Light(tuple(colour), tuple(above), tuple(below), triple(float(c) for c in sun), None, softness)
     return light, sky, rng.uniform(0.0008, 0.0035)
 
 
@@ -63,15 +63,14 @@ def _wall(rng: Random) -> tuple[Texture, Colour]:
         return Tiles(brick, brick, hsv(0.1, 0.1, 0.65), 0.24, 0.08, 0.012, 0.5, 0.16), hsv(0.1, 0.05, 0.8)
     if kind == 1:
         stone = hsv(rng.uniform(0.06, 0.14), rng.uniform(0.08, 0.25), rng.uniform(0.6, 0.85))
-        return Tiles(stone, stone, tuple(0.6 * c for c in stone), 0.9, 0.42, 0.015, 0.5, 0.1), tuple(
-            0.85 * c for c in stone
-        )
+        joint, trim = triple(0.6 * c for c in stone), triple(0.85 * c for c in stone)
+        return Tiles(stone, stone, joint, 0.9, 0.42, 0.015, 0.5, 0.1), trim
     hue = rng.choice([0.03, 0.08, 0.11, 0.14, 0.3, 0.55, 0.6])
     paint = hsv(float(hue), rng.uniform(0.1, 0.55), rng.uniform(0.6, 0.92))
     return Plain(paint, 0.02, 0.05, 3.0), hsv(0.1, 0.03, rng.uniform(0.75, 0.92))
 
 
-def _house(x: float, z: float, half_x: float, bays: int, rng: Random) -> list[Solid]:
+def _house(x: float, z: float, half_x: float, bays: int, rng: Random) -> list[Block]:
     """A house of the row: its front is the face towards x = 0."""
     bay, storey = rng.uniform(2.0, 2.7), rng.uniform(2.9, 3.5)
     half_z = bays * bay / 2
@@ -91,8 +90,8 @@ def _house(x: float, z: float, half_x: float, bays: int, rng: Random) -> list[So
     )
     height = floors * storey + 0.3
     roof_colour = hsv(rng.choice([0.02, 0.05, 0.6]), rng.uniform(0.1, 0.5), rng.uniform(0.3, 0.55))
-    roof = Tiles(roof_colour, roof_colour, tuple(0.5 * c for c in roof_colour), 0.3, 0.35, 0.02, 0.5, 0.15)
-    parts: list[Solid] = [Block(x, z, (half_x, half_z), height, Material(Sided(front, Plain(roof_colour))))]
+    roof = Tiles(roof_colour, roof_colour, triple(0.5 * c for c in roof_colour), 0.3, 0.35, 0.02, 0.5, 0.15)
+    parts = [Block(x, z, (half_x, half_z), height, Material(Sided(front, Plain(roof_colour))))]
     cornice = Material(Plain(trim))
     parts.append(Block(x, z, (half_x + 0.18, half_z), 0.25, cornice, height))
     if rng.random() < 0.6:
@@ -114,7 +113,7 @@ def _house(x: float, z: float, half_x: float, bays: int, rng: Random) -> list[So
     return parts
 
 
-def _lamp_post(x: float, z: float, toward: float, rng: Random, colour: Colour) -> list[Solid]:
+def _lamp_post(x: float, z: float, toward: float, rng: Random, colour: Colour) -> list[Thing]:
     post, height = Material(Plain(colour)), rng.uniform(4.5, 6.5)
     lamp = Material(Plain((0.8, 0.8, 0.75)))
     return [
@@ -129,15 +128,15 @@ def street(rng: Random) -> Scene:
     light, sky, haze = _weather(rng, 1)
     slab = hsv(rng.uniform(0.06, 0.14), rng.uniform(0.03, 0.15), rng.uniform(0.55, 0.75))
     size = rng.uniform(0.35, 0.7)
-    other = slab if rng.random() < 0.7 else tuple(0.8 * c for c in slab)
-    paving = Tiles(slab, other, tuple(0.55 * c for c in slab), size, size * rng.choice([1.0, 0.6]), 0.012, 0.5, 0.1)
+    other = slab if rng.random() < 0.7 else triple(0.8 * c for c in slab)
+    paving = Tiles(slab, other, triple(0.55 * c for c in slab), size, size * rng.choice([1.0, 0.6]), 0.012, 0.5, 0.1)
     asphalt = hsv(rng.uniform(0.05, 0.7), 0.025, rng.uniform(0.36, 0.54))
     crossing = rng.uniform(9, 16) if rng.random() < 0.45 else -100.0
     road = Roadway(
         half,
         asphalt,
         paving,
-        tuple(1.05 * c for c in slab),
+        triple(1.05 * c for c in slab),
         bool(rng.random() < 0.75),
         bool(rng.random() < 0.3),
         crossing,
@@ -223,11 +222,11 @@ def _moved(solid: Block, z: float) -> Block:
     return replace(solid, z=solid.z + z)
 
 
-def _fence(start: Place, length: float, rng: Random, colour: Colour) -> list[Solid]:
+def _fence(start: Place, length: float, rng: Random, colour: Colour) -> list[Thing]:
     """Posts and two rails from `start` along its local x."""
     timber = Material(Planks(colour, 0.1, 3.0, 0.2))
     posts = int(length / 2.2)
-    parts: list[Solid] = [start.block(i * 2.2, 0, (0.06, 0.06), 1.15, timber) for i in range(posts + 1)]
+    parts: list[Thing] = [start.block(i * 2.2, 0, (0.06, 0.06), 1.15, timber) for i in range(posts + 1)]
     parts += [start.block(posts * 1.1, -0.08, (posts * 1.1, 0.02), 0.11, timber, base=level) for level in (0.45, 0.85)]
     return parts
 
@@ -302,7 +301,7 @@ def land(rng: Random) -> Scene:
     return Scene("land", camera, tuple(solids), light, sky, haze, **_develop(rng))
 
 
-def _farm(place: Place, rng: Random) -> list[Solid]:
+def _farm(place: Place, rng: Random) -> list[Thing]:
     wall, trim = _wall(rng)
     bay = 2.4
     half = (bay * 2, 3.2)
@@ -310,7 +309,7 @@ def _farm(place: Place, rng: Random) -> list[Solid]:
         Sided(Facade(wall, trim, hsv(0.58, 0.25, 0.4), 3.0, bay, (1.0, 1.3), 0.0, False, int(rng.integers(99))), wall)
     )
     red = hsv(rng.uniform(0.0, 0.06), rng.uniform(0.3, 0.6), rng.uniform(0.4, 0.6))
-    tiles = Material(Tiles(red, red, tuple(0.5 * c for c in red), 0.35, 0.4, 0.03, 0.5, 0.14))
+    tiles = Material(Tiles(red, red, triple(0.5 * c for c in red), 0.35, 0.4, 0.03, 0.5, 0.14))
     return [
         place.block(0, 0, half, 3.4, front),
         place.block(0, 0, (half[0] + 0.3, half[1] + 0.4), 2.4, tiles, base=3.4, top=(half[0] - 0.2, 0.05)),

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo.noise import grain
+from data_pipelines.demo.noise import grain, triple
 from data_pipelines.demo.solids import Material
 from data_pipelines.demo.textures import BOTTOM, SIDE_X, SIDE_Z, TOP, Texture
+
+Point = np.ndarray | Sequence[float]  # x, y, z, metres
+Look = Material | Texture
 
 
 def turned(yaw: float, tilt: float = 0.0, roll: float = 0.0) -> np.ndarray:
@@ -62,7 +65,7 @@ class Limb:
         dx, dy = x - (ax + clipped * (bx - ax)), y - (ay + clipped * (by - ay))
         return share, clipped, dx, dy, self.radius[0] + clipped * (self.radius[1] - self.radius[0])
 
-    def depth(self, x, y):
+    def depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         share, clipped, dx, dy, radius = self._along(x, y)
         inside = radius * radius - dx * dx - dy * dy
         if self.cut:
@@ -70,7 +73,7 @@ class Limb:
         z = float(self.a[2]) + clipped * float(self.b[2] - self.a[2])
         return np.where(inside > 0, z - self.flat * np.sqrt(np.maximum(inside, 0)), np.inf)
 
-    def surface(self, x, y, z) -> Bulge:
+    def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Bulge:
         _, clipped, dx, dy, radius = self._along(x, y)
         depth = np.sqrt(np.maximum(radius * radius - dx * dx - dy * dy, 0)) / self.flat
         scale = 1 / np.maximum(np.sqrt(dx * dx + dy * dy + depth * depth), 1e-6)
@@ -102,7 +105,7 @@ class Ball:
         x, y = self.centre[:2]
         return x - reach[0], x + reach[0], y - reach[1], y + reach[1]
 
-    def depth(self, x, y):
+    def depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         m = self._form.tolist()
         dx, dy = x - float(self.centre[0]), y - float(self.centre[1])
         b = m[0][2] * dx + m[1][2] * dy
@@ -114,14 +117,14 @@ class Ball:
         root = np.sqrt(np.maximum(inside, 0))
         return np.where(inside > 0, float(self.centre[2]) + (-b - root) / m[2][2], np.inf)
 
-    def surface(self, x, y, z) -> Bulge:
+    def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Bulge:
         m, f = self._form.tolist(), self.frame.tolist()
         d = x - float(self.centre[0]), y - float(self.centre[1]), z - float(self.centre[2])
         n = [m[i][0] * d[0] + m[i][1] * d[1] + m[i][2] * d[2] for i in range(3)]
         scale = 1 / np.maximum(np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]), 1e-6)
         u, v, w = (f[0][i] * d[0] + f[1][i] * d[1] + f[2][i] * d[2] for i in range(3))
         u, v = np.arctan2(u, -w) * self.radii[0], np.arcsin(np.clip(v / self.radii[1], -1, 1)) * self.radii[1]
-        return Bulge(tuple(part * scale for part in n), u, v, np.full(x.shape, SIDE_Z, np.int8))
+        return Bulge(triple(part * scale for part in n), u, v, np.full(x.shape, SIDE_Z, np.int8))
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ class Slab:
         seen = np.array(corners) @ self.frame.T + self.origin
         return seen[:, 0].min(), seen[:, 0].max(), seen[:, 1].min(), seen[:, 1].max()
 
-    def depth(self, x, y):
+    def depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         near, far = np.full(np.broadcast(x, y).shape, -np.inf, np.float32), np.float32(np.inf)
         for (nx, ny, nz), offset in zip(*(part.tolist() for part in self._planes()[:2]), strict=True):
             rest = offset - nx * x - ny * y
@@ -172,7 +175,7 @@ class Slab:
                 far = np.minimum(far, rest / nz)
         return np.where(near < far, near, np.inf)
 
-    def surface(self, x, y, z) -> Bulge:
+    def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Bulge:
         normals, offsets, faces = self._planes()
         front = np.flatnonzero(normals[:, 2] < -1e-6)
         gaps = [
@@ -212,17 +215,17 @@ class Ring:
         away = np.maximum(np.hypot(lx, ly), 1e-6)
         return lx, ly, dz, away
 
-    def depth(self, x, y):
+    def depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         _, _, dz, away = self._local(x, y)
         inside = self.tube**2 - np.square(away - self.radius)
         return np.where(inside > 0, float(self.centre[2]) + dz - np.sqrt(np.maximum(inside, 0)), np.inf)
 
-    def surface(self, x, y, z) -> Bulge:
+    def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Bulge:
         lx, ly, _, away = self._local(x, y)
         bend = np.clip((away - self.radius) / self.tube, -1, 1)
         f = self.frame.tolist()
         out = lx / away * bend, ly / away * bend, -np.sqrt(1 - bend * bend)
-        normal = tuple(f[i][0] * out[0] + f[i][1] * out[1] + f[i][2] * out[2] for i in range(3))
+        normal = triple(f[i][0] * out[0] + f[i][1] * out[1] + f[i][2] * out[2] for i in range(3))
         return Bulge(normal, np.arctan2(ly, lx) * self.radius, away, np.full(x.shape, SIDE_Z, np.int8))
 
 
@@ -233,36 +236,45 @@ class Frame:
     """Collects the parts of one thing, given in its own space: `scale` times as large, turned by `view`."""
 
     def __init__(self, view: np.ndarray, scale: float = 1.0):
-        self.view, self.scale, self.parts = view, scale, []
+        self.view, self.scale = view, scale
+        self.parts: list[Part] = []
 
-    def place(self, point) -> np.ndarray:
+    def place(self, point: Point) -> np.ndarray:
         return self.view @ (np.asarray(point, float) * self.scale)
 
-    def limb(self, a, b, ra, rb, look, flat=1.0, cut=False):
+    def limb(self, a: Point, b: Point, ra: float, rb: float, look: Look, flat: float = 1.0, cut: bool = False) -> None:
         radius = ra * self.scale, rb * self.scale
         self.parts.append(Limb(self.place(a), self.place(b), radius, _material(look), flat, cut))
 
-    def ball(self, centre, radii, look, ragged=0.0):
-        radii = tuple(r * self.scale for r in radii)
+    def ball(self, centre: Point, radii: tuple[float, float, float], look: Look, ragged: float = 0.0) -> None:
+        radii = triple(r * self.scale for r in radii)
         self.parts.append(Ball(self.place(centre), radii, self.view, _material(look), ragged))
 
-    def slab(self, outline, half, look, origin=(0, 0, 0), turn=None, lean=0.0):
+    def slab(
+        self,
+        outline: Sequence[tuple[float, float]],
+        half: float,
+        look: Look,
+        origin: Point = (0, 0, 0),
+        turn: np.ndarray | None = None,
+        lean: float = 0.0,
+    ) -> None:
         outline = [(x * self.scale, y * self.scale) for x, y in outline]
         frame = self.view if turn is None else self.view @ turn
         self.parts.append(Slab(outline, half * self.scale, self.place(origin), frame, _material(look), lean))
 
-    def box(self, centre, half, look, turn=None):
+    def box(self, centre: Point, half: tuple[float, float, float], look: Look, turn: np.ndarray | None = None) -> None:
         x, y, z = half
         self.slab([(-x, -y), (x, -y), (x, y), (-x, y)], z, look, centre, turn)
 
-    def disc(self, centre, radius, half, look):
+    def disc(self, centre: Point, radius: float, half: float, look: Look) -> None:
         outline = [(radius * math.cos(a), radius * math.sin(a)) for a in np.arange(22) * (2 * math.pi / 22)]
         self.slab(outline, half, look, centre)
 
-    def ring(self, centre, radius, tube, look):
+    def ring(self, centre: Point, radius: float, tube: float, look: Look) -> None:
         ring = Ring(self.place(centre), radius * self.scale, tube * self.scale, self.view, _material(look))
         self.parts.append(ring)
 
 
-def _material(look: Material | Texture) -> Material:
+def _material(look: Look) -> Material:
     return look if isinstance(look, Material) else Material(look)

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from data_pipelines.demo.noise import Colour, hsv
+from data_pipelines.demo.noise import Colour, hsv, triple
 from data_pipelines.demo.parts import Frame, Part, turned
 from data_pipelines.demo.textures import Plain, Stripes, Texture, Tiles
 
@@ -29,7 +29,7 @@ HAIRS = (
 
 
 def _linear(display: tuple[int, int, int]) -> Colour:
-    return tuple((c / 255) ** 2.2 for c in display)
+    return triple((c / 255) ** 2.2 for c in display)
 
 
 def garment_colour(rng: Random) -> Colour:
@@ -47,7 +47,7 @@ def _cloth(rng: Random, plain: float = 0.55) -> Texture:
         return Stripes(colour, other, rng.uniform(0.03, 0.11), bool(rng.random() < 0.75), 0.05)
     size = rng.uniform(0.04, 0.09)
     return Tiles(
-        colour, tuple(0.6 * a + 0.4 * b for a, b in zip(colour, other, strict=True)), other, size, size, size * 0.16
+        colour, triple(0.6 * a + 0.4 * b for a, b in zip(colour, other, strict=True)), other, size, size, size * 0.16
     )
 
 
@@ -67,10 +67,9 @@ def person(rng: Random) -> list[Part]:
     skin = Plain(_linear(SKINS[rng.integers(len(SKINS))]), 0.015, 0.03)
     hair = Plain(_linear(HAIRS[rng.integers(len(HAIRS))]), 0.2, 0.1, 0.35)
     coat = Plain(garment_colour(rng), 0.07, 0.07, 0.6)
-    top, bottom = (
-        _cloth(rng),
-        Plain(hsv(rng.choice([0.6, 0.62, 0.09, 0.1]), rng.uniform(0.1, 0.6), rng.uniform(0.14, 0.6)), 0.09, 0.08, 0.4),
-    )
+    top = _cloth(rng)
+    denim = hsv(rng.choice([0.6, 0.62, 0.09, 0.1]), rng.uniform(0.1, 0.6), rng.uniform(0.14, 0.6))
+    bottom: Texture = Plain(denim, 0.09, 0.08, 0.4)
     shoe = Plain(garment_colour(rng) if rng.random() < 0.4 else hsv(0.07, 0.3, rng.uniform(0.08, 0.35)), 0.03)
     outfit = str(
         rng.choice(["trousers", "shorts", "skirt", "coat"], p=[0.5, 0.14, 0.2, 0.16] if woman else [0.62, 0.2, 0, 0.18])
@@ -193,7 +192,7 @@ def _head(body, rng, woman, skin, hair, build):
     body.ball((0, 1.575, -0.03), (0.055, 0.05, 0.055), skin)
     dark, lips = (
         Plain((0.02, 0.016, 0.014), 0, 0),
-        Plain(tuple(c * f for c, f in zip(skin.colour, (0.75, 0.42, 0.42), strict=True)), 0, 0),
+        Plain(triple(c * f for c, f in zip(skin.colour, (0.75, 0.42, 0.42), strict=True)), 0, 0),
     )
     for side in (-1, 1):
         body.ball((0.03 * side, 1.645, -0.085), (0.013, 0.008, 0.01), dark)

@@ -160,6 +160,7 @@ def shaded(scene: Scene, points: Vector, towards: Vector, wanted: np.ndarray) ->
         lx, ly, lz = light.direction
         a, b = x - y * (lx / ly), z - y * (lz / ly)  # where the ray to the light meets y = 0
     else:
+        assert light.position is not None  # one of the two
         px, py, pz = light.position
         drop = np.maximum(py - y, 1e-2)
         a, b = (x - px) / drop, (z - pz) / drop

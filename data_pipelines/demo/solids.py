@@ -72,7 +72,7 @@ class Ground:
     def corners(self) -> None:
         return None
 
-    def surface(self, x, y, z) -> Hit:
+    def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
         zero = np.zeros_like(x)
         return Hit((zero, zero + 1, zero), x, z, np.full(x.shape, TOP, np.int8))
 
@@ -98,7 +98,7 @@ class Shell:
     def corners(self) -> None:
         return None
 
-    def surface(self, x, y, z) -> Hit:
+    def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
         gaps = np.stack([self.height - y, x - self.x[0], self.x[1] - x, z - self.z[0], self.z[1] - z])
         wall = np.abs(gaps).argmin(0)
         pick = lambda values: np.array(values, np.float32)[wall]  # noqa: E731
@@ -123,7 +123,7 @@ class Block:
     @property
     def _leans(self) -> tuple[float, float]:
         top = self.top or self.half
-        return tuple((self.half[i] - top[i]) / self.height for i in range(2))
+        return (self.half[0] - top[0]) / self.height, (self.half[1] - top[1]) / self.height
 
     def hit(self, origin: Vector, direction: Vector) -> np.ndarray:
         oy, dy = origin[1] - self.base, direction[1]
@@ -150,7 +150,7 @@ class Block:
         half = max(self.half[0], top[0]), max(self.half[1], top[1])
         return _box_corners(self.x, self.base, self.base + self.height, self.z, *half, self.yaw)
 
-    def surface(self, x, y, z) -> Hit:
+    def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
         y = y - self.base
         lx, lz = _turn(x - self.x, z - self.z, self.yaw)
         lean_x, lean_z = self._leans
@@ -160,7 +160,8 @@ class Block:
             gaps += [(half - lean * y - place) * scale, (half - lean * y + place) * scale]
         side = np.abs(np.stack(gaps)).argmin(0)
         nx, nz = 1 / math.hypot(1, lean_x), 1 / math.hypot(1, lean_z)
-        normals = [(0, 1, 0), (0, -1, 0), (nx, lean_x * nx, 0), (-nx, lean_x * nx, 0)]
+        normals: list[tuple[float, float, float]] = [(0, 1, 0), (0, -1, 0)]
+        normals += [(nx, lean_x * nx, 0), (-nx, lean_x * nx, 0)]
         normals += [(0, lean_z * nz, nz), (0, lean_z * nz, -nz)]
         turned = [(*_turn_back(n[0], n[2], self.yaw), n[1]) for n in normals]
         normal = np.array([(n[0], n[2], n[1]) for n in turned], np.float32)[side]
@@ -168,7 +169,7 @@ class Block:
         u = np.where(face == SIDE_X, lz, lx)
         return Hit((normal[:, 0], normal[:, 1], normal[:, 2]), u, np.where(face <= BOTTOM, lz, y), face)
 
-    def away(self, x, z) -> np.ndarray:
+    def away(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Distance in plan from the base."""
         lx, lz = _turn(x - self.x, z - self.z, self.yaw)
         return np.hypot(np.maximum(np.abs(lx) - self.half[0], 0), np.maximum(np.abs(lz) - self.half[1], 0))
@@ -215,7 +216,7 @@ class Frustum:
         radius = max(self.radius, self.top or 0.0)
         return _box_corners(self.x, self.base, self.base + self.height, self.z, radius, radius, 0.0)
 
-    def surface(self, x, y, z) -> Hit:
+    def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
         y, x, z = y - self.base, x - self.x, z - self.z
         slope = self._slope
         away = np.maximum(np.hypot(x, z), 1e-6)
@@ -228,7 +229,7 @@ class Frustum:
         u = np.where(round_, np.arctan2(x, -z) * max(self.radius, 0.05), x)
         return Hit(normal, u, np.where(round_, y, z), face)
 
-    def away(self, x, z) -> np.ndarray:
+    def away(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         return np.maximum(np.hypot(x - self.x, z - self.z) - self.radius, 0)
 
 
@@ -268,7 +269,7 @@ class Ellipsoid:
         rx, ry, rz = self.radii
         return _box_corners(self.x, self.y - ry, self.y + ry, self.z, rx, rz, self.yaw)
 
-    def surface(self, x, y, z) -> Hit:
+    def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
         rx, ry, rz = self.radii
         lx, lz = _turn(x - self.x, z - self.z, self.yaw)
         ly = y - self.y
@@ -278,10 +279,11 @@ class Ellipsoid:
         scale = 1 / np.maximum(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-9)
         return Hit((nx * scale, ny * scale, nz * scale), u + self.x, v + self.y, np.full(x.shape, SIDE_Z, np.int8))
 
-    def away(self, x, z) -> np.ndarray:
+    def away(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
         lx, lz = _turn(x - self.x, z - self.z, self.yaw)
         rx, _, rz = self.radii
         return np.maximum(np.hypot(lx / rx, lz / rz) - 0.8, 0) * min(rx, rz)
 
 
-Solid = Ground | Shell | Block | Frustum | Ellipsoid
+Thing = Block | Frustum | Ellipsoid  # what can stand on the ground
+Solid = Ground | Shell | Thing

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from data_pipelines.demo.noise import Colour, between, hsv, paint
+from data_pipelines.demo.noise import Colour, between, hsv, paint, triple
 from data_pipelines.demo.parts import Frame, Part, turned
 from data_pipelines.demo.solids import Material
 from data_pipelines.demo.textures import SIDE_Z, Painting, Plain, Surface, Tiles
@@ -50,7 +50,7 @@ class Bodywork:
                 s.v, self.high - 0.12, self.high - 0.085, s.blur
             )
             line = np.maximum(line, handle * 0.7)
-        return paint(colour, tuple(0.12 * c for c in self.colour), line * side)
+        return paint(colour, triple(0.12 * c for c in self.colour), line * side)
 
 
 def _wheels(frame: Frame, places: tuple[float, ...], radius: float, half_track: float):
@@ -176,8 +176,8 @@ def _bicycle(rng: Random) -> list[Part]:
             )
         frame.limb(centre - (0, 0, 0.05), np.add(centre, (0, 0, 0.05)), 0.02, 0.02, CHROME)
         for a in np.linspace(0.5, 2.4, 6):  # a mudguard over the upper part
-            arc = [centre + (radius + 0.025) * np.array([math.cos(b), math.sin(b), 0]) for b in (a, a + 0.4)]
-            frame.limb(*arc, 0.014, 0.014, tube)
+            start, end = (centre + (radius + 0.025) * np.array([math.cos(b), math.sin(b), 0]) for b in (a, a + 0.4))
+            frame.limb(start, end, 0.014, 0.014, tube)
     crank, seat, head = np.array([-0.06, 0.29, 0]), np.array([-0.22, 0.8, 0]), np.array([0.34, 0.86, 0])
     low_head = np.array([0.38, 0.7, 0])
     step_through = rng.random() < 0.4
@@ -251,8 +251,8 @@ def _motorbike(rng: Random) -> list[Part]:
     frame.ball((0.53, 0.87, 0), (0.1, 0.1, 0.1), CHROME)
     frame.ball((0.6, 0.87, 0), (0.05, 0.085, 0.085), Material(Plain((0.85, 0.85, 0.8), 0, 0), 0.3, 0.5))
     for a in np.linspace(0.6, 2.2, 6):
-        arc = [front + (radius + 0.03) * np.array([math.cos(b), math.sin(b), 0]) for b in (a, a + 0.3)]
-        frame.limb(*arc, 0.05, 0.05, skin)
+        start, end = (front + (radius + 0.03) * np.array([math.cos(b), math.sin(b), 0]) for b in (a, a + 0.3))
+        frame.limb(start, end, 0.05, 0.05, skin)
     if rng.random() < 0.4:
         frame.slab([(-0.1, 0), (0.05, 0), (-0.12, 0.34), (-0.16, 0.34)], 0.18, GLASS, np.add(head, (0.14, 0.08, 0)))
     return frame.parts
