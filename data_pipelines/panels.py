@@ -4,7 +4,7 @@ Also what is done to a picture so that something in it can be seen: enlarged by 
 is see-through, with boxes drawn on it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -112,13 +112,13 @@ def _over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
     return np.round(rgba[..., :3] * alpha + behind * (1 - alpha)).astype(np.uint8)
 
 
-def around(picture: np.ndarray, centre: tuple[int, int], side: int) -> np.ndarray:
+def around(picture: np.ndarray, centre: Iterable, side: int) -> np.ndarray:
     """The square of `side` pixels around (row, column), or as near to it as the picture goes, enlarged."""
     top, left = (max(0, min(at - side // 2, of - side)) for at, of in zip(centre, picture.shape[:2], strict=True))
     return sized(picture[top : top + side, left : left + side])
 
 
-def boxed(picture: np.ndarray, boxes: Sequence[tuple], colours: Sequence[tuple] = (OUTLINE,)) -> np.ndarray:
+def boxed(picture: np.ndarray, boxes: Iterable, colours: Sequence[tuple] = (OUTLINE,)) -> np.ndarray:
     """Enlarged, with boxes (top, left, bottom, right) of its pixels on it, the last in front; colours: of each."""
     times = max(1, LARGEST // max(picture.shape[:2]))
     shown = Image.fromarray(_repeated(picture, times)).convert("RGB")
@@ -152,7 +152,8 @@ def _rows(widths: list[int]) -> list[list[int]]:
 
 
 def _filled(widths: list[int], widest: int) -> list[list[int]]:
-    rows, used = [[]], 0
+    rows: list[list[int]] = [[]]
+    used = 0
     for at, width in enumerate(widths):
         if rows[-1] and used + width > widest:
             rows.append([])

@@ -83,6 +83,7 @@ def sources_step(found: Sources, prepared: Prepared, index: int) -> Step:
 def placement_step(prepared: Prepared, split: splits.Split, index: int) -> Step:
     grid, options = prepared.grid, prepared.options
     number, cutout, flipped, place = grid.parts(index)
+    assert prepared.stage.horizon is not None, "on the ground there is one"
     scene, focal = prepared.backgrounds[number], float(prepared.stage.focal[number]) * options.height
     published = replace(prepared, options=replace(options, placement=Placement(layout="rows")))
     indices = tf.constant(grid.index(number, cutout, flipped, np.arange(grid.places)))

@@ -50,7 +50,7 @@ _SPLIT = flags.DEFINE_enum("split", _RECIPE.split, ["sources", "random"], "On th
 _HOLDOUT = flags.DEFINE_float("holdout", _RECIPE.holdout, "On the fly: share of pictures kept for testing.")
 _LIMIT = flags.DEFINE_integer("limit", 0, "On the fly: so many composites in all; 0 for every one.")
 
-_NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "How large: 0.5, 1.6 or 8.6 million parameters.")
+_NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "How large: 0.5, 1.6 or 9.0 million parameters.")
 _START = flags.DEFINE_string(
     "start", "", "First weights: small or base, of the package, or the folder of a finished run; random without it."
 )

@@ -16,7 +16,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -103,9 +103,9 @@ def walk(output: str) -> Iterator[Step]:
     network, side = weights.packaged(NETWORK)
     data, stored = ShardData(folder), (options.height, options.width)
     size = tuple(segmentation.working_size(stored, side).numpy().tolist())
-    this = {"split": place.file.split, "batch": 1, "first": place.file.first + place.number, "count": 1}
-    (composed,) = data.scoring(size=size, **this)
-    (example,) = data.scoring(size=size, change=exposures.change, **this)
+    this = partial(data.scoring, place.file.split, 1, first=place.file.first + place.number, count=1)
+    (composed,) = this(size=size)
+    (example,) = this(size=size, change=exposures.change)
     yield of_network.exposures_step(stored, side, composed, example, exposures.most, scale)
 
     parts = {part: network.get_layer(part) for part in model.PARTS}
@@ -114,23 +114,27 @@ def walk(output: str) -> Iterator[Step]:
 
     yield of_network.losses_step(example, said, weights.cards()[NETWORK]["settings"]["stages"][-1])
 
-    (large,) = data.scoring(size=stored, change=exposures.change, **this)
+    (large,) = this(size=stored, change=exposures.change)
     segmenter = segmentation.Segmenter(network, side)
     yield of_network.prediction_step(segmenter, large, made, name, f"{output}/answers", scale)
 
 
 def pictures_and_options() -> tuple[sources.Sources, preparation.Options]:
-    folders = _BACKGROUNDS.value, _FOREGROUNDS.value
+    backgrounds, foregrounds = _BACKGROUNDS.value, _FOREGROUNDS.value
+    drawn = not (backgrounds or foregrounds)
     size, count = preparation.parse_size(_IMAGE_SIZE.value), _COUNT.value
-    options = preparation.Options(*size, seed=_SEED.value, labels="ground" if any(folders) else "exact")
-    if not any(folders):
+    options = preparation.Options(*size, seed=_SEED.value, labels="exact" if drawn else "ground")
+    if drawn:
         found = sources.from_demo(options.seed, count, count, *size)
-    elif not all(folders):
+    elif not (backgrounds and foregrounds):
         raise ValueError("--backgrounds=DIR and --foregrounds=DIR go together; give both, or neither for drawn ones.")
     else:
-        at_most = [min(count, len(pictures.in_folder(folder, "picture")[0])) or None for folder in folders]
+        at_most = [
+            min(count, len(pictures.in_folder(folder, "picture")[0])) or None for folder in (backgrounds, foregrounds)
+        ]
         found = sources.from_folders(
-            *folders,
+            backgrounds,
+            foregrounds,
             *size,
             longest=options.placement.largest(*size),
             field_of_view=Recipe.field_of_view,
@@ -148,7 +152,7 @@ def summary_step(told: list[Step]) -> Step:
     rows = []
     for number, step in enumerate(told, 1):
         for at, (module, path) in enumerate(zip(step.modules, report_walk.sources(step), strict=True)):
-            said = re.split(r"[:;.](?:\s|$)", module.__doc__)[0].replace("\n", " ")
+            said = re.split(r"[:;.](?:\s|$)", module.__doc__ or "")[0].replace("\n", " ")
             rows.append((f"{number} {step.name}" if at == 0 else "", path, said))
     shown = [told[at].panels[panel] for at, panel in ((0, 0), (2, 1), (2, 2), (3, 3), (5, 1), (8, 4))]
     names = "bg", "fg_bg", "mask", "depth", "another exposure", "the answer"

@@ -197,15 +197,15 @@ def _occlusion(scene: Scene, points, normal, ground: slice) -> np.ndarray:
     around = 1 - 0.35 * upright / (1 + np.square(y * np.float32(1 / 0.35)))
     if scene.shell is not None:
         shell = scene.shell
-        reach = np.float32(1 / (0.13 * shell.height))
-        around *= 1 - 0.25 * upright / (1 + np.square((shell.height - y) * reach))
+        from_wall = np.float32(1 / (0.13 * shell.height))
+        around *= 1 - 0.25 * upright / (1 + np.square((shell.height - y) * from_wall))
         for gap, own in (
             (x - shell.x[0], normal[0]),
             (shell.x[1] - x, normal[0]),
             (z - shell.z[0], normal[2]),
             (shell.z[1] - z, normal[2]),
         ):
-            around *= 1 - 0.3 * (1 - np.abs(own)) / (1 + np.square(gap * reach))
+            around *= 1 - 0.3 * (1 - np.abs(own)) / (1 + np.square(gap * from_wall))
     gx, gz, floor = x[ground], z[ground], around[ground]
     for solid in scene.solids[1:]:
         if isinstance(solid, Ground | Shell):

@@ -164,7 +164,8 @@ class Slab:
         return seen[:, 0].min(), seen[:, 0].max(), seen[:, 1].min(), seen[:, 1].max()
 
     def depth(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        near, far = np.full(np.broadcast(x, y).shape, -np.inf, np.float32), np.float32(np.inf)
+        near = np.full(np.broadcast(x, y).shape, -np.inf, np.float32)
+        far: np.ndarray | np.floating = np.float32(np.inf)
         for (nx, ny, nz), offset in zip(*(part.tolist() for part in self._planes()[:2]), strict=True):
             rest = offset - nx * x - ny * y
             if abs(nz) < 1e-6:
