@@ -11,8 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines import claim, depth, preparation, records, shards, sources, splits, teacher
+from data_pipelines.catalogue import Catalogue
 from data_pipelines.depth import DEPTH_SCALE
 from data_pipelines.depth import to_code as depth_to_code
+from data_pipelines.examples import Example, Scenes
 from data_pipelines.pictures import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.pictures import SourceError as PictureError
 from data_pipelines.pictures import in_folder as pictures_in_folder
@@ -21,11 +23,14 @@ from data_pipelines.placement import Placement
 from data_pipelines.progress import Progress
 from data_pipelines.refusals import REFUSALS, sentence
 from data_pipelines.sheets import coloured as depth_colours
+from data_pipelines.sheets import ramp as colour_ramp
+from data_pipelines.survey import Survey
 from fgseg_tf.batches import Data, Order
 
-# What this door also hands through: how a command shows progress, ends a refusal, colours depth and stores it, and
-# picture files.
-__all__ = ["DEPTH_SCALE", "REFUSALS", "Progress", "depth_colours", "depth_to_code", "sentence"]
+# What this door also hands through: how a command shows progress, ends a refusal, colours depth and stores it, picture
+# files, and what a page about a data set is told.
+__all__ = ["DEPTH_SCALE", "REFUSALS", "Progress", "colour_ramp", "depth_colours", "depth_to_code", "sentence"]
+__all__ += ["Catalogue", "Example", "Scenes", "Survey"]
 __all__ += ["PICTURE_ENDINGS", "PictureError", "pictures_in_folder", "read_picture"]
 __all__ += ["CompositeData", "Data", "Order", "Recipe", "ShardData", "reopened"]
 

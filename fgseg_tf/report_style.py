@@ -23,7 +23,7 @@ nav a { padding: 4px 0; }
 .figures { display: flex; flex-wrap: wrap; gap: 8px 40px; margin: 16px 0; }
 .figures dt { color: var(--faint); font-size: .875rem; }
 .figures dd { margin: 0; font-size: 2.5rem; line-height: 1.1; font-weight: 600; font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; max-width: 100%; }
+.scroll { overflow-x: auto; max-width: 100%; position: relative; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding: 4px 0; }
 th, td { padding: 5px 12px 5px 0; text-align: right; vertical-align: baseline; border-bottom: 1px solid var(--line); }
