@@ -63,6 +63,21 @@ class Catalogue:
     def path(self, name: str) -> str:
         return shards.join(self.folder, name)
 
+    @property
+    def unit(self) -> str:
+        """Of depth, as it is written behind a number."""
+        unit = self.manifest["depth_unit"]
+        return "m" if unit == "metre" else unit
+
+    def title(self) -> tuple[str, str, str]:
+        """What it is, in three lines."""
+        manifest, grid = self.manifest, self.grid
+        return (
+            f"{self.folder.rstrip('/').split('/')[-1]}: {manifest['records']:,} composites",
+            f"{grid.backgrounds} backgrounds x {grid.foregrounds} cut-outs, also mirrored, x {grid.places} places",
+            f"{self.height} x {self.width}, {manifest['options']['placement']} placement, {manifest['labels']} depth",
+        )
+
 
 def read_catalogue(folder: str) -> Catalogue:
     manifest = shards.read_manifest(folder)
@@ -105,6 +120,11 @@ def _understood(folder: str, manifest: dict) -> Catalogue:
     )
 
 
+def choose(catalogue: Catalogue, count: int, split: str | None = None, names: Sequence[str] = ()) -> list[Place]:
+    """`count` places spread over splits and shards (or over one split), or those of what is called `names`."""
+    return find(catalogue, names) if names else spread(catalogue, count, split)
+
+
 def everything(catalogue: Catalogue, split: str | None = None) -> Iterator[Place]:
     """All places, in order; of one split or of all."""
     for file in _files(catalogue, split):
@@ -127,6 +147,19 @@ def spread(catalogue: Catalogue, count: int, split: str | None = None) -> list[P
             files = [files[at] for at in np.linspace(0, len(files) - 1, share).round().astype(int)]
         numbers = _share_out(share, [file.records for file in files])
         chosen += [Place(file, number) for file, size in zip(files, numbers, strict=True) for number in range(size)]
+    return chosen
+
+
+def in_proportion(catalogue: Catalogue, most: int) -> list[tuple[File, int]]:
+    """How many of the first records of every file make `most` examples (or all there are) that are like the whole set.
+
+    The order in a split is a shuffled one, so the first records of a file are as random as any.
+    """
+    total = sum(file.records for file in catalogue.files)
+    count, passed, chosen = min(most, total), 0, []
+    for file in catalogue.files:
+        first, passed = count * passed // total, passed + file.records
+        chosen.append((file, count * passed // total - first))
     return chosen
 
 

@@ -4,17 +4,14 @@ Depth is coloured from near (warm) to far (cool) by its logarithm, on one scale 
 the top explains; unknown depth is grey.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from data_pipelines import catalogue as catalogues
-from data_pipelines import records, shards
-from data_pipelines.catalogue import Catalogue, Place
-from data_pipelines.shards import DatasetError
+from data_pipelines import examples
+from data_pipelines.examples import Change, Example
 
 USUAL_COUNT = 24
 ROWS_BEFORE_SECOND_COLUMN = 6
@@ -30,95 +27,44 @@ NEAR_TO_FAR = np.array(
 MARKS = np.array([0.5, 1, 2, 5, 10, 20, 50, 100, 200])  # metres that the bar may name
 
 
-@dataclass(frozen=True)
-class Example:
-    """Pictures are uint8 [h, w, 3] or [h, w]; metres float32 [h, w], 0 unknown."""
-
-    name: str
-    split: str
-    bg: np.ndarray
-    fg_bg: np.ndarray
-    mask: np.ndarray
-    metres: np.ndarray
-
-
 def sheet(
     folder: str,
     count: int = USUAL_COUNT,
     split: str | None = None,
     names: Sequence[str] = (),
-    change: Callable[[dict], dict] | None = None,
+    change: Change | None = None,
 ) -> Image.Image:
-    """Draws `count` examples spread over splits and shards (or over one split), or those called `names`.
-
-    change: done to each before it is drawn: a dict of `index`, `pictures` uint8 [h, w, 7] (bg, fg_bg, mask) and codes
-    of depth [h, w, 1].
-    """
+    """Draws what `catalogues.choose` chooses. change: done to each before it is drawn, see `examples.read`."""
     catalogue = catalogues.read_catalogue(folder)
-    places = catalogues.find(catalogue, names) if names else catalogues.spread(catalogue, count, split)
-    examples = _examples(catalogue, places, change)
-    if names and [example.name for example in examples] != list(names):
-        raise DatasetError(
-            f"{folder} is not in its promised order; to see what is wrong: python tools/verify_shards.py {folder}"
-        )
-    unit = catalogue.manifest["depth_unit"]
-    return _drawn(examples, _title(catalogue), "m" if unit == "metre" else unit)
+    places = catalogues.choose(catalogue, count, split, names)
+    shown = list(examples.read(catalogue, places, examples.read_scenes(catalogue), names, change))
+    return _drawn(shown, catalogue.title(), catalogue.unit)
 
 
 def coloured(metres: np.ndarray, near: float, far: float) -> np.ndarray:
     """Metres [h, w] -> uint8 [h, w, 3]. near, far: the ends of the scale."""
     share = np.log(np.maximum(metres, 1e-6) / near) / max(np.log(far / near), 1e-6)
+    return np.where(metres[..., None] > 0, ramp(share), UNKNOWN).astype(np.uint8)
+
+
+def ramp(share: np.ndarray) -> np.ndarray:
+    """The colours of a scale: 0, light, to 1, dark [h, w] -> uint8 [h, w, 3]."""
     at = np.clip(share, 0, 1) * (len(NEAR_TO_FAR) - 1)
     colour = np.stack([np.interp(at, np.arange(len(NEAR_TO_FAR)), channel) for channel in NEAR_TO_FAR.T], axis=-1)
-    return np.where(metres[..., None] > 0, np.round(colour), UNKNOWN).astype(np.uint8)
+    return np.round(colour).astype(np.uint8)
 
 
-def _examples(catalogue: Catalogue, places: Sequence[Place], change: Callable[[dict], dict] | None) -> list[Example]:
-    path = catalogue.path(shards.BACKGROUNDS)
-    _, pictures, codes = records.read_backgrounds(path, catalogue.height, catalogue.width)
-    with tf.device("/CPU:0"):
-        pictures, codes = tf.convert_to_tensor(pictures), tf.convert_to_tensor(codes)
-    examples = []
-    for place, serialized in catalogues.read(catalogue, places):
-        decoded = records.decode_composite(records.parse(serialized, records.COMPOSITE), pictures, codes)
-        shown = {"index": decoded["index"], "depth": decoded["depth"]}
-        shown["pictures"] = tf.concat([decoded[name] for name in ("bg", "fg_bg", "mask")], -1)
-        shown = change(shown) if change else shown
-        bg, fg_bg, mask = tf.split(shown["pictures"], [3, 3, 1], -1)
-        examples.append(
-            Example(
-                decoded["name"].numpy().decode(),
-                place.file.split,
-                bg.numpy(),
-                fg_bg.numpy(),
-                mask.numpy()[..., 0],
-                shown["depth"].numpy()[..., 0].astype(np.float32) / catalogue.depth_scale,
-            )
-        )
-    return examples
-
-
-def _title(catalogue: Catalogue) -> tuple[str, str, str]:
-    manifest, grid = catalogue.manifest, catalogue.grid
-    return (
-        f"{catalogue.folder.rstrip('/').split('/')[-1]}: {manifest['records']:,} composites",
-        f"{grid.backgrounds} backgrounds x {grid.foregrounds} cut-outs, also mirrored, x {grid.places} places",
-        f"{catalogue.height} x {catalogue.width}, {manifest['options']['placement']} placement, "
-        f"{manifest['labels']} depth",
-    )
-
-
-def _drawn(examples: Sequence[Example], title: tuple[str, str, str], unit: str) -> Image.Image:
-    columns = 1 if len(examples) <= ROWS_BEFORE_SECOND_COLUMN else 2
-    rows = -(-len(examples) // columns)
-    wide, tall = _tile(*examples[0].mask.shape)
+def _drawn(shown: Sequence[Example], title: tuple[str, str, str], unit: str) -> Image.Image:
+    columns = 1 if len(shown) <= ROWS_BEFORE_SECOND_COLUMN else 2
+    rows = -(-len(shown) // columns)
+    wide, tall = _tile(*shown[0].mask.shape)
     column_width = len(PICTURES) * (wide + GAP) - GAP
     # On a narrow sheet the bar has a line of its own.
     row_height, head = tall + CAPTION + 20, MARGIN + TITLE + 2 * HEADING + (58 if columns == 2 else 104)
     width = 2 * MARGIN + columns * column_width + (columns - 1) * BETWEEN
     paper = Image.new("RGB", (width, head + rows * row_height + MARGIN - 12), PAPER)
     pen = ImageDraw.Draw(paper)
-    near, far = _ends(examples)
+    near, far = _ends(shown)
     pen.text((MARGIN, MARGIN - 6), title[0], INK, ImageFont.load_default(TITLE))
     for number, line in enumerate(title[1:]):
         pen.text((MARGIN, MARGIN + TITLE + 4 + number * (HEADING + 5)), line, FAINT, ImageFont.load_default(HEADING))
@@ -128,7 +74,7 @@ def _drawn(examples: Sequence[Example], title: tuple[str, str, str], unit: str) 
         for number, name in enumerate(PICTURES):
             pen.text((left + number * (wide + GAP), head - 26), name, INK, ImageFont.load_default(HEADING))
         # Down the first column, then down the second, so that splits stay together.
-        for row, example in enumerate(examples[column * rows : (column + 1) * rows]):
+        for row, example in enumerate(shown[column * rows : (column + 1) * rows]):
             top = head + row * row_height
             _example(paper, pen, example, (left, top), (wide, tall), near, far)
     return paper
@@ -159,9 +105,9 @@ def _tile(height: int, width: int) -> tuple[int, int]:
     return round(width * TILE / longest), round(height * TILE / longest)
 
 
-def _ends(examples: Sequence[Example]) -> tuple[float, float]:
+def _ends(shown: Sequence[Example]) -> tuple[float, float]:
     """The nearest and the farthest metres on the sheet."""
-    known = np.concatenate([example.metres[example.metres > 0] for example in examples] or [np.ones(1)])
+    known = np.concatenate([example.metres[example.metres > 0] for example in shown] or [np.ones(1)])
     return float(known.min()), max(float(known.max()), float(known.min()) * 1.01)
 
 

@@ -35,7 +35,7 @@ Write = Callable[[str, bytes], None]
 def to_folder(folder: str, output: str, split: str | None = None, count: int = 0, names: Sequence[str] = ()) -> int:
     """Unpacks composites into the folder `output`, which must be empty; answers how many.
 
-    split, count, names: as for `sheets.sheet`; a count of 0 is for all.
+    split, count, names: as for `catalogues.choose`; a count of 0 is for all.
     """
     if tf.io.gfile.isdir(output) and tf.io.gfile.listdir(output):
         raise DatasetError(f"--unpack={output} has files in it; choose a new folder, or empty that one.")
@@ -74,10 +74,8 @@ def to_zip(folder: str, output: str, split: str | None = None, count: int = 0, n
 
 def _chosen(folder: str, split: str | None, count: int, names: Sequence[str]) -> tuple[Catalogue, list[Place]]:
     catalogue = catalogues.read_catalogue(folder)
-    if names:
-        return catalogue, catalogues.find(catalogue, names)
-    if count:
-        return catalogue, catalogues.spread(catalogue, count, split)
+    if names or count:
+        return catalogue, catalogues.choose(catalogue, count, split, names)
     return catalogue, list(catalogues.everything(catalogue, split))
 
 

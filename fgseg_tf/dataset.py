@@ -11,9 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines import claim, depth, preparation, records, shards, sources, splits, teacher
+from data_pipelines.catalogue import Catalogue
 from data_pipelines.commands import command
 from data_pipelines.depth import DEPTH_SCALE
 from data_pipelines.depth import to_code as depth_to_code
+from data_pipelines.examples import Example, Scenes
 from data_pipelines.panels import Panel, Step, grey, pixels, sized
 from data_pipelines.pictures import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.pictures import SourceError as PictureError
@@ -24,12 +26,15 @@ from data_pipelines.preparation import parse_size
 from data_pipelines.progress import Progress
 from data_pipelines.refusals import sentence
 from data_pipelines.sheets import coloured as depth_colours
+from data_pipelines.sheets import ramp as colour_ramp
+from data_pipelines.survey import Survey
 from fgseg_tf.batches import Data, Order
 
 # What this door also hands through: how a command runs, shows progress and ends, colours depth and stores it, reads a
-# size, shows a step of the walk, and picture files.
-__all__ = ["DEPTH_SCALE", "Progress", "command", "depth_colours", "depth_to_code", "sentence"]
+# size; picture files; what a page about a data set is told; a step of the walk.
+__all__ = ["DEPTH_SCALE", "Progress", "colour_ramp", "command", "depth_colours", "depth_to_code", "sentence"]
 __all__ += ["PICTURE_ENDINGS", "PictureError", "parse_size", "pictures_in_folder", "read_picture"]
+__all__ += ["Catalogue", "Example", "Scenes", "Survey"]
 __all__ += ["Panel", "Step", "grey", "pixels", "sized"]
 __all__ += ["CompositeData", "Data", "Order", "Recipe", "ShardData", "reopened"]
 

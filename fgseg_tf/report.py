@@ -7,11 +7,9 @@ names, everything reachable by keyboard; whatever is wider than the screen scrol
 import json
 from html import escape
 
-import tensorflow as tf
-
-from fgseg_tf import curves, report_ladder, report_pictures, report_tables, run_folder, score_table
+from fgseg_tf import curves, document, report_ladder, report_pictures, report_tables, run_folder, score_table
 from fgseg_tf.evaluation import Evaluation
-from fgseg_tf.report_style import document
+from fgseg_tf.report_style import STYLE
 
 OTHER_DATA = (
     "these are not the data of the training: seen and unseen are as these divide them, and what they hold out may have "
@@ -33,21 +31,18 @@ def page(settings: dict, flags: str, history: list[dict], evaluation: Evaluation
     hardest = list(scores["splits"])[-1]
     sections = [
         _header(settings, evaluation, hardest),
-        _section("scores", "Scores", _overview(scores) + _splits(scores, hardest) + _thresholds(scores)),
+        document.section("scores", "Scores", _overview(scores) + _splits(scores, hardest) + _thresholds(scores)),
         *_ladder(scores, hardest),
-        _section("training", "Training", _training(settings, history)),
+        document.section("training", "Training", _training(settings, history)),
         *_cases(evaluation, hardest),
-        _section("run", "What was run", _run(settings, flags, scores)),
+        document.section("run", "What was run", _run(settings, flags, scores)),
     ]
-    return document(_title(settings), "\n".join(sections))
+    return document.page(_title(settings), sections, STYLE)
 
 
 def write(folder: str, text: str) -> None:
     """Appears whole, as report.html."""
-    where = run_folder.path(folder, "report.html")
-    with tf.io.gfile.GFile(where + ".part", "w") as file:
-        file.write(text)
-    tf.io.gfile.rename(where + ".part", where, overwrite=True)
+    document.write(run_folder.path(folder, "report.html"), text)
 
 
 def headline(split: str, scores: dict) -> list[str]:
@@ -98,7 +93,7 @@ def _header(settings: dict, evaluation: Evaluation, hardest: str) -> str:
     return (
         f"<header><h1>{escape(_title(settings))}</h1>\n<p class=lead>{escape(first)}</p>\n"
         f"<dl class=figures>{figures}</dl>"
-        + "".join(f"<p>{escape(_capital(sentence))}</p>" for sentence in rest)
+        + "".join(f"<p>{escape(document.capital(sentence))}</p>" for sentence in rest)
         + f"{leaky}{other}<nav aria-label=Contents>{links}</nav></header>"
     )
 
@@ -116,7 +111,7 @@ def _overview(scores: dict) -> str:
             rows.append(f"<tr><th scope=row>{escape(score_table.COLUMNS[column])}</th>{''.join(cells)}</tr>")
         if rows:
             label = next(iter(lines.values())).row.label
-            title = escape(f"{_capital(PLACES[place])}: {label}")
+            title = escape(f"{document.capital(PLACES[place])}: {label}")
             groups.append(
                 f"<tr><th colspan={len(splits) + 1} scope=rowgroup class=group>{title}</th></tr>{''.join(rows)}"
             )
@@ -137,7 +132,7 @@ def _splits(scores: dict, hardest: str) -> str:
         title = f"{score_table.SPLITS.get(split, split)}, {found['examples']:,} examples"
         tables = "".join(_scores_table(found, place, name) for place, name in PLACES.items())
         blocks.append(
-            f"<details{' open' if split == hardest else ''}><summary>{escape(_capital(title))}</summary>"
+            f"<details{' open' if split == hardest else ''}><summary>{escape(document.capital(title))}</summary>"
             f"<div class=tables>{tables}</div></details>"
         )
     return "\n".join(blocks)
@@ -147,7 +142,7 @@ def _scores_table(found: dict, place: str, caption: str) -> str:
     lines = score_table.lines(found, place)
     if not lines:
         return ""
-    return report_tables.by_column(_capital(caption), "", {line.row.label: line for line in lines})
+    return report_tables.by_column(document.capital(caption), "", {line.row.label: line for line in lines})
 
 
 def _thresholds(scores: dict) -> str:
@@ -177,7 +172,7 @@ def _ladder(scores: dict, hardest: str) -> list[str]:
     )
     if scores["thresholds"]:
         said += " The baselines were tuned at each severity anew."
-    return [_section("ladder", "Ladder", f"<p>{escape(said)}</p>{report_ladder.section(steps)}")]
+    return [document.section("ladder", "Ladder", f"<p>{escape(said)}</p>{report_ladder.section(steps)}")]
 
 
 def _training(settings: dict, history: list[dict]) -> str:
@@ -197,7 +192,7 @@ def _cases(evaluation: Evaluation, hardest: str) -> list[str]:
         if cases:
             where = f"<p>{escape(said)} From {escape(score_table.SPLITS.get(hardest, hardest))}.</p>"
             body = "".join(report_pictures.case(case, legend) for case in cases)
-            sections.append(_section(kind, title, f"{where}{legend.drawn()}{body}"))
+            sections.append(document.section(kind, title, f"{where}{legend.drawn()}{body}"))
     return sections
 
 
@@ -220,20 +215,12 @@ def _run(settings: dict, flags: str, scores: dict) -> str:
     )
 
 
-def _section(where: str, title: str, body: str) -> str:
-    return f"<section id={where}><h2>{escape(title)}</h2>\n{body}</section>"
-
-
 def _title(settings: dict) -> str:
     return f"Foreground and depth: the {settings['network']} network"
 
 
 def _called(column: str) -> str:
     return "a tuned difference" if column == "difference" else f"OpenCV's {score_table.COLUMNS[column]}"
-
-
-def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
 
 
 def _share(value: float | None) -> str:

@@ -19,10 +19,11 @@ QUALITY = 88  # of photographs and coloured depth, as JPEG; masks are PNG
 
 @dataclass(frozen=True)
 class Legend:
-    """The ends of the depth scale, metres."""
+    """The ends of the depth scale."""
 
     near: float
     far: float
+    unit: str = "metres"
 
     @classmethod
     def of(cls, cases: dict[str, list[Case]]) -> "Legend":
@@ -37,23 +38,30 @@ class Legend:
 
     def drawn(self) -> str:
         """A bar with distances under it."""
-        scale = np.geomspace(self.near, self.far, BANDS)
-        bands = "".join(
-            f'<rect x="{320 * number / BANDS:.2f}" width="{320 / BANDS + 1:.2f}" height="12" '
-            f'fill="#{red:02x}{green:02x}{blue:02x}"/>'
-            for number, (red, green, blue) in enumerate(self.colours(scale[None])[0].tolist())
-        )
         marks = [mark for mark in MARKS if self.near <= mark <= self.far]
-        texts = "".join(
-            f'<text x="{320 * np.log(mark / self.near) / np.log(self.far / self.near):.1f}" y="27" '
-            f'text-anchor="middle">{mark:.3g}</text>'
+        places = {
+            np.log(mark / self.near) / np.log(self.far / self.near): f"{mark:.3g}"
             for mark in (marks if len(marks) > 1 else (self.near, self.far))
-        )
-        said = f"Depth colours, from {self.near:.2g} m, light, to {self.far:.3g} m, dark"
-        return (
-            f'<div class=legend><svg viewBox="0 0 320 32" role="img" aria-label="{said}">{bands}{texts}</svg>'
-            "<span>depth in metres; grey is unknown</span></div>"
-        )
+        }
+        colours = self.colours(np.geomspace(self.near, self.far, BANDS)[None])[0]
+        said = f"Depth colours in {self.unit}, from {self.near:.2g}, light, to {self.far:.3g}, dark"
+        return bar(colours, places, said, f"depth in {self.unit}; grey is unknown")
+
+
+def bar(colours: np.ndarray, places: dict[float, str], said: str, note: str) -> str:
+    """A scale of colours, uint8 [BANDS, 3]. places: what to write under it, by where, 0..1; said: the same in words."""
+    bands = "".join(
+        f'<rect x="{320 * number / BANDS:.2f}" width="{320 / BANDS + 1:.2f}" height="12" '
+        f'fill="#{red:02x}{green:02x}{blue:02x}"/>'
+        for number, (red, green, blue) in enumerate(colours.tolist())
+    )
+    texts = "".join(
+        f'<text x="{320 * at:.1f}" y="27" text-anchor="middle">{escape(text)}</text>' for at, text in places.items()
+    )
+    return (
+        f'<div class=legend><svg viewBox="0 0 320 32" role="img" aria-label="{escape(said)}">{bands}{texts}</svg>'
+        f"<span>{escape(note)}</span></div>"
+    )
 
 
 def case(shown: Case, legend: Legend) -> str:
@@ -76,14 +84,14 @@ def case(shown: Case, legend: Legend) -> str:
 def _facts(shown: Case) -> str:
     share = float((shown.pictures["mask"] >= 128).mean())
     if share:
-        said = f"mask IoU {shown.iou:.3f}; the object is {_percent(share)} of the picture"
+        said = f"mask IoU {shown.iou:.3f}; the object is {percent(share)} of the picture"
     else:
-        said = f"nobody; {_percent(float((shown.pictures['predicted_mask'] >= 128).mean()))} called foreground"
+        said = f"nobody; {percent(float((shown.pictures['predicted_mask'] >= 128).mean()))} called foreground"
     return said if shown.abs_rel is None else f"{said}; depth AbsRel {shown.abs_rel:.3f}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g}\N{NO-BREAK SPACE}%"
+def percent(share: float) -> str:
+    return f"{100 * share:{'.0f' if share > 0.0995 else '.2g'}}\N{NO-BREAK SPACE}%"
 
 
 def encoded(picture: np.ndarray) -> str:

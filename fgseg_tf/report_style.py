@@ -1,7 +1,5 @@
 """How report.html looks: light or dark as the reader's system is, from 320 px wide on."""
 
-from html import escape
-
 STYLE = """
 :root { color-scheme: light dark; --paper: #fcfbf9; --ink: #1d2023; --faint: #62676d; --line: #dcd9d3; --box: #f3f1ec;
   --accent: #1c6a83; --good: #14633a; }
@@ -25,7 +23,7 @@ nav a { padding: 4px 0; }
 .figures { display: flex; flex-wrap: wrap; gap: 8px 40px; margin: 16px 0; }
 .figures dt { color: var(--faint); font-size: .875rem; }
 .figures dd { margin: 0; font-size: 2.5rem; line-height: 1.1; font-weight: 600; font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; max-width: 100%; }
+.scroll { overflow-x: auto; max-width: 100%; position: relative; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding: 4px 0; }
 th, td { padding: 5px 12px 5px 0; text-align: right; vertical-align: baseline; border-bottom: 1px solid var(--line); }
@@ -82,14 +80,3 @@ circle { fill: var(--accent); }
 pre { overflow: auto; max-height: 22rem; background: var(--box); padding: 12px; border-radius: 4px; }
 pre { font: .8125rem/1.5 ui-monospace, monospace; }
 """
-
-
-def document(title: str, body: str) -> str:
-    """A page of HTML that needs nothing from elsewhere. body: HTML; title: text."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"{body}\n</main>\n</body>\n</html>\n"
-    )

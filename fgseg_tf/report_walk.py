@@ -2,9 +2,8 @@
 
 from html import escape
 
-from fgseg_tf import report_tables
+from fgseg_tf import document, report_style, report_tables
 from fgseg_tf.report_pictures import Legend, encoded
-from fgseg_tf.report_style import document
 
 # Pictures of one height, so long as two are beside one another on a telephone.
 STYLE = """
@@ -23,8 +22,8 @@ def page(title: str, lead: str, steps: list) -> str:
     head = (
         f"<header><h1>{escape(title)}</h1><p class=lead>{escape(lead)}</p><nav aria-label=Steps>{links}</nav></header>"
     )
-    body = "\n".join(_section(number, step) for number, step in enumerate(steps, 1))
-    return document(title, f"<style>{STYLE}</style>\n{head}\n{body}")
+    sections = [_section(number, step) for number, step in enumerate(steps, 1)]
+    return document.page(title, [head, *sections], report_style.STYLE + STYLE)
 
 
 def _section(number: int, step) -> str:

@@ -3,13 +3,14 @@
 import base64
 import io
 import re
-from html.parser import HTMLParser
 from itertools import pairwise
 from xml.etree import ElementTree
 
+import browser
 import numpy as np
 import pytest
 from PIL import Image
+from reader import Reader
 
 from fgseg_tf import curves, report, report_ladder, score_table
 from fgseg_tf.cases import Case
@@ -18,7 +19,6 @@ from fgseg_tf.report_pictures import Legend
 from fgseg_tf.report_style import STYLE
 
 HEIGHT, WIDTH = 6, 8
-VOID = {"meta", "img", "br"}
 
 
 def split(examples: int, iou: float, difference: float | None = 0.5) -> dict:
@@ -82,39 +82,6 @@ RUNGS = {
     "knn": lambda s: 0.25 + s / 16,
 }
 SCORES = scores(seen_both=split(20, 0.6011), unseen_both=split(40, 0.8123))
-
-
-class Reader(HTMLParser):
-    """Reads a page, and fails where a tag is not closed by its own."""
-
-    def __init__(self, page: str):
-        super().__init__()
-        self.open, self.tags, self.words = [], [], []
-        self.feed(page)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return "".join(self.words)
-
-    def attributes(self, tag: str) -> list[dict]:
-        return [attributes for found, attributes in self.tags if found == tag]
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +216,20 @@ def test_the_legend_spans_what_is_shown():
 
 def with_ladder(*columns: str) -> str:
     return report.page(SETTINGS, "", HISTORY, Evaluation({**SCORES, "ladder": climbed(*columns)}, {}))
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_in_a_browser_nothing_is_wider_than_the_screen(tmp_path, width):
+    evaluation = Evaluation({**SCORES, "ladder": climbed(*RUNGS)}, CASES)
+    path = tmp_path / "report.html"
+    path.write_text(report.page(SETTINGS, "--network=base\n--run=a<b\n", HISTORY, evaluation))
+    opened = "for (const details of document.querySelectorAll('details')) details.open = true"
+    with browser.started() as tab:
+        tab.go(path.as_uri(), width)
+        assert tab.ask(browser.WIDTHS) == [width, width]
+        tab.ask(opened)
+        assert tab.ask(browser.WIDTHS) == [width, width]
+        assert tab.console == []
 
 
 def panels(*columns: str) -> list[ElementTree.Element]:

@@ -58,6 +58,14 @@ def test_spread_by_hand():
         catalogues.spread(catalogue, 3, "val")
 
 
+def test_in_proportion_by_hand():
+    catalogue = catalogue_of(train=[8, 8], test=[1], other=[3])
+    # Half of 20: of 8, 16, 17 and 20 passed, 4, 8, 8.5 and 10.
+    assert [count for _, count in catalogues.in_proportion(catalogue, 10)] == [4, 4, 0, 2]
+    assert [count for _, count in catalogues.in_proportion(catalogue, 100)] == [8, 8, 1, 3]
+    assert sum(count for _, count in catalogues.in_proportion(catalogue, 7)) == 7
+
+
 def test_every_name_is_found_where_it_is(tiny_dataset):
     catalogue = catalogues.read_catalogue(tiny_dataset)
     places = list(catalogues.everything(catalogue))
