@@ -28,8 +28,8 @@ def cut_out_parts(pictures: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.
         # Pixel centres; crop_and_resize wants the first and the last of them, as shares of (length - 1).
         y = [(top * height + tall * height * (i + 0.5) / rows - 0.5) / (height - 1) for i in (0, rows - 1)]
         x = [(left * width + wide * width * (i + 0.5) / columns - 0.5) / (width - 1) for i in (0, columns - 1)]
-        left, right = tf.where(mirrored, x[1], x[0]), tf.where(mirrored, x[0], x[1])
-        boxes = tf.clip_by_value(tf.stack([y[0], left, y[1], right], axis=1), 0, 1)
+        first, last = tf.where(mirrored, x[1], x[0]), tf.where(mirrored, x[0], x[1])
+        boxes = tf.clip_by_value(tf.stack([y[0], first, y[1], last], axis=1), 0, 1)
         return tf.image.crop_and_resize(images, boxes, tf.range(batch), (rows, columns), method)
 
     metres = tf.cast(codes, tf.float32)[..., tf.newaxis] / CODES_PER_METRE
