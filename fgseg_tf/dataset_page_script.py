@@ -66,7 +66,7 @@ function enlarge(card) {
 
 function step(by) {
   const shown = cards.filter((card) => !card.hidden);
-  enlarge(shown.at((shown.indexOf(larger) + by) ));
+  enlarge(shown.at((shown.indexOf(larger) + by) % shown.length));
 }
 
 form.hidden = false;
