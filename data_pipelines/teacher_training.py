@@ -64,7 +64,7 @@ def train(recipe: Recipe, rendering: Sequence[Future], scored: dict, say: Callab
     )
     manager.restore_or_initialize()
     if int(step) >= recipe.steps:
-        report(step, averaged, scored, say)
+        report(int(step), averaged, scored, say)
         return
 
     @tf.function(reduce_retracing=True)
@@ -91,10 +91,10 @@ def train(recipe: Recipe, rendering: Sequence[Future], scored: dict, say: Callab
         losses.append(float(update(pictures[chosen], codes[chosen])))
         if int(step) % 100 == 0:
             rate = len(losses) / (time.time() - began)
-            say(f"step {step} loss {np.mean(losses):.4f}, {rate:.2f} steps/s, {len(pictures)} scenes")
+            say(f"step {int(step)} loss {np.mean(losses):.4f}, {rate:.2f} steps/s, {len(pictures)} scenes")
             losses, began = [], time.time()
         if int(step) % recipe.report_every == 0 or int(step) == recipe.steps:
-            error = report(step, averaged, scored, say)
+            error = report(int(step), averaged, scored, say)
             if error < float(best):
                 best.assign(error)
                 recipe.output.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def train(recipe: Recipe, rendering: Sequence[Future], scored: dict, say: Callab
             began = time.time()
 
 
-def report(step: tf.Variable, network: keras.Model, scored: dict, say: Callable) -> float:
+def report(step: int, network: keras.Model, scored: dict, say: Callable) -> float:
     """Says the scores on each set, and answers the one to choose by."""
     found = {name: scores(network, *pictures_and_codes) for name, pictures_and_codes in scored.items()}
     for name, values in found.items():

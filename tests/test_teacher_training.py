@@ -31,7 +31,7 @@ def run(work, output, *flags):
         text=True,
         timeout=600,
     )
-    return done.returncode, done.stderr
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_it_trains_goes_on_and_writes_weights_that_load(tmp_path):
