@@ -50,6 +50,7 @@ SMALL = {
     "fgseg_tf.train --flagfile=fgseg_tf/flagfiles/camera": f"{SHORT} {FEW} --image_size=48",
     "fgseg_tf.train --flagfile=fgseg_tf/flagfiles/photographs": f"{SHORT} --image_size=48x64",
     "fgseg_tf.train": SHORT,
+    "fgseg_tf.evaluate --run=runs/rows --data=fresh": "--size=48 --count=4 --batch=4",
     "fgseg_tf.evaluate": "--count=4 --batch=4 --ladder=4",
     "fgseg_tf.export --run=runs/mine --output=files": "--file_size=32x48",
     "evaluate_footage.py": "--nobaselines",
@@ -89,7 +90,7 @@ def desk(tmp_path_factory) -> Path:
         sys.executable,
         "tools/draw_sequence.py",
         "--output=footage/street",
-        "--frames=3",
+        "--frames=6",
         "--height=48",
         "--width=64",
     ]
