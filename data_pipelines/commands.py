@@ -13,8 +13,8 @@ from data_pipelines.refusals import REFUSALS, sentence
 def command(work: Callable[[], str | None], hint: str) -> None:
     """Runs a command that takes flags only. `work` answers what in the end was left undone, if anything was.
 
-    hint: how to give what people give without a flag. With --verbosity=1 defects and refusals keep their traceback, and
-    TensorFlow its remarks.
+    hint: how to give what people give without a flag. With --verbosity=1 refusals keep their traceback, as defects do
+    anyway, and TensorFlow its remarks.
     """
 
     def main(argv):

@@ -156,7 +156,7 @@ def test_what_goes_through_the_parts_is_what_the_network_answers():
 )
 def test_what_it_refuses(tmp_path, flags, sentence):
     status, _, errors = run(f"--output={tmp_path}/new", *flags)
-    assert status == 2
+    assert status == 1
     assert errors.splitlines()[-1].startswith(sentence)
     assert "Traceback" not in errors
     assert not (tmp_path / "new").exists()
@@ -165,7 +165,7 @@ def test_what_it_refuses(tmp_path, flags, sentence):
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     status, _, errors = run(f"--output={tmp_path}")
-    assert status == 2
+    assert status == 1
     assert errors.splitlines()[-1] == f"walkthrough: --output={tmp_path} holds files that are not of a walk; " + (
         "name a new folder."
     )

@@ -5,7 +5,7 @@
     python tools/walkthrough.py --output=walk --backgrounds=DIR --foregrounds=DIR --skip_bad
 
 Read it from `walk` on, from top to bottom: that is the whole project in one function. What is told goes to the terminal
-and, with the pictures, to walk/index.html. Exit status 2, with one sentence, when something is wrong with what it was
+and, with the pictures, to walk/index.html. Exit status 1, with one sentence, when something is wrong with what it was
 given.
 """
 
@@ -22,13 +22,13 @@ from functools import cache, partial
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 
 from data_pipelines import catalogue as catalogues
 from data_pipelines import depth, generation, panels, pictures, preparation, shards, sources, teacher
 from data_pipelines import walk as of_data
+from data_pipelines.commands import command
 from data_pipelines.panels import Panel, Step
-from data_pipelines.refusals import REFUSALS, sentence
 from fgseg_tf import model, report_walk, segmentation, weights
 from fgseg_tf import walk as of_network
 from fgseg_tf.capture import Capture
@@ -50,9 +50,7 @@ NOTE = "walk.json"  # says that a folder is of a walk
 LINE = 100  # characters
 
 
-def main(argv):
-    if argv[1:]:
-        raise ValueError(f"{argv[1]!r} is not a flag; the folder is given as --output=DIR.")
+def tell() -> None:
     output, told = _OUTPUT.value.rstrip("/"), []
     refuse_strangers(output)
     for step in walk(output):
@@ -216,13 +214,5 @@ def write(path: str, content: bytes) -> None:
         file.write(content)
 
 
-def run():
-    try:
-        app.run(main, flags_parser=flags.FLAGS)
-    except (*REFUSALS, flags.Error) as error:
-        print(f"walkthrough: {sentence(error)}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    run()
+    command(tell, "the folder is given as --output=DIR")
