@@ -6,6 +6,7 @@ is the plane with most of the picture on it among those that
     grow towards the bottom of the picture      a frontal wall is constant down the rows, a ceiling falls
     do so much more than from side to side      a side wall varies along the columns
     have hardly anything behind them            nothing is seen through a floor; much is seen past a table-top
+    reach the lower half of the picture         what slopes above eye level is a ceiling that the teacher misread
 
 A pixel lies on a plane when its 1 / depth does and when it slopes as the plane does just around that pixel: without
 the second, a ramp through a cluttered desk and the wall behind it wins. It is found by RANSAC on a subsample, refined
@@ -24,7 +25,7 @@ TOLERANCE = 0.08  # of 1 / depth, while the floor is looked for
 LEAST_GROWTH = 0.3
 MOST_ROLL = 0.35  # slope across by slope down, in pixels: the camera is tilted sideways by 19 degrees at most
 SLOPES = (0.4, 2.2)  # of the plane's own slope: what the surroundings of a pixel on it may have
-LEAST_SHARE = 0.03  # of the picture
+LEAST_SHARE = 0.03  # of the picture, and of its lower half
 DEPTH_BINS, COLUMN_BINS = 24, 12
 
 
@@ -68,7 +69,7 @@ def find_ground(depth: np.ndarray, seed: int = 0, count: int = 1024) -> Ground:
         inside = _mean_around(region, reach) >= 0.75 * _mean_around(known, reach)
         region &= _mean_around(inside & region, reach) > 0
         region = _large_pieces(region, max(1, height // 56))
-    found = bool(region.mean() >= LEAST_SHARE)
+    found = bool(min(region.mean(), region[height // 2 :].mean()) >= LEAST_SHARE)
     if not found:
         region = known.copy()
         region[: height - max(1, height // 3)] = False
@@ -147,11 +148,12 @@ def _is_floor(planes: np.ndarray, aspect: float) -> np.ndarray:
 
 
 def _score(planes: np.ndarray, basis: np.ndarray, values: np.ndarray, slopes: np.ndarray) -> np.ndarray:
-    """Share of pixels on each plane, less half of those clearly behind it."""
+    """Share of pixels on each plane, less half of those clearly behind it; -1 if none are in the lower half."""
     on_plane = planes @ basis.T
     near = _lies_on(on_plane, planes[:, :1], values, slopes, TOLERANCE)
     behind = values < (1 - 3 * TOLERANCE) * on_plane
-    return near.mean(axis=1) - 0.5 * behind.mean(axis=1)
+    reaches_down = near[:, basis[:, 0] >= 0.5].sum(axis=1) >= LEAST_SHARE * np.count_nonzero(basis[:, 0] >= 0.5)
+    return np.where(reaches_down, near.mean(axis=1) - 0.5 * behind.mean(axis=1), -1)
 
 
 def _refined(

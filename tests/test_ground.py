@@ -151,6 +151,14 @@ def test_floor_wins_over_a_larger_table():
     assert np.mean(owners(points, owner) == 0) > 0.97
 
 
+def test_a_slope_above_eye_level_is_no_floor():
+    depth = np.full((HEIGHT, WIDTH), 4.0, np.float32)  # a crowd, and above it a slope that would pass behind it
+    depth[:45] = 1 / (0.1 * (np.arange(45, dtype=np.float32) / HEIGHT + 0.64))[:, None]
+    ground = find_ground(depth)
+    assert not ground.found
+    assert (ground.points[:, 0] > 2 / 3 - 1 / HEIGHT).all()
+
+
 @pytest.mark.parametrize("index", range(6))
 def test_demo_scenes(index):
     """Furnished rooms, corridors, streets and meadows: every point is in one plane, at exact depth."""
