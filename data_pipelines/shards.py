@@ -92,7 +92,10 @@ def finished(folder: str, name: str, records: int | None = None) -> Note | None:
     path = join(folder, name)
     if not (tf.io.gfile.exists(path) and tf.io.gfile.exists(_note_path(folder, name))):
         return None
-    note = Note(**read_json(_note_path(folder, name)))
+    try:
+        note = Note(**read_json(_note_path(folder, name)))
+    except (DatasetError, TypeError):  # of a note that was damaged, or is another version's, nothing is believed
+        return None
     if note.bytes != tf.io.gfile.stat(path).length or (records is not None and note.records != records):
         return None
     return note
@@ -149,11 +152,11 @@ def write_json(path: str, value: object) -> None:
 
 
 def read_json(path: str) -> Any:
-    with tf.io.gfile.GFile(path, "r") as file:
+    with tf.io.gfile.GFile(path, "rb") as file:
         text = file.read()
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DatasetError(
             f"{path} cannot be read as JSON ({error}); restore it or make the data set again."
         ) from error
