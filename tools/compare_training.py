@@ -1,0 +1,75 @@
+"""Trains and scores networks that differ in a few flags, on the same data, with several seeds: which loss is better?
+
+    python tools/compare_training.py --variants=tools/losses.txt --data=rows --output=runs/losses --seeds=3
+
+A file names the trainings: see tools/losses.txt, tools/schedules.txt. Each is `python -m fgseg_tf.train` and then
+`python -m fgseg_tf.evaluate`, in a folder of its own; what is finished is not done again. At the end a table, also in
+OUTPUT/table.md.
+"""
+
+import os
+import subprocess
+import sys
+
+# Before TensorFlow is loaded: its remarks about this machine would hide ours.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+from absl import flags
+
+from fgseg_tf import comparison, run_folder
+from fgseg_tf.dataset import command
+
+_VARIANTS = flags.DEFINE_string("variants", None, "File that names them; see tools/losses.txt.", required=True)
+_DATA = flags.DEFINE_string("data", None, "Folder of shards that all learn from, or demo.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for their runs and the table.", required=True)
+_SEEDS = flags.DEFINE_integer("seeds", 3, "Each is trained so often, from other first weights.", lower_bound=1)
+_COUNT = flags.DEFINE_integer("count", 200, "Examples of each test split that are scored; 0 for all.", lower_bound=0)
+
+
+def compare() -> None:
+    with tf.io.gfile.GFile(_VARIANTS.value) as file:
+        variants = comparison.read(file.read(), _VARIANTS.value)
+    for variant in variants:
+        claim(variant)
+    found: dict[str, list[dict]] = {variant.name: [] for variant in variants}
+    # All of one seed first: whoever stops early has them all once, and not one of them thrice.
+    for seed in range(_SEEDS.value):
+        for variant in variants:
+            run = run_folder.path(_OUTPUT.value, f"{variant.folder}-{seed}")
+            print(f"== {variant.name}, seed {seed}", flush=True)
+            if not tf.io.gfile.exists(run_folder.path(run, "model.keras")):
+                python("train", f"--run={run}", f"--data={_DATA.value}", *variant.flags, f"--seed={seed}")
+            if not tf.io.gfile.exists(run_folder.path(run, "metrics.json")):
+                python("evaluate", f"--run={run}", f"--count={_COUNT.value}", "--nobaselines", "--ladder=0")
+            found[variant.name].append(run_folder.read_json(run, "metrics.json"))
+    split = list(found[variants[0].name][0]["splits"])[-1]
+    text = comparison.table(found, split)
+    with tf.io.gfile.GFile(run_folder.path(_OUTPUT.value, "table.md"), "w") as file:
+        file.write(text + "\n")
+    print(text)
+
+
+def claim(variant: comparison.Variant) -> None:
+    """What is finished under this name was trained with these flags, and is not taken for something else."""
+    note, wanted = run_folder.path(_OUTPUT.value, f"{variant.folder}.flags"), "\n".join(variant.flags) + "\n"
+    tf.io.gfile.makedirs(_OUTPUT.value)
+    if tf.io.gfile.exists(note):
+        with tf.io.gfile.GFile(note) as file:
+            if file.read() != wanted:
+                raise ValueError(
+                    f"{variant.name!r} was trained with other flags in {_OUTPUT.value}: {note}; give it another name, "
+                    "or take another --output."
+                )
+    with tf.io.gfile.GFile(note, "w") as file:
+        file.write(wanted)
+
+
+def python(module: str, *given: str) -> None:
+    done = subprocess.run([sys.executable, "-m", f"fgseg_tf.{module}", *given], stdout=subprocess.DEVNULL)
+    if done.returncode:
+        raise ValueError(f"{module} {' '.join(given)} ended with exit status {done.returncode}; see above.")
+
+
+if __name__ == "__main__":
+    command(compare, "the file is given as --variants=FILE")
