@@ -174,14 +174,14 @@ def _varied(examples: tf.data.Dataset, order: Order, mirror: bool, change: Calla
         # Of the worker's own numbers, which is why the worker is part of the seed.
         seed = tf.random.fold_in([order.seed & 0x7FFFFFFF, 2 + order.worker], tf.cast(number, tf.int32))
         if mirror:
-            turn = tf.random.stateless_uniform([], seed) < 0.5
-            example = {
-                key: tf.cond(turn, lambda v=value: tf.reverse(v, [1]), lambda v=value: v) if value.shape.rank else value
-                for key, value in example.items()
-            }
+            example = tf.cond(tf.random.stateless_uniform([], seed) < 0.5, partial(_mirrored, example), lambda: example)
         return change(example, tf.random.fold_in(seed, CHANGE)) if change else example
 
     if not (mirror or change):
         return examples
     numbered = examples.enumerate(order.first // order.workers)
     return numbered.map(varied, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _mirrored(example: dict) -> dict:
+    return {key: tf.reverse(value, [1]) if value.shape.rank else value for key, value in example.items()}

@@ -27,6 +27,7 @@ NOT_RUN = {
     ". .venv": "likewise",
     "pip install": "tools/check does; test_wheel.py from a wheel",
     "TF_CONFIG=": "wants machines of these names; test_distribution.py starts two workers by it",
+    "python tools/compare_training.py": "an hour; test_comparison.py compares two small ones",
     "docker compose": "wants docker; test_serving.py reads what it starts",
     "echo": "wants a server; test_serving_client.py asks one by REST",
 }

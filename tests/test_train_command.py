@@ -27,7 +27,7 @@ def shrunken(flagfile: Path, folder: Path) -> Path:
     text = flagfile.read_text()
     text = re.sub(r"\b\d+@(\d+)", lambda found: f"1@{SHRUNKEN_SIDES.get(found[1], '48')}", text)
     copy = folder / flagfile.name
-    copy.write_text(text + "\n--network=small\n--examples_per_epoch=8\n--batch=4\n--validate=4\n")
+    copy.write_text(text + "\n--network=small\n--start=\n--examples_per_epoch=8\n--batch=4\n--validate=4\n")
     return copy
 
 
