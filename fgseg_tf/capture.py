@@ -36,7 +36,7 @@ READ_NOISE, SHOT_NOISE = 0.03, 0.03  # standard deviations: everywhere, and at w
 WORST_JPEG = 25  # quality
 SHIFT, TURN, ZOOM = 0.012, 0.012, 0.012  # of the shorter side; radians; of 1
 
-SHADOWS, SHADOW = 0.7, 0.85  # share of frames, darkness
+SHADOWS, SHADOW = 0.7, 0.75  # share of frames, darkness
 CONTACT = 0.6
 STIR, STIRRED = 0.6, 0.02  # leaves: share of frames, distance of the shorter side
 GLOW, GLOWING = 0.5, 0.6  # screens, spots of light: share of frames, logarithm
@@ -181,13 +181,13 @@ def _shade(mask, strength, draws: _Draws):
     right, down = draws.either_way() * (0.1 * width + 0.3 * wide), draws.either_way() * 0.15 * tall
     wall = [1.0, 0.0, right, 0.0, 1.0, down, 0.0, 0.0]
     shadow = _warped(mask, tf.where(draws.one() < 0.65, tf.stack(floor), tf.stack(wall)), "BILINEAR", "CONSTANT")
-    # The sun draws every second one sharply, and dark ones are those that are taken for somebody.
-    shadow += (_coarse(shadow) - shadow) * tf.nn.relu(draws.between(-1.0, 1.0))
+    soft = _coarse(shadow)
+    shadow += (soft - shadow) * draws.one()
     foot = tf.exp(-tf.square((tf.range(height) - base) / tf.maximum(0.06 * tall, 1.0)))[:, None, None]
     contact = _coarse(mask) * foot * CONTACT * draws.happens(SHADOWS, strength)
     # Skies light shadows, and they are blue.
     tint = 1 - 0.15 * draws.one() * tf.constant([0.0, 0.4, 1.0])
-    darkness = SHADOW * tf.sqrt(draws.one()) * tf.minimum(1.5 * strength, 1) * draws.happens(SHADOWS, strength)
+    darkness = SHADOW * draws.one() * tf.minimum(1.5 * strength, 1) * draws.happens(SHADOWS, strength)
     return (1 - darkness * shadow * tint) * (1 - tf.minimum(1.5 * strength, 1) * contact)
 
 
