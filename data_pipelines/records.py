@@ -153,24 +153,25 @@ def in_full(patch: tf.Tensor, box: tf.Tensor, height: int, width: int) -> tf.Ten
 
 def read_backgrounds(path: str, height: int, width: int) -> tuple[list[dict], np.ndarray, np.ndarray]:
     """The shard of backgrounds -> (name, source, bg_index by record; uint8 [n, h, w, 3]; uint16 [n, h, w, 1])."""
+    serialized = tf.data.TFRecordDataset(path)
+    # Counted first, so that thousands of scenes are not held twice.
+    count = int(serialized.reduce(np.int64(0), lambda counted, _: counted + 1))
+    if not count:
+        raise RecordError(f"{path} holds no backgrounds.")
     about: list[dict] = []
-    pictures: list[np.ndarray] = []
-    depths: list[np.ndarray] = []
-    for serialized in tf.data.TFRecordDataset(path):
-        decoded = decode_background(parse(serialized, BACKGROUND), height, width)
-        if decoded["bg_index"] != len(pictures):
-            raise RecordError(
-                f"{path}: record {len(pictures)} has bg_index {decoded['bg_index']}; they must be in order."
-            )
+    pictures, depths = np.empty([count, height, width, 3], np.uint8), np.empty([count, height, width, 1], np.uint16)
+    decoded = serialized.map(
+        lambda record: decode_background(parse(record, BACKGROUND), height, width), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    for number, background in enumerate(decoded.as_numpy_iterator()):
+        if background["bg_index"] != number:
+            raise RecordError(f"{path}: record {number} has bg_index {background['bg_index']}; they must be in order.")
         about.append(
             {
-                "name": decoded["name"].numpy().decode(),
-                "source": decoded["source"].numpy().decode(),
-                "bg_index": int(decoded["bg_index"]),
+                "name": background["name"].decode(),
+                "source": background["source"].decode(),
+                "bg_index": number,
             }
         )
-        pictures.append(decoded["bg"].numpy())
-        depths.append(decoded["depth"].numpy())
-    if not pictures:
-        raise RecordError(f"{path} holds no backgrounds.")
-    return about, np.stack(pictures), np.stack(depths)
+        pictures[number], depths[number] = background["bg"], background["depth"]
+    return about, pictures, depths
