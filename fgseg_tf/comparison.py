@@ -46,10 +46,14 @@ def read(text: str, where: str) -> tuple[Variant, ...]:
         found = re.fullmatch(r"(.*?)(?:^|\s+)(--.*)", line)
         if not found:
             raise ValueError(f"line {number} of {where}, {line!r}, has no flags; write NAME --FLAG=VALUE.")
+        try:
+            flags = shlex.split(found[2])
+        except ValueError as error:
+            raise ValueError(f"line {number} of {where}, {line!r}, has a quote that is not closed; close it.") from error
         if found[1]:
-            named.append((found[1].strip(), shlex.split(found[2])))
+            named.append((found[1].strip(), flags))
         else:
-            everyone += shlex.split(found[2])
+            everyone += flags
     variants = tuple(Variant(name, (*everyone, *flags)) for name, flags in named)
     folders = [variant.folder for variant in variants]
     for variant in variants:

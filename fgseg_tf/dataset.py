@@ -40,7 +40,7 @@ __all__ += ["CompositeData", "Data", "Order", "Recipe", "ShardData", "reopened"]
 
 SHUFFLED = 2048  # records that are mixed; shards are in a shuffled order already
 READ_TOGETHER = 8  # shards
-# What is read of a record; the others are for people, and cost as much again to parse.
+# What is read of a record; the others are for people, and lists of any length take long to parse.
 LOOKED_AT = tuple(feature for feature in records.COMPOSITE if feature.key not in ("name", "fg_index", "fg_flipped"))
 
 

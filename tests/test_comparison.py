@@ -32,6 +32,7 @@ def test_read():
     ("text", "complaint"),
     [
         ("dice\n", "line 1 of file, 'dice', has no flags"),
+        ("\na --stages='1@32; 1@36\n", "line 2 of file, .* has a quote that is not closed"),
         ("a --rate=1\n", "of trainings, file names 1; two at least"),
         ("", "file names 0"),
         ("dice, l1 --rate=1\ndice+L1 --rate=2\n", r"'dice, l1' in file is no name, or that of two"),
@@ -81,9 +82,10 @@ def test_two_trainings(tiny_dataset, tmp_path):
     # What is finished is not done again, nor taken for something else.
     assert compare(text, tmp_path, tiny_dataset)[:2] == (0, said)
     assert [network.stat().st_mtime_ns for network in networks] == before
-    status, _, errors = compare(text.replace("1e-2", "1e-1"), tmp_path, tiny_dataset)
-    assert status == 1
-    assert "'fast' was trained with other flags" in errors
+    for other, *more in ((text.replace("1e-2", "1e-1"),), (text, "--count=5"), (text, "--data=demo")):
+        status, _, errors = compare(other, tmp_path, tiny_dataset, *more)
+        assert status == 1
+        assert "was begun with other flags" in errors
 
 
 def test_a_training_that_fails_is_named(tiny_dataset, tmp_path):

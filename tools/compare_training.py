@@ -51,14 +51,15 @@ def compare() -> None:
 
 
 def claim(variant: comparison.Variant) -> None:
-    """What is finished under this name was trained with these flags, and is not taken for something else."""
-    note, wanted = run_folder.path(_OUTPUT.value, f"{variant.folder}.flags"), "\n".join(variant.flags) + "\n"
+    """What is finished under this name was trained and scored so, and is not taken for something else."""
+    note = run_folder.path(_OUTPUT.value, f"{variant.folder}.flags")
+    wanted = "\n".join((f"--data={_DATA.value}", f"--count={_COUNT.value}", *variant.flags)) + "\n"
     tf.io.gfile.makedirs(_OUTPUT.value)
     if tf.io.gfile.exists(note):
         with tf.io.gfile.GFile(note) as file:
             if file.read() != wanted:
                 raise ValueError(
-                    f"{variant.name!r} was trained with other flags in {_OUTPUT.value}: {note}; give it another name, "
+                    f"{variant.name!r} was begun with other flags in {_OUTPUT.value}: {note}; give it another name, "
                     "or take another --output."
                 )
     with tf.io.gfile.GFile(note, "w") as file:
