@@ -49,7 +49,7 @@ def read(text: str, where: str) -> tuple[Variant, ...]:
         try:
             flags = shlex.split(found[2])
         except ValueError as error:
-            raise ValueError(f"line {number} of {where}, {line!r}, has a quote that is not closed; close it.") from error
+            raise ValueError(f"line {number} of {where}, {line!r}, has an open quote; close it.") from error
         if found[1]:
             named.append((found[1].strip(), flags))
         else:

@@ -32,7 +32,7 @@ def test_read():
     ("text", "complaint"),
     [
         ("dice\n", "line 1 of file, 'dice', has no flags"),
-        ("\na --stages='1@32; 1@36\n", "line 2 of file, .* has a quote that is not closed"),
+        ("\na --stages='1@32; 1@36\n", "line 2 of file, .* has an open quote"),
         ("a --rate=1\n", "of trainings, file names 1; two at least"),
         ("", "file names 0"),
         ("dice, l1 --rate=1\ndice+L1 --rate=2\n", r"'dice, l1' in file is no name, or that of two"),
