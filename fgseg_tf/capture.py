@@ -38,6 +38,7 @@ SHIFT, TURN, ZOOM = 0.012, 0.012, 0.012  # of the shorter side; radians; of 1
 
 SHADOWS, SHADOW = 0.7, 0.75  # share of frames, darkness
 CONTACT = 0.6
+THINGS = 3  # that throw a shadow of their own
 STIR, STIRRED = 0.6, 0.02  # leaves: share of frames, distance of the shorter side
 GLOW, GLOWING = 0.5, 0.6  # screens, spots of light: share of frames, logarithm
 SEAM, SEAMED = 0.4, 0.12  # patches of the scene pasted back: share of frames, logarithm
@@ -168,27 +169,47 @@ def _changed_scene(bg, mask, strength, draws: _Draws):
 
 
 def _shade(mask, strength, draws: _Draws):
-    """Factors [H, W, 3]: the shadow that the object throws on floor or wall, and the dark line where it stands."""
+    """Factors [H, W, 3]: the shadows that objects throw on floor or wall, and the dark line where each stands."""
     height, width = (tf.cast(side, tf.float32) for side in _size(mask))
-    inside = mask[..., 0] > 0.5
-    rows, columns = (tf.cast(tf.reduce_any(inside, axis), tf.float32) for axis in (1, 0))
-    base = tf.reduce_max(rows * tf.range(height))
-    tall, wide = tf.reduce_sum(rows), tf.reduce_sum(columns)
-    # Floor: height above the base becomes a way across the floor, up or down the picture. Wall: only shifted.
+    things = _things(mask)
+    inside = things > 0.5
+    rows, columns = (tf.cast(tf.reduce_any(inside, axis), tf.float32) for axis in (2, 1))
+    bases = tf.reduce_max(rows * tf.range(height), 1)
+    tall, wide = tf.reduce_max(tf.reduce_sum(rows, 1)), tf.reduce_max(tf.reduce_sum(columns, 1))
+    # Floor: height above the base becomes a way across the floor, up or down the picture. Wall: only shifted. One sun.
     squash = draws.between(0.15, 0.8) * tf.sign(draws.either_way())
     lean = 1.5 * draws.either_way()
-    floor = [1.0, lean / squash, -lean * base / squash, 0.0, 1 / squash, base * (1 - 1 / squash), 0.0, 0.0]
+    none, one = tf.zeros_like(bases), tf.ones_like(bases)
+    floor = [one, one * lean / squash, -lean * bases / squash, none, one / squash, bases * (1 - 1 / squash), none, none]
     right, down = draws.either_way() * (0.1 * width + 0.3 * wide), draws.either_way() * 0.15 * tall
-    wall = [1.0, 0.0, right, 0.0, 1.0, down, 0.0, 0.0]
-    shadow = _warped(mask, tf.where(draws.one() < 0.65, tf.stack(floor), tf.stack(wall)), "BILINEAR", "CONSTANT")
-    soft = _coarse(shadow)
-    shadow += (soft - shadow) * draws.one()
-    foot = tf.exp(-tf.square((tf.range(height) - base) / tf.maximum(0.06 * tall, 1.0)))[:, None, None]
-    contact = _coarse(mask) * foot * CONTACT * draws.happens(SHADOWS, strength)
+    wall = [one, none, one * right, none, one, one * down, none, none]
+    transforms = tf.where(draws.one() < 0.65, tf.stack(floor, 1), tf.stack(wall, 1))
+    shadow = _joined(_warped(things[..., None], transforms, "BILINEAR", "CONSTANT")[..., 0])
+    shadow += (_coarse(shadow) - shadow) * draws.one()
+    from_base = (tf.range(height) - bases[:, None]) / tf.maximum(0.06 * tall, 1.0)
+    foot = tf.exp(-tf.square(from_base))[..., None]
+    contact = _joined(_coarse(things[..., None])[..., 0] * foot) * CONTACT * draws.happens(SHADOWS, strength)
     # Skies light shadows, and they are blue.
     tint = 1 - 0.15 * draws.one() * tf.constant([0.0, 0.4, 1.0])
     darkness = SHADOW * draws.one() * tf.minimum(1.5 * strength, 1) * draws.happens(SHADOWS, strength)
     return (1 - darkness * shadow * tint) * (1 - tf.minimum(1.5 * strength, 1) * contact)
+
+
+def _things(mask):
+    """[THINGS, H, W]: what stands side by side, each by itself, so that each throws its shadow from its own foot.
+
+    Taken apart where a whole column of the picture is empty; what is left over when there are more shares a plane.
+    """
+    occupied = tf.reduce_any(mask[..., 0] > 0, 0)
+    begins = occupied & ~tf.concat([[False], occupied[:-1]], 0)
+    number = tf.minimum(tf.cumsum(tf.cast(begins, tf.int32)), THINGS) - 1
+    mine = tf.cast(number == tf.range(THINGS)[:, None], tf.float32)
+    return mine[:, None] * mask[..., 0]
+
+
+def _joined(planes):
+    """[N, H, W] -> [H, W, 1]: the strongest; one shadow in another is no darker."""
+    return tf.reduce_max(planes, 0)[..., None]
 
 
 def _haunted(bg, layer, mask, ghost):
@@ -260,15 +281,19 @@ def _as_jpeg(levels, strength, draws: _Draws):
 
 
 def _warped(picture, transform, interpolation: str = "BILINEAR", fill: str = "NEAREST"):
-    """transform: as of ImageProjectiveTransform, from places in the result to places in the picture."""
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=picture[None],
-        transforms=transform[None],
-        output_shape=tf.shape(picture)[:2],
+    """A picture, or several by a transform each. transform: as of ImageProjectiveTransform, from places in the result
+    to places in the picture.
+    """
+    several = picture.shape.rank == 4
+    warped = tf.raw_ops.ImageProjectiveTransformV3(
+        images=picture if several else picture[None],
+        transforms=transform if several else transform[None],
+        output_shape=picture.shape[-3:-1],
         fill_value=0.0,
         interpolation=interpolation,
         fill_mode=fill,
-    )[0]
+    )
+    return warped if several else warped[0]
 
 
 def _blurred(picture, amount):
@@ -281,11 +306,11 @@ def _blurred(picture, amount):
     return picture + amount * (smooth - picture)
 
 
-def _coarse(plane):
+def _coarse(planes):
     """A wide blur: a tenth of the picture's size, and back."""
-    height, width = _size(plane)
-    small = [tf.maximum(side // 10, 2) for side in (height, width)]
-    return tf.image.resize(tf.image.resize(plane, small, "area"), [height, width], "bilinear")
+    height, width = planes.shape[-3:-1]
+    small = [max(side // 10, 2) for side in (height, width)]
+    return tf.image.resize(tf.image.resize(planes, small, "area"), [height, width], "bilinear")
 
 
 def _patch(field, level, steepness):

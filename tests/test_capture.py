@@ -154,6 +154,36 @@ def test_shadows_and_light_are_not_foreground_and_the_object_keeps_its_own():
         assert abs(int((mask >= 0.5).sum()) - TALL * WIDE) <= 0.12 * TALL * WIDE
 
 
+def test_everything_throws_its_shadow_from_its_own_foot():
+    from fgseg_tf import capture
+
+    near, far = np.zeros((HEIGHT, WIDTH, 1), np.float32), np.zeros((HEIGHT, WIDTH, 1), np.float32)
+    near[18:34, 6:12], far[4:20, 38:44] = 1, 1
+    np.testing.assert_array_equal(capture._things(tf.constant(near + far))[..., None], [near, far, np.zeros_like(far)])
+
+    def shade(mask, seed):
+        return capture._shade(tf.constant(mask), tf.constant(1.0), capture._Draws(tf.constant([seed, 0]))).numpy()
+
+    dark = 0
+    for seed in range(12):
+        apart = np.minimum(shade(near, seed), shade(far, seed))
+        # But for how soft outlines lie over one another.
+        assert np.abs(shade(near + far, seed) - apart).mean() < 0.01
+        dark += (apart < 0.7).mean() > 0.02
+    assert dark > 2
+
+
+def test_more_things_than_shadows_of_their_own():
+    from fgseg_tf import capture
+
+    row = np.array([1, 0, 1, 1, 0, 0.5, 0, 1, 1], np.float32)
+    things = capture._things(tf.constant(np.stack([row, 0 * row])[..., None]))
+    np.testing.assert_array_equal(
+        things[:, 0], [[1, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0.5, 0, 1, 1]]
+    )
+    assert not things[:, 1].numpy().any()
+
+
 def test_small_pictures():
     pictures = np.random.default_rng(1).integers(0, 256, (12, 9, 7), np.uint8)
     pictures[..., 6] = 0
