@@ -7,18 +7,19 @@
     NAME/depth         16-bit PNG, millimetres, 0 unknown; optional
 
 Precision, recall and F are those of all scored pixels of a sequence together, as in CDnet; figures of depth are means
-of its frames. A sequence with depth and no masks, of a camera that moves, has each frame for its own empty scene.
+of its frames. A sequence with depth and no masks, of a camera that moves, has each frame for its own empty scene. Masks
+of a sensor that looks from beside the camera can be moved to where they belong; see `alignment.py`.
 """
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
-from fgseg_tf import baselines
+from fgseg_tf import alignment, baselines
 from fgseg_tf.dataset import PICTURE_ENDINGS, pictures_in_folder, read_picture
 from fgseg_tf.run_folder import path
 
@@ -30,11 +31,15 @@ DELTA = 1.25
 
 @dataclass(frozen=True)
 class Sequence:
-    """background: a path, None for a camera that moves. frames: (frame, mask or None, depth or None), paths."""
+    """background: a path, None for a camera that moves. frames: (frame, mask or None, depth or None), paths.
+
+    offset: by how much masks and depth are moved when they are read.
+    """
 
     name: str
     background: str | None
     frames: tuple[tuple[str, str | None, str | None], ...]
+    offset: alignment.Offset | None = None
 
     @property
     def masked(self) -> bool:
@@ -120,12 +125,25 @@ def tuned(sequences: list[Sequence]) -> dict[str, Callable]:
     return best
 
 
+def aligned(sequence: Sequence, difference: Callable) -> Sequence:
+    """The same with its `offset`: where its masks agree best with the difference, as answered by `tuned`."""
+    compared = (
+        (difference(bg, frame), truth == FOREGROUND, ~np.isin(truth, (FOREGROUND, *LEFT_OUT)))
+        for bg, frame, truth, _ in pictures(sequence)
+        if truth is not None
+    )
+    return replace(sequence, offset=alignment.offset(compared))
+
+
 def pictures(sequence: Sequence) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]]:
     """bg, frame: uint8 [H, W, 3]; truth: levels [H, W] or None; depth: millimetres [H, W] or None."""
     bg = None if sequence.background is None else read_picture(sequence.background)
     for frame, mask, depth in sequence.frames:
         picture = read_picture(frame)
         truth, millimetres = (None if where is None else read_levels(where) for where in (mask, depth))
+        if sequence.offset:
+            truth = None if truth is None else alignment.moved(truth, sequence.offset, LEFT_OUT[0])
+            millimetres = None if millimetres is None else alignment.moved(millimetres, sequence.offset, 0)
         yield picture if bg is None else bg, picture, truth, millimetres
 
 

@@ -1,5 +1,6 @@
 """Footage with hand-made masks: what belongs together, what is counted, and the tool that prints it."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,35 @@ def test_the_best_threshold_is_found(folder):
     assert counts.f == 1
 
 
+def test_masks_that_lie_beside_what_they_show(folder, tmp_path):
+    """As a sensor's do that looks from further right and from above: all of it stands 2 to the left and 1 down."""
+    (street,) = footage.find(str(folder / "street"))
+    shutil.copytree(folder / "street", tmp_path / "street")
+    for number in (7, 12):
+        where = tmp_path / "street" / "groundtruth" / f"gt{number:06d}.png"
+        truth = np.asarray(Image.open(where))
+        beside = np.zeros_like(truth)
+        beside[1:, :-2] = truth[:-1, 2:]
+        save(where, beside)
+    (moved,) = footage.find(str(tmp_path / "street"))
+    difference = footage.tuned([street])["difference"]
+    assert not footage.aligned(street, difference).offset
+    found = footage.aligned(moved, difference)
+    assert (found.offset.down, found.offset.right, found.offset.f) == (-1, 2, 1)
+    # 8 x 12 pixels, of which 6 x 11 lie over one another.
+    assert found.offset.f_as_it_is == pytest.approx(2 * 66 / (2 * 66 + 30 + 24))
+    # Where nothing came from, nothing is said; the rest is what it was.
+    for as_it_was, back in zip(footage.pictures(street), footage.pictures(found), strict=True):
+        truth, millimetres = back[2:]
+        assert (millimetres[:-1, 2:] == 3000).all()
+        assert not millimetres[-1].any()
+        assert not millimetres[:, :2].any()
+        if truth is not None:
+            np.testing.assert_array_equal(truth[:-1, 2:], as_it_was[2][:-1, 2:])
+            assert np.isin(truth[-1], footage.LEFT_OUT).all()
+            assert np.isin(truth[:, :2], footage.LEFT_OUT).all()
+
+
 def test_what_is_refused(folder, tmp_path):
     for where, said in (
         (tmp_path / "missing", "is not a folder"),
@@ -121,7 +151,7 @@ def test_the_tool(folder, tmp_path):
     run_folder.write_json(str(tmp_path), "run.json", {"format": "fgseg_tf run", "version": 1, "settings": settings})
     run_folder.save_network(str(tmp_path), build(ARCHITECTURES["small"]))
     command = [sys.executable, "tools/evaluate_footage.py", f"--footage={folder}", f"--run={tmp_path}"]
-    command += [f"--sheet={tmp_path}/sheet.png"]
+    command += [f"--sheet={tmp_path}/sheet.png", "--align"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

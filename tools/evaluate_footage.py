@@ -5,9 +5,13 @@
 
 DIR holds NAME/{input,groundtruth,background}, as CDnet does; see fgseg_tf/footage.py. Beside the network stand the
 difference to the empty scene, MOG2 and KNN, each with the threshold that is best on these very sequences.
+
+Masks of a depth sensor often lie beside what they show, because it looks from another place than the camera. Where that
+is so, a line says by how much, and --align scores the sequence with its masks (and depth) moved by as much.
 """
 
 import os
+from collections.abc import Callable
 
 # Before TensorFlow is loaded: its remarks about this machine would hide ours.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -26,6 +30,7 @@ _WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of t
 _SIZE = flags.DEFINE_integer("size", None, "Longer side, pixels, at which the network looks, as in predict.")
 _SMOOTH = flags.DEFINE_float("smooth", 0.0, "As in predict; for frames that follow closely.")
 _BASELINES = flags.DEFINE_bool("baselines", True, "Also the difference, MOG2 and KNN.")
+_ALIGN = flags.DEFINE_bool("align", False, "Move masks and depth to where the difference says that they belong.")
 _SHEET = flags.DEFINE_string("sheet", None, "Write a sheet of frames, masks found and masks drawn to this PNG.")
 _SHOWN = flags.DEFINE_integer("shown", 3, "Frames of each sequence on the sheet.", lower_bound=1)
 
@@ -35,11 +40,20 @@ TILE = 220  # pixels, on the sheet
 def evaluate() -> None:
     if _BASELINES.value:
         baselines.opencv()
+    elif _ALIGN.value:
+        raise ValueError("--align goes by the difference, which is a baseline; leave out --nobaselines.")
     sequences = footage.find(_FOOTAGE.value)
     network, side, origin = weights.trained(_RUN.value, _WEIGHTS.value)
     segmenter = Segmenter(network, _SIZE.value or side)
-    masked = [sequence for sequence in sequences if sequence.masked]
-    compared = footage.tuned(masked) if _BASELINES.value and masked else {}
+    compared: dict[str, Callable] = {}
+    beside: list[footage.Sequence] = []
+    if _BASELINES.value and any(each.masked for each in sequences):
+        compared = footage.tuned(sequences)
+        found = [footage.aligned(each, compared["difference"]) if each.masked else each for each in sequences]
+        beside = [each for each in found if each.offset]
+        if beside and _ALIGN.value:
+            sequences = found
+            compared = footage.tuned(sequences)
     counts: dict[str, dict[str, footage.Counts]] = {}
     depths: dict[str, list[dict[str, float]]] = {}
     rows = []
@@ -62,6 +76,8 @@ def evaluate() -> None:
                     depths.setdefault(sequence.name, []).append(found)
                 progress.add()
     print(f"{origin}, looking at {segmenter.side} pixels")
+    for sequence in beside:
+        print(offset_line(sequence))
     if counts:
         print(mask_table(counts))
     if depths:
@@ -69,6 +85,18 @@ def evaluate() -> None:
     if _SHEET.value and rows:
         Image.fromarray(np.concatenate(rows)).save(_SHEET.value)
         print(f"{_SHEET.value}: frame, the same outlined, mask found, mask drawn (grey: left out)")
+
+
+def offset_line(sequence: footage.Sequence) -> str:
+    offset = sequence.offset
+    assert offset
+    across = f"{abs(offset.right)} pixels {'right' if offset.right > 0 else 'left'}"
+    along = f"{abs(offset.down)} {'down' if offset.down > 0 else 'up'}"
+    return (
+        f"{sequence.name}: its masks lie beside what they show; moved {across} and {along}, the difference has an F of "
+        f"{offset.f:.3f} instead of {offset.f_as_it_is:.3f}. "
+        + ("So it is scored." if _ALIGN.value else "--align scores it so.")
+    )
 
 
 def mask_table(counts: dict) -> str:
