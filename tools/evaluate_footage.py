@@ -49,10 +49,10 @@ def evaluate() -> None:
     beside: list[footage.Sequence] = []
     if _BASELINES.value and any(each.masked for each in sequences):
         compared = footage.tuned(sequences)
-        found = [footage.aligned(each, compared["difference"]) if each.masked else each for each in sequences]
-        beside = [each for each in found if each.offset]
+        moved = [footage.aligned(each, compared["difference"]) if each.masked else each for each in sequences]
+        beside = [each for each in moved if each.offset]
         if beside and _ALIGN.value:
-            sequences = found
+            sequences = moved
             compared = footage.tuned(sequences)
     counts: dict[str, dict[str, footage.Counts]] = {}
     depths: dict[str, list[dict[str, float]]] = {}
