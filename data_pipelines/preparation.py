@@ -185,24 +185,27 @@ def composed(prepared: Prepared, planned: dict) -> dict:
     )
 
 
-def whole(prepared: Prepared, planned: dict) -> dict:
-    """The composite of a plan, all of it at full size, as `records.decode_composite` gives it back from a shard:
-    index int64, bg, fg_bg uint8 [h, w, 3], mask uint8 [h, w, 1], depth uint16 [h, w, 1].
+def layer(prepared: Prepared, planned: dict) -> dict:
+    """The composite of a plan, as `records.decode_layer` gives it back from a shard: index, bg_index, bg_flipped,
+    fg_bg, mask, depth.
     """
     made = composed(prepared, planned)
-    bg = tf.gather(prepared.materials.backgrounds, planned["background"])
-    scenery = tf.gather(prepared.materials.depth_codes, planned["background"])[..., None]
-    mirrored = planned["background_flipped"]
-    bg = tf.where(mirrored, tf.reverse(bg, [1]), bg)
-    scenery = tf.where(mirrored, tf.reverse(scenery, [1]), scenery)
-    patch = records.in_full(made["depth"], made["box"], *scenery.shape[:2])
+    height, width = prepared.options.height, prepared.options.width
     return {
         "index": planned["index"],
-        "bg": bg,
+        "bg_index": planned["background"],
+        "bg_flipped": planned["background_flipped"],
         "fg_bg": made["fg_bg"],
-        "mask": records.in_full(made["mask"], made["box"], *scenery.shape[:2]),
-        "depth": tf.where(patch > 0, patch, scenery),
+        "mask": records.in_full(made["mask"], made["box"], height, width),
+        "depth": records.in_full(made["depth"], made["box"], height, width),
     }
+
+
+def whole(prepared: Prepared, planned: dict) -> dict:
+    """The same, as `records.decode_composite` gives it back."""
+    materials = prepared.materials
+    assert materials.depth_codes is not None  # only composites labelled by the teacher may lack them
+    return records.with_scenery(layer(prepared, planned), materials.backgrounds, materials.depth_codes[..., None])
 
 
 def _floors(sources: Sources, depth_codes: np.ndarray, options: Options):

@@ -118,29 +118,51 @@ def decode_background(parsed: dict, height: int, width: int) -> dict:
 
 
 def decode_composite(parsed: dict, backgrounds: tf.Tensor, background_depths: tf.Tensor) -> dict:
-    """A parsed composite -> bg, fg_bg uint8 [h, w, 3], mask uint8 [h, w, 1], depth uint16 [h, w, 1]; other keys stay.
+    """A parsed composite -> what `with_scenery` answers.
 
     backgrounds: uint8 [n, h, w, 3]; background_depths: uint16 [n, h, w, 1], codes; in the order of bg_index.
     """
     _, height, width, _ = backgrounds.shape
-    bg = tf.gather(backgrounds, parsed["bg_index"])
-    scenery = tf.gather(background_depths, parsed["bg_index"])
-    bg, scenery = tf.cond(
-        parsed["bg_flipped"] == 1,
-        lambda: (tf.reverse(bg, [1]), tf.reverse(scenery, [1])),
-        lambda: (bg, scenery),
-    )
+    return with_scenery(decode_layer(parsed, height, width), backgrounds, background_depths)
+
+
+def decode_layer(parsed: dict, height: int, width: int) -> dict:
+    """A parsed composite -> all that it holds itself, at full size: fg_bg uint8 [height, width, 3], mask uint8
+    [height, width, 1], depth uint16 [height, width, 1], 0 where it is the background's; the other keys stay.
+    """
     fg_bg = tf.io.decode_jpeg(parsed["fg_bg"], channels=3, dct_method="INTEGER_ACCURATE")
     mask = tf.io.decode_png(parsed["mask"], channels=1)
     patch = tf.io.decode_png(parsed["depth"], channels=1, dtype=tf.uint16)
-    patch = in_full(patch, parsed["depth_box"], height, width)
     return {
         **parsed,
-        "bg": bg,
         "fg_bg": tf.ensure_shape(fg_bg, [height, width, 3]),
         "mask": in_full(mask, parsed["mask_box"], height, width),
-        "depth": tf.where(patch > 0, patch, scenery),
+        "depth": in_full(patch, parsed["depth_box"], height, width),
     }
+
+
+def with_scenery(layer: dict, backgrounds: tf.Tensor, background_depths: tf.Tensor) -> dict:
+    """One layer, or a batch of them -> the same with its bg uint8 [.., h, w, 3], depth codes uint16 [.., h, w, 1]
+    everywhere, and bg_depth, those of the empty scene.
+    """
+    mirrored = tf.cast(layer["bg_flipped"], tf.bool)
+
+    def scene(all_of_them):
+        found = tf.gather(all_of_them, layer["bg_index"])
+        # Mostly there is nothing to mirror, and to choose pixel by pixel takes longer than all else here.
+        return tf.cond(tf.reduce_any(mirrored), lambda: _where_mirrored(found, mirrored), lambda: found)
+
+    scenery = scene(background_depths)
+    depth = tf.where(layer["depth"] > 0, layer["depth"], scenery)
+    return {**layer, "bg": scene(backgrounds), "depth": depth, "bg_depth": scenery}
+
+
+def _where_mirrored(pictures: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
+    turned = tf.reverse(pictures, [-2])
+    if not mirrored.shape.rank:
+        return turned
+    whole = tf.shape(mirrored)[0]
+    return tf.gather(tf.concat([pictures, turned], 0), tf.range(whole) + whole * tf.cast(mirrored, tf.int32))
 
 
 def in_full(patch: tf.Tensor, box: tf.Tensor, height: int, width: int) -> tf.Tensor:

@@ -16,12 +16,12 @@ would invent a distance between a person and the wall behind.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import tensorflow as tf
 
 # What seeds are folded with, so that no two uses of one draw the same numbers.
-CHANGE, SCORING = 1, 2
+CHANGE, SCORING, MIRRORS = 1, 2, 3
+PICTURES = ("bg", "fg_bg", "mask")
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,15 @@ class Data(ABC):
         counts: dict[str, int],
         digest: str,
         description: dict,
-        background_depths: tf.Tensor,
+        with_scenery: Callable,
         from_code: Callable,
     ):
-        """background_depths: of the empty scenes, [n, height, width, 1], as stored.
-
-        from_code: depth as it is stored -> float32 in depth_unit.
+        """with_scenery: a layer, or a batch of them, as `_shuffled` and `_in_order` give them -> the same with `bg`,
+        `bg_depth`, and `depth` everywhere. from_code: depth as it is stored -> float32 in depth_unit.
         """
         self.height, self.width, self.depth_unit = height, width, depth_unit
         self.labels, self.counts, self.digest, self.description = labels, counts, digest, description
-        self._background_depths, self._from_code = background_depths, from_code
+        self._with_scenery, self._from_code = with_scenery, from_code
 
     @property
     def test_splits(self) -> tuple[str, ...]:
@@ -88,11 +87,30 @@ class Data(ABC):
 
         mirror: half of them left to right. change: done to each example, with a seed of its own, as `Capture.change`.
         """
-        examples = self._shuffled("train", order, partial(self._example, size=size))
-        examples = _varied(examples, order, mirror, change)
+        layers = self._shuffled("train", order)
+        # Of the worker's own numbers, which is why the worker is part of the seed.
+        first, own = order.first // order.workers, [order.seed & 0x7FFFFFFF, 2 + order.worker]
+
+        def finished(number, examples):
+            if not change:
+                examples = self._examples(examples, size)
+            if mirror:
+                # As an example's place in the stream says: otherwise in the next pass.
+                numbers = first + number * batch + tf.range(batch, dtype=tf.int64)
+                examples = _mirrored(examples, _coins(numbers, tf.random.fold_in(own, MIRRORS)))
+            return self._as_floats(examples)
+
+        if change:
+            layers = layers.enumerate(first).map(
+                lambda number, layer: _changed(
+                    change, self._examples(layer, size), tf.random.fold_in(tf.random.fold_in(own, number), CHANGE)
+                ),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
         options = tf.data.Options()
         options.deterministic = order.deterministic
-        return self._batched(examples, batch, drop_remainder=True).with_options(options)
+        batches = layers.batch(batch, drop_remainder=True).enumerate()
+        return batches.map(finished, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2).with_options(options)
 
     def scoring(
         self,
@@ -110,14 +128,15 @@ class Data(ABC):
         """
         if split not in self.counts:
             raise ValueError(f"there is no split {split!r} here; take {', '.join(self.counts)}.")
-        examples = self._in_order(split, partial(self._scored_example, size=size))
+        examples = self._in_order(split)
         examples = examples.skip(first).take(self.counts[split] if count is None else count)
         if change:
             examples = examples.map(
-                lambda example: change(example, scoring_seed(example["index"])),
+                lambda layer: _changed(change, self._examples(layer, size, scored=True), scoring_seed(layer["index"])),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
-        return self._batched(examples, batch, drop_remainder=False)
+            return examples.batch(batch).map(self._as_floats).prefetch(2)
+        return examples.batch(batch).map(lambda layers: self._as_floats(self._examples(layers, size, scored=True)))
 
     @abstractmethod
     def name(self, index: int) -> str:
@@ -128,38 +147,33 @@ class Data(ABC):
         """What is to blame, when reading failed."""
 
     @abstractmethod
-    def _shuffled(self, split: str, order: Order, finish: Callable) -> tf.data.Dataset:
-        """Endless examples, of all of which `order` gives this worker its part."""
+    def _shuffled(self, split: str, order: Order) -> tf.data.Dataset:
+        """Endless layers, as of `records.decode_layer`, of all of which `order` gives this worker its part."""
 
     @abstractmethod
-    def _in_order(self, split: str, finish: Callable) -> tf.data.Dataset:
+    def _in_order(self, split: str) -> tf.data.Dataset:
         """All of them, once."""
 
-    def _example(self, whole: dict, size: tuple[int, int]) -> dict:
-        """What `records.decode_composite` answers, at the wanted size."""
-        pictures = tf.concat([whole["bg"], whole["fg_bg"], whole["mask"]], axis=-1)
-        codes = whole["depth"]
+    def _examples(self, layers: dict, size: tuple[int, int], scored: bool = False) -> dict:
+        """Of one layer, or of a batch, which costs less: `bg`, `fg_bg` and `mask`, uint8, and codes of depth at the
+        wanted size.
+        """
+        whole = self._with_scenery(layers)
+        pictures = {key: whole[key] for key in PICTURES}
+        codes = {key: whole[key] for key in (("depth", "bg_depth") if scored else ("depth",))}
         if size != (self.height, self.width):
-            pictures = tf.cast(tf.round(tf.image.resize(pictures, size, method="area")), tf.uint8)
-            codes = tf.image.resize(codes, size, method="nearest")
-        return {"index": whole["index"], "pictures": pictures, "depth": codes}
-
-    def _scored_example(self, whole: dict, size: tuple[int, int]) -> dict:
-        scenery = tf.gather(self._background_depths, whole["bg_index"])
-        mirrored = tf.cast(whole["bg_flipped"], tf.bool)
-        codes = tf.where(mirrored, tf.reverse(scenery, [1]), scenery)
-        alone = self._example({**whole, "depth": codes}, size)
-        return {**self._example(whole, size), "bg_depth": alone["depth"]}
-
-    def _batched(self, examples: tf.data.Dataset, batch: int, drop_remainder: bool) -> tf.data.Dataset:
-        return examples.batch(batch, drop_remainder=drop_remainder).map(self._as_floats).prefetch(2)
+            pictures = {
+                key: tf.cast(tf.round(tf.image.resize(levels, size, method="area")), tf.uint8)
+                for key, levels in pictures.items()
+            }
+            codes = {key: tf.image.resize(values, size, method="nearest") for key, values in codes.items()}
+        return {"index": whole["index"], **pictures, **codes}
 
     def _as_floats(self, examples: dict) -> dict:
-        # A whole batch at once, and no sooner: four times the bytes.
-        pictures = tf.cast(examples["pictures"], tf.float32) / 255
-        bg, fg_bg, mask = tf.split(pictures, [3, 3, 1], axis=-1)
+        # Of a whole batch, and no sooner: four times the bytes.
+        pictures = {key: tf.cast(examples[key], tf.float32) / 255 for key in PICTURES}
         depths = {key: self._from_code(examples[key]) for key in ("depth", "bg_depth") if key in examples}
-        return {"index": examples["index"], "bg": bg, "fg_bg": fg_bg, "mask": mask, **depths}
+        return {"index": examples["index"], **pictures, **depths}
 
 
 def scoring_seed(index: tf.Tensor) -> tf.Tensor:
@@ -167,21 +181,24 @@ def scoring_seed(index: tf.Tensor) -> tf.Tensor:
     return tf.random.fold_in([0, SCORING], index)
 
 
-def _varied(examples: tf.data.Dataset, order: Order, mirror: bool, change: Callable | None) -> tf.data.Dataset:
-    """Each as its place in the stream says: otherwise in the next pass."""
-
-    def varied(number, example):
-        # Of the worker's own numbers, which is why the worker is part of the seed.
-        seed = tf.random.fold_in([order.seed & 0x7FFFFFFF, 2 + order.worker], tf.cast(number, tf.int32))
-        if mirror:
-            example = tf.cond(tf.random.stateless_uniform([], seed) < 0.5, partial(_mirrored, example), lambda: example)
-        return change(example, tf.random.fold_in(seed, CHANGE)) if change else example
-
-    if not (mirror or change):
-        return examples
-    numbered = examples.enumerate(order.first // order.workers)
-    return numbered.map(varied, num_parallel_calls=tf.data.AUTOTUNE)
+def _changed(change: Callable, example: dict, seed: tf.Tensor) -> dict:
+    """By a function that takes and answers the three pictures as one, `pictures` uint8 [h, w, 7]."""
+    rest = {key: value for key, value in example.items() if key not in PICTURES}
+    changed = change({**rest, "pictures": tf.concat([example[key] for key in PICTURES], -1)}, seed)
+    pictures = tf.split(changed.pop("pictures"), [3, 3, 1], axis=-1)
+    return {**changed, **dict(zip(PICTURES, pictures, strict=True))}
 
 
-def _mirrored(example: dict) -> dict:
-    return {key: tf.reverse(value, [1]) if value.shape.rank else value for key, value in example.items()}
+def _coins(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """bool [B]: one side or the other for each number, whatever batch it comes in."""
+    return tf.random.experimental.index_shuffle(numbers % 2**31, seed, 2**31 - 1) % 2 == 1
+
+
+def _mirrored(examples: dict, which: tf.Tensor) -> dict:
+    """A batch, with `which` of its pictures left to right."""
+    # Whole pictures are chosen: to choose pixel by pixel takes longer than to decode them.
+    chosen = tf.range(len(which)) + len(which) * tf.cast(which, tf.int32)
+    return {
+        key: tf.gather(tf.concat([value, tf.reverse(value, [2])], 0), chosen) if value.shape.rank == 4 else value
+        for key, value in examples.items()
+    }

@@ -94,7 +94,7 @@ class ShardData(Data):
         path = shards.join(folder, shards.BACKGROUNDS)
         _, pictures, codes = records.read_backgrounds(path, height, width)
         with tf.device("/CPU:0"):
-            self._backgrounds, background_depths = tf.constant(pictures), tf.constant(codes)
+            scenery = {"backgrounds": tf.constant(pictures), "background_depths": tf.constant(codes)}
         super().__init__(
             height=height,
             width=width,
@@ -103,7 +103,7 @@ class ShardData(Data):
             counts={name: split["records"] for name, split in self._splits.items()},
             digest=shards.measure(shards.join(folder, shards.MANIFEST))[1],
             description={"shards": folder},
-            background_depths=background_depths,
+            with_scenery=partial(records.with_scenery, **scenery),
             from_code=partial(depth.from_code, depth_scale=manifest["depth_scale"]),
         )
 
@@ -117,23 +117,20 @@ class ShardData(Data):
                 number, path = 0, shards.join(self._folder, entry["file"])
                 try:
                     for serialized in tf.data.TFRecordDataset(path):
-                        self._whole(serialized)
+                        self._layer(serialized)
                         number += 1
                 except (tf.errors.OpError, ValueError):
                     return f"record {number} of {path} is broken; make this file again: delete it and export again."
         return f"every record of {self._folder} can be read."
 
-    def _whole(self, serialized) -> dict:
-        parsed = records.parse(serialized, LOOKED_AT)
-        return records.decode_composite(parsed, self._backgrounds, self._background_depths)
+    def _layer(self, serialized) -> dict:
+        return records.decode_layer(records.parse(serialized, LOOKED_AT), self.height, self.width)
 
-    def _in_order(self, split, finish):
+    def _in_order(self, split):
         files = [shards.join(self._folder, entry["file"]) for entry in self._splits[split]["shards"]]
-        return tf.data.TFRecordDataset(files).map(
-            lambda record: finish(self._whole(record)), num_parallel_calls=tf.data.AUTOTUNE
-        )
+        return tf.data.TFRecordDataset(files).map(self._layer, num_parallel_calls=tf.data.AUTOTUNE)
 
-    def _shuffled(self, split, order, finish):
+    def _shuffled(self, split, order):
         entries = self._splits[split]["shards"]
         by_file = len(entries) >= order.workers
         if by_file:
@@ -158,7 +155,7 @@ class ShardData(Data):
         stream = passes.flat_map(one_pass).prefetch(1).unbatch().skip(first % count)
         if not by_file:
             stream = stream.shard(order.workers, order.worker)
-        return stream.map(lambda record: finish(self._whole(record)), num_parallel_calls=tf.data.AUTOTUNE)
+        return stream.map(self._layer, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 class CompositeData(Data):
@@ -207,7 +204,11 @@ class CompositeData(Data):
             counts={name: split.count for name, split in self._splits.items()},
             digest=hashlib.sha256(said.encode()).hexdigest(),
             description={"recipe": asdict(recipe)},
-            background_depths=background_codes[..., None],
+            with_scenery=partial(
+                records.with_scenery,
+                backgrounds=self._prepared.materials.backgrounds,
+                background_depths=background_codes[..., None],
+            ),
             from_code=depth.from_code,
         )
 
@@ -217,10 +218,10 @@ class CompositeData(Data):
     def explain(self) -> str:
         return "the pictures are in memory, so no file is to blame."
 
-    def _in_order(self, split, finish):
-        return self._made(split, tf.data.Dataset.range(self.counts[split]), finish)
+    def _in_order(self, split):
+        return self._made(split, tf.data.Dataset.range(self.counts[split]))
 
-    def _shuffled(self, split, order, finish):
+    def _shuffled(self, split, order):
         count = self.counts[split]
 
         def position(number):
@@ -228,15 +229,11 @@ class CompositeData(Data):
             return tf.random.experimental.index_shuffle(number % count, seed=seed, max_index=count - 1)
 
         numbers = tf.data.Dataset.range(order.first + order.worker, np.iinfo(np.int64).max, order.workers)
-        return self._made(split, numbers.map(position), finish)
+        return self._made(split, numbers.map(position))
 
-    def _made(self, split, positions, finish):
+    def _made(self, split, positions):
         planned = preparation.plans_at(self._prepared, self._splits[split], positions)
-        return planned.map(lambda plan: finish(self._whole(plan)), num_parallel_calls=tf.data.AUTOTUNE)
-
-    def _whole(self, plan: dict) -> dict:
-        which = {"bg_index": plan["background"], "bg_flipped": plan["background_flipped"]}
-        return {**preparation.whole(self._prepared, plan), **which}
+        return planned.map(partial(preparation.layer, self._prepared), num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def reopened(description: dict) -> Data:
