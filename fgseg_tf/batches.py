@@ -135,8 +135,11 @@ class Data(ABC):
                 lambda layer: _changed(change, self._examples(layer, size, scored=True), scoring_seed(layer["index"])),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
-            return examples.batch(batch).map(self._as_floats).prefetch(2)
-        return examples.batch(batch).map(lambda layers: self._as_floats(self._examples(layers, size, scored=True)))
+
+        def finished(examples):
+            return self._as_floats(examples if change else self._examples(examples, size, scored=True))
+
+        return examples.batch(batch).map(finished).prefetch(2)
 
     @abstractmethod
     def name(self, index: int) -> str:

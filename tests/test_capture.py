@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fgseg_tf import shadows
 from fgseg_tf.capture import LADDER, Capture
+from fgseg_tf.chance import Draws
 
 HEIGHT, WIDTH = 36, 52
 TOP, LEFT, TALL, WIDE = 8, 6, 20, 12  # of the object
@@ -135,12 +137,10 @@ def test_how_many():
 
 def test_shadows_and_light_are_not_foreground_and_the_object_keeps_its_own():
     """At the full strength of the scene alone, which no other severity shows by itself."""
-    from fgseg_tf import capture
-
     darkened = 0
     for seed in range(20):
-        draws = capture._Draws(tf.constant([seed, 0]))
-        shade = capture._shade(tf.constant(MASK, tf.float32), tf.constant(1.0), draws).numpy()
+        draws = Draws(tf.constant([seed, 0]))
+        shade = shadows.shade(tf.constant(MASK, tf.float32), tf.constant(1.0), draws).numpy()
         assert shade.shape == (HEIGHT, WIDTH, 3)
         assert shade.min() >= 0
         assert shade.max() <= 1
@@ -155,14 +155,12 @@ def test_shadows_and_light_are_not_foreground_and_the_object_keeps_its_own():
 
 
 def test_everything_throws_its_shadow_from_its_own_foot():
-    from fgseg_tf import capture
-
     near, far = np.zeros((HEIGHT, WIDTH, 1), np.float32), np.zeros((HEIGHT, WIDTH, 1), np.float32)
     near[18:34, 6:12], far[4:20, 38:44] = 1, 1
-    np.testing.assert_array_equal(capture._things(tf.constant(near + far))[..., None], [near, far, np.zeros_like(far)])
+    np.testing.assert_array_equal(shadows._things(tf.constant(near + far))[..., None], [near, far, np.zeros_like(far)])
 
     def shade(mask, seed):
-        return capture._shade(tf.constant(mask), tf.constant(1.0), capture._Draws(tf.constant([seed, 0]))).numpy()
+        return shadows.shade(tf.constant(mask), tf.constant(1.0), Draws(tf.constant([seed, 0]))).numpy()
 
     dark = 0
     for seed in range(12):
@@ -174,10 +172,8 @@ def test_everything_throws_its_shadow_from_its_own_foot():
 
 
 def test_more_things_than_shadows_of_their_own():
-    from fgseg_tf import capture
-
     row = np.array([1, 0, 1, 1, 0, 0.5, 0, 1, 1], np.float32)
-    things = capture._things(tf.constant(np.stack([row, 0 * row])[..., None]))
+    things = shadows._things(tf.constant(np.stack([row, 0 * row])[..., None]))
     np.testing.assert_array_equal(
         things[:, 0], [[1, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0.5, 0, 1, 1]]
     )

@@ -1,0 +1,43 @@
+"""What a lens does to pictures, float32 [H, W, C] of known size: they are seen from elsewhere, or out of focus."""
+
+import tensorflow as tf
+
+BLUR_SIGMA = 1.2
+
+
+def warped(picture, transform, interpolation: str = "BILINEAR", fill: str = "NEAREST"):
+    """A picture, or several by a transform each. transform: as of ImageProjectiveTransform, from places in the result
+    to places in the picture.
+    """
+    several = picture.shape.rank == 4
+    warped = tf.raw_ops.ImageProjectiveTransformV3(
+        images=picture if several else picture[None],
+        transforms=transform if several else transform[None],
+        output_shape=picture.shape[-3:-1],
+        fill_value=0.0,
+        interpolation=interpolation,
+        fill_mode=fill,
+    )
+    return warped if several else warped[0]
+
+
+def blurred(picture, amount):
+    """picture + amount x (its Gaussian blur - picture); amount: of all, or of each channel. Below 0 it is sharper."""
+    across = tf.exp(-tf.square(tf.range(-2.0, 3.0)) / (2 * BLUR_SIGMA**2))
+    kernel = across[:, None] * across[None]
+    kernel = tf.tile((kernel / tf.reduce_sum(kernel))[..., None, None], [1, 1, picture.shape[-1], 1])
+    padded = tf.pad(picture, [[2, 2], [2, 2], [0, 0]], "REFLECT")
+    smooth = tf.nn.depthwise_conv2d(padded[None], kernel, [1, 1, 1, 1], "VALID")[0]
+    return picture + amount * (smooth - picture)
+
+
+def coarse(planes):
+    """A wide blur: a tenth of the picture's size, and back."""
+    height, width = planes.shape[-3:-1]
+    small = [max(side // 10, 2) for side in (height, width)]
+    return tf.image.resize(tf.image.resize(planes, small, "area"), [height, width], "bilinear")
+
+
+def size_of(picture):
+    """Numbers, not tensors: sizes are known wherever pictures are trained on or scored."""
+    return int(picture.shape[0]), int(picture.shape[1])
