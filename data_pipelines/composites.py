@@ -154,13 +154,9 @@ def compose(plan: dict, materials: Materials, seam: str, *, mirrors: bool = True
             lambda: (tf.reverse(background, [1]), tf.reverse(scenery, [1])),
             lambda: (background, scenery),
         )
-    fg_bg = background
-    mask = tf.zeros([height, width, 1], tf.uint8)
-    depth = tf.zeros([height, width, 1], tf.uint16)
-    sums = tf.zeros([2, 3], tf.float64)
-    box = tf.constant([height, width, 0, 0])
 
-    def paint(number, fg_bg, mask, depth, sums, box):
+    def seen(number, fg_bg):
+        """Of an object: its window, the pixels of fg_bg there without and with it, its alpha, its codes of depth."""
         window = plan["window"][number]
         begin, end = window[:2], window[2:]
         layer, relief = _layer(plan, number, materials, end - begin)
@@ -171,30 +167,45 @@ def compose(plan: dict, materials: Materials, seam: str, *, mirrors: bool = True
         layer = _with_seam(layer, seam, plan["cut"][number])
         colour, alpha = layer[..., :3], layer[..., 3:]
         before = _cut(fg_bg, begin, end)
-        transparent = 1 - alpha * (1 / 255)
-        after = tf.cast(tf.cast(before, tf.float32) * transparent + colour + 0.5, tf.uint8)
-        covered = alpha + tf.cast(_cut(mask, begin, end), tf.float32) * transparent if objects > 1 else alpha
+        after = tf.cast(tf.cast(before, tf.float32) * _transparent(alpha) + colour + 0.5, tf.uint8)
+        if relief is not None:
+            code += tf.cast(tf.round(relief * plan["relief_scale"][number] * materials.depth_scale), tf.int32)
+        return begin, end, before, after, alpha, tf.cast(tf.clip_by_value(code, 1, 65535), tf.uint16)
+
+    def paint(number, fg_bg, mask, depth, sums, box):
+        begin, end, before, after, alpha, own = seen(number, fg_bg)
+        covered = alpha + tf.cast(_cut(mask, begin, end), tf.float32) * _transparent(alpha) if objects > 1 else alpha
         fg_bg = _paste(fg_bg, begin, end, after)
         mask = _paste(mask, begin, end, tf.cast(covered + 0.5, tf.uint8))
         if scenery is not None:
-            if relief is not None:
-                code += tf.cast(tf.round(relief * plan["relief_scale"][number] * materials.depth_scale), tf.int32)
-            own = tf.cast(tf.clip_by_value(code, 1, 65535), tf.uint16)
-            depth = _paste(depth, begin, end, tf.where(alpha >= 127.5, own, _cut(depth, begin, end)))
+            depth = _paste(depth, begin, end, tf.where(_solid(alpha), own, _cut(depth, begin, end)))
         sums += _sums(after) - _sums(before)
         box = tf.concat([tf.minimum(box[:2], begin), tf.maximum(box[2:], end)], axis=0)
         return fg_bg, mask, depth, sums, box
 
-    state = fg_bg, mask, depth, sums, box
-    for number in range(objects):
-        if number == 0 and not empties:
-            state = paint(number, *state)
-            continue
-        # Unrolled: a while loop costs more than the branch that an absent object skips.
-        state = tf.cond(plan["count"] > number, lambda n=number, s=state: paint(n, *s), lambda s=state: s)
-    fg_bg, mask, depth, sums, box = state
-    box = tf.where(plan["count"] > 0, box, [0, 0, 1, 1])
-    mask, depth = _cut(mask, box[:2], box[2:]), _cut(depth, box[:2], box[2:])
+    if objects == 1 and not empties:
+        # Always one, as in the published layout: its window is the box, and no canvas of the whole picture is needed.
+        begin, end, before, after, alpha, own = seen(0, background)
+        fg_bg, sums = _paste(background, begin, end, after), _sums(after) - _sums(before)
+        mask, box = tf.cast(alpha + 0.5, tf.uint8), tf.concat([begin, end], axis=0)
+        depth = tf.cast(_solid(alpha), tf.uint16) * own if scenery is not None else tf.zeros_like(mask, tf.uint16)
+    else:
+        state = (
+            background,
+            tf.zeros([height, width, 1], tf.uint8),
+            tf.zeros([height, width, 1], tf.uint16),
+            tf.zeros([2, 3], tf.float64),
+            tf.constant([height, width, 0, 0]),
+        )
+        for number in range(objects):
+            if number == 0 and not empties:
+                state = paint(number, *state)
+                continue
+            # Unrolled: a while loop costs more than the branch that an absent object skips.
+            state = tf.cond(plan["count"] > number, lambda n=number, s=state: paint(n, *s), lambda s=state: s)
+        fg_bg, mask, depth, sums, box = state
+        box = tf.where(plan["count"] > 0, box, [0, 0, 1, 1])
+        mask, depth = _cut(mask, box[:2], box[2:]), _cut(depth, box[:2], box[2:])
     depth_sums = tf.zeros([2, 1], tf.float64)
     if scenery is not None:
         behind = tf.where(depth > 0, _cut(scenery, box[:2], box[2:]), tf.constant(0, tf.uint16))
@@ -208,6 +219,15 @@ def compose(plan: dict, materials: Materials, seam: str, *, mirrors: bool = True
         "mask_sums": _sums(mask)[:, 0],
         "depth_sums": depth_sums[:, 0],
     }
+
+
+def _transparent(alpha):
+    return 1 - alpha * (1 / 255)
+
+
+def _solid(alpha):
+    """Where an object's own depth is seen."""
+    return alpha >= 127.5
 
 
 def _layer(plan: dict, number: int, materials: Materials, size):
