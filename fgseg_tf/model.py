@@ -71,13 +71,22 @@ ARCHITECTURES = {
 }
 
 
-def build(architecture: Architecture, synchronized: bool = False) -> keras.Model:
+def build(architecture: Architecture, synchronized: bool = False, precision: str = "float32") -> keras.Model:
     """The network, with random weights.
 
     synchronized: BatchNorm takes its statistics over all replicas instead of each over its own; then training on n
         replicas is training on one. It costs time, so leave it out where there is one.
+    precision: what layers work in: float32, mixed_bfloat16 or mixed_float16. Weights are float32 always.
     """
-    make = _Layers(synchronized)
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(precision)
+    try:
+        return _built(architecture, _Layers(synchronized))
+    finally:
+        keras.mixed_precision.set_global_policy(before)
+
+
+def _built(architecture: Architecture, make: "_Layers") -> keras.Model:
     return assembled(
         {
             "stem": _stem(make, architecture),

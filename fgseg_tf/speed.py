@@ -23,18 +23,30 @@ from fgseg_tf.steps import Learner, Optimization, make_optimizer, make_step
 STAGE = Stage(1, 0, 16, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))
 
 
-def training(network: str, side: int, batch: int, steps: int, jit_compile: bool) -> dict[str, Callable[[], float]]:
-    """Pictures a second in training on a constant batch: ours, and a plain U-Net of as many parameters."""
+def training(
+    network: str, side: int, batch: int, steps: int, jit_compile: bool, bfloat16: bool, masks_alone: bool
+) -> dict[str, Callable[[], float]]:
+    """Pictures a second in training on a constant batch: ours, and a plain U-Net of as many parameters.
+
+    jit_compile, bfloat16, masks_alone: ours also compiled by XLA, in 16 bits, with a frozen depth branch.
+    """
     ours, peer = _peers(network)
     constant = _constant_batch(side, side, batch)
-    measures = {f"ours, {network}, {ours.count_params():,} parameters": _training_rate(ours, constant, steps, False)}
+    measures = {f"ours, {network}, {ours.count_params():,} parameters": _training_rate(ours, constant, steps)}
+
+    def also(how: str, precision: str = "float32", **settings):
+        other = build(ARCHITECTURES[network], precision=precision)
+        measures[f"ours, {network}, {how}"] = _training_rate(other, constant, steps, **settings)
+
     if jit_compile:
-        measures[f"ours, {network}, compiled by XLA"] = _training_rate(
-            build(ARCHITECTURES[network]), constant, steps, True
-        )
-    measures[f"plain U-Net, {peer.count_params():,} parameters"] = _training_rate(
-        peer, constant, steps, False, averaged=False
-    )
+        also("compiled by XLA", jit_compile=True)
+    if bfloat16:
+        also("in bfloat16", "mixed_bfloat16")
+    if masks_alone:
+        also("masks alone", freeze=("depth",))
+    if bfloat16 and masks_alone:
+        also("masks alone in bfloat16", "mixed_bfloat16", freeze=("depth",))
+    measures[f"plain U-Net, {peer.count_params():,} parameters"] = _training_rate(peer, constant, steps, averaged=False)
     return measures
 
 
@@ -42,7 +54,7 @@ def reading(data: Data, network: str, side: int, batch: int, steps: int) -> dict
     """Pictures a second: training on the data, the same on a constant batch, and reading alone."""
     height, width = data.scaled(side)
     batches = iter(data.training(batch, (height, width), Order(deterministic=False)))
-    step = _step(build(ARCHITECTURES[network]), batch, True, False)
+    step = _step(build(ARCHITECTURES[network]), batch)
     constant = next(batches)
 
     def alone():
@@ -107,15 +119,24 @@ def _peers(network: str) -> tuple[keras.Model, keras.Model]:
     return ours, plain_unet.build(ours.count_params())
 
 
-def _training_rate(network, batch: dict, steps: int, jit_compile: bool, averaged: bool = True) -> Callable[[], float]:
+def _training_rate(network, batch: dict, steps: int, **settings) -> Callable[[], float]:
+    """settings: as of `_step`."""
     size = int(batch["bg"].shape[0])
-    step = _step(network, size, averaged, jit_compile)
+    step = _step(network, size, **settings)
     return _rate(lambda: _run(step, [batch] * steps), steps * size)
 
 
-def _step(network: keras.Model, batch: int, averaged: bool, jit_compile: bool) -> Callable:
-    stage, options = replace(STAGE, batch=batch), Optimization(average=0.998 if averaged else 0.0)
+def _step(
+    network: keras.Model,
+    batch: int,
+    averaged: bool = True,
+    jit_compile: bool = False,
+    freeze: tuple[str, ...] = (),
+) -> Callable:
+    stage, options = replace(STAGE, batch=batch, freeze=freeze), Optimization(average=0.998 if averaged else 0.0)
     learner = Learner(network, options, float16=False)
+    if freeze:  # a plain U-Net has no parts
+        learner.freeze(freeze)
     optimizer = make_optimizer(options, stage.rate, 10_000)
     optimizer.build(learner.trainable(stage))
     return make_step(learner, stage, optimizer, tf.distribute.get_strategy(), jit_compile)

@@ -155,8 +155,9 @@ class _Run:
         self.say: Callable = say if self.chief else lambda line: None
         # What is scored and saved: the running average, on one device, in float32.
         self.shown = build(ARCHITECTURES[training.network])
-        with strategy.scope(), _policy(training.precision):
-            network = build(ARCHITECTURES[training.network], synchronized=strategy.num_replicas_in_sync > 1)
+        with strategy.scope():
+            synchronized = strategy.num_replicas_in_sync > 1
+            network = build(ARCHITECTURES[training.network], synchronized, training.precision)
             if first:
                 weights.put(network, first, f"--start={training.start}")
             self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
@@ -322,17 +323,6 @@ class _Run:
 
     def _hardest_split(self) -> str:
         return self.data.test_splits[-1] if self.data.test_splits else "train"
-
-
-@contextlib.contextmanager
-def _policy(name: str):
-    """Layers made inside work in this precision."""
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(name)
-    try:
-        yield
-    finally:
-        keras.mixed_precision.set_global_policy(before)
 
 
 class _Silence(contextlib.nullcontext):

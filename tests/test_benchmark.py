@@ -49,6 +49,12 @@ def test_the_network_is_measured_beside_its_peers(tmp_path, tiny_dataset, what, 
     assert found["side"] == 32
 
 
+def test_training_is_measured_in_several_ways(tmp_path):
+    found = measured(tmp_path, "train", *SMALL, "--bfloat16", "--masks_alone")
+    names = [row["what"].removeprefix("ours, small, ") for row in found["rows"]]
+    assert names[1:4] == ["in bfloat16", "masks alone", "masks alone in bfloat16"]
+
+
 def test_reading_needs_something_to_read():
     done = subprocess.run(
         [sys.executable, "tools/benchmark.py", "read"], cwd=ROOT, capture_output=True, text=True, timeout=900

@@ -94,11 +94,10 @@ def test_saved_and_loaded(network, tmp_path):
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_answers_are_float32_in_any_precision(policy):
-    keras.mixed_precision.set_global_policy(policy)
-    try:
-        answer = build(ARCHITECTURES["small"])(pictures(), training=False)
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
+    network = build(ARCHITECTURES["small"], precision=policy)
+    assert keras.mixed_precision.global_policy().name == "float32"
+    assert network.get_layer("joint").layers[-1].compute_dtype == policy.removeprefix("mixed_")
+    answer = network(pictures(), training=False)
     assert {name: str(np.asarray(value).dtype) for name, value in answer.items()} == dict.fromkeys(
         ("mask", "depth"), "float32"
     )

@@ -1,6 +1,5 @@
 """Weights as plain arrays: out of one network and into another, whatever its layers are called."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -87,11 +86,7 @@ def test_what_comes_with_the_package_is_whole():
 
 
 def test_what_was_learned_in_16_bits_is_used_in_32(tmp_path):
-    keras.mixed_precision.set_global_policy("mixed_bfloat16")
-    try:
-        learned = build(ARCHITECTURES["small"])
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
+    learned = build(ARCHITECTURES["small"], precision="mixed_bfloat16")
     settings = {"network": "small", "precision": "mixed_bfloat16", "image_size": [48, 64], "stages": ["1@24"]}
     run_folder.claim(str(tmp_path), settings)
     run_folder.save_network(str(tmp_path), learned)

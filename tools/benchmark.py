@@ -40,6 +40,8 @@ _BATCH = flags.DEFINE_integer("batch", 16, "All but export: pictures at once.", 
 _STEPS = flags.DEFINE_integer("steps", 20, "All but export: steps, or calls, in a turn.", lower_bound=1)
 _CLIENTS = flags.DEFINE_integer("clients", 1, "serve: how many ask at a time, as on a busy server.", lower_bound=1)
 _JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "train: also with XLA.")
+_BFLOAT16 = flags.DEFINE_bool("bfloat16", False, "train: also with --precision=mixed_bfloat16.")
+_MASKS_ALONE = flags.DEFINE_bool("masks_alone", False, "train: also with freeze=depth.")
 _JSON = flags.DEFINE_string("json", None, "Also write the figures to this file.")
 
 UNITS = {
@@ -81,7 +83,8 @@ def measure(what: str) -> list[dict]:
         return rates.export_rates(side, _COUNT.value, rounds)
     network, batch, steps = _NETWORK.value, _BATCH.value, _STEPS.value
     if what == "train":
-        return rates.in_turns(speed.training(network, side, batch, steps, _JIT_COMPILE.value), rounds)
+        ways = _JIT_COMPILE.value, _BFLOAT16.value, _MASKS_ALONE.value
+        return rates.in_turns(speed.training(network, side, batch, steps, *ways), rounds)
     if what == "predict":
         return rates.in_turns(speed.prediction(network, side, side, batch, steps), rounds)
     if what == "serve":
