@@ -35,12 +35,13 @@ def offset(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Offset
     """
     sums: np.ndarray | None = None
     for found, inside, outside in pairs:
-        # All offsets at once; with room for them, so that what leaves on one side does not come in on the other.
+        # All offsets at once, in 64 bits, so that counts stay whole numbers; with room for them, so that what leaves on
+        # one side does not come in on the other.
         height, width = found.shape
         reach = round(FARTHEST * max(height, width))
         size = height + reach, width + reach
         there, missing, thing, scenery = (
-            np.fft.rfft2(plane.astype(np.float32), size) for plane in (found, ~found, inside, outside)
+            np.fft.rfft2(plane.astype(np.float64), size) for plane in (found, ~found, inside, outside)
         )
         products = np.stack([there * thing.conj(), there * scenery.conj() + missing * thing.conj()])
         sums = products if sums is None else sums + products

@@ -6,7 +6,7 @@
 DIR holds NAME/{input,groundtruth,background}, as CDnet does; see fgseg_tf/footage.py. Beside the network stand the
 difference to the empty scene, MOG2 and KNN, each with the threshold that is best on these very sequences.
 
-Masks of a depth sensor often lie beside what they show, because it looks from another place than the camera. Where that
+Masks of a depth sensor can lie beside what they show, because it looks from another place than the camera. Where that
 is so, a line says by how much, and --align scores the sequence with its masks (and depth) moved by as much.
 """
 
