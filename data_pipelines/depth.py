@@ -63,7 +63,8 @@ def label(pictures: tf.data.Dataset, teacher: Teacher, batch: int) -> tf.data.Da
     """Adds to every element what the teacher sees in its `fg_bg`: `metres`, float32 [height, width].
 
     A tf.data map over batches of one size: the last one is filled up, so that no label depends on its neighbours. Where
-    there is a GPU the network runs on it, and only its labels come back. Elements must be of one shape.
+    there is a GPU the network runs on it, and only its labels come back. Elements must be of one shape. Two batches are
+    under way at once: where a layer of one leaves cores idle, the other takes them.
     """
     gpus = tf.config.list_logical_devices("GPU")
     device = gpus[0].name if gpus else "/CPU:0"
@@ -76,7 +77,7 @@ def label(pictures: tf.data.Dataset, teacher: Teacher, batch: int) -> tf.data.Da
             metres = look(teacher, tf.ensure_shape(full, [batch, *picture.shape[1:]]))
         return {**elements, "metres": metres[:count]}
 
-    return pictures.batch(batch).map(see, num_parallel_calls=1).prefetch(1).unbatch()
+    return pictures.batch(batch).map(see, num_parallel_calls=2).prefetch(1).unbatch()
 
 
 def look_at_all(teacher: Teacher, pictures: np.ndarray, batch: int) -> np.ndarray:
