@@ -203,9 +203,13 @@ def layer(prepared: Prepared, planned: dict) -> dict:
 
 def whole(prepared: Prepared, planned: dict) -> dict:
     """The same, as `records.decode_composite` gives it back."""
+    return scenery(prepared).complete(layer(prepared, planned))
+
+
+def scenery(prepared: Prepared) -> records.Scenery:
     materials = prepared.materials
     assert materials.depth_codes is not None  # only composites labelled by the teacher may lack them
-    return records.with_scenery(layer(prepared, planned), materials.backgrounds, materials.depth_codes[..., None])
+    return records.Scenery(materials.backgrounds, materials.depth_codes[..., None])
 
 
 def _floors(sources: Sources, depth_codes: np.ndarray, options: Options):

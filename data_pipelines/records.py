@@ -118,12 +118,12 @@ def decode_background(parsed: dict, height: int, width: int) -> dict:
 
 
 def decode_composite(parsed: dict, backgrounds: tf.Tensor, background_depths: tf.Tensor) -> dict:
-    """A parsed composite -> what `with_scenery` answers.
+    """A parsed composite -> what `Scenery.complete` answers.
 
     backgrounds: uint8 [n, h, w, 3]; background_depths: uint16 [n, h, w, 1], codes; in the order of bg_index.
     """
     _, height, width, _ = backgrounds.shape
-    return with_scenery(decode_layer(parsed, height, width), backgrounds, background_depths)
+    return Scenery(backgrounds, background_depths).complete(decode_layer(parsed, height, width))
 
 
 def decode_layer(parsed: dict, height: int, width: int) -> dict:
@@ -141,36 +141,50 @@ def decode_layer(parsed: dict, height: int, width: int) -> dict:
     }
 
 
-def with_scenery(layer: dict, backgrounds: tf.Tensor, background_depths: tf.Tensor) -> dict:
-    """One layer, or a batch of them -> the same with its bg uint8 [.., h, w, 3], depth codes uint16 [.., h, w, 1]
-    everywhere, and bg_depth, those of the empty scene.
-    """
-    mirrored = tf.cast(layer["bg_flipped"], tf.bool)
+@dataclass(frozen=True)
+class Scenery:
+    """All bare backgrounds of a data set: uint8 [n, h, w, 3], and codes of their depth, uint16 [n, h, w, 1]."""
 
-    def scene(all_of_them):
-        found = tf.gather(all_of_them, layer["bg_index"])
-        # Mostly there is nothing to mirror, and to choose pixel by pixel takes longer than all else here.
-        return tf.cond(tf.reduce_any(mirrored), lambda: _where_mirrored(found, mirrored), lambda: found)
+    pictures: tf.Tensor
+    codes: tf.Tensor
 
-    scenery = scene(background_depths)
-    depth = tf.where(layer["depth"] > 0, layer["depth"], scenery)
-    return {**layer, "bg": scene(backgrounds), "depth": depth, "bg_depth": scenery}
+    def complete(self, layer: dict) -> dict:
+        """One layer, or a batch of them -> the same with its bg uint8 [.., h, w, 3], depth codes uint16 [.., h, w, 1]
+        everywhere, and bg_depth, those of the empty scene.
+        """
+        scenery = self.behind(layer, self.codes)
+        depth = tf.where(layer["depth"] > 0, layer["depth"], scenery)
+        return {**layer, "bg": self.behind(layer, self.pictures), "depth": depth, "bg_depth": scenery}
 
+    @staticmethod
+    def behind(layer: dict, backgrounds: tf.Tensor) -> tf.Tensor:
+        """backgrounds [n, h, w, c] -> [.., h, w, c], the one behind a layer, or those behind a batch of them."""
+        found = tf.gather(backgrounds, layer["bg_index"])
+        flipped = tf.cast(layer["bg_flipped"], tf.bool)
+        turned = Scenery.mirrored if flipped.shape.rank else lambda picture, _: tf.reverse(picture, [-2])
+        # Mostly there is nothing to mirror.
+        return tf.cond(tf.reduce_any(flipped), lambda: turned(found, flipped), lambda: found)
 
-def _where_mirrored(pictures: tf.Tensor, mirrored: tf.Tensor) -> tf.Tensor:
-    turned = tf.reverse(pictures, [-2])
-    if not mirrored.shape.rank:
-        return turned
-    whole = tf.shape(mirrored)[0]
-    return tf.gather(tf.concat([pictures, turned], 0), tf.range(whole) + whole * tf.cast(mirrored, tf.int32))
+    @staticmethod
+    def mirrored(pictures: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+        """pictures [n, h, w, c], of which those that `which`, bool [n], says come left to right."""
+        _, height, width, channels = pictures.shape
+        count = tf.shape(pictures)[0]
+        # tf.reverse has a fast way for three dimensions.
+        one_tall_picture = tf.reshape(pictures, [count * height, width, channels])
+        turned = tf.reshape(tf.reverse(one_tall_picture, [1]), tf.shape(pictures))
+        # Whole pictures are chosen: to choose pixel by pixel takes longer than to decode them.
+        chosen = tf.range(count) + count * tf.cast(which, tf.int32)
+        return tf.ensure_shape(tf.gather(tf.concat([pictures, turned], 0), chosen), pictures.shape)
 
 
 def in_full(patch: tf.Tensor, box: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """A patch [h, w, c] of the box (top, left, bottom, right), with zeros around it: [height, width, c]."""
-    top, left, bottom, right = tf.unstack(tf.cast(box, tf.int32))
-    with tf.control_dependencies([tf.debugging.assert_equal(tf.shape(patch)[:2], [bottom - top, right - left])]):
-        full = tf.pad(patch, [[top, height - bottom], [left, width - right], [0, 0]])
-    return tf.ensure_shape(full, [height, width, 1])
+    """A patch [h, w, 1] of the box (top, left, bottom, right), with zeros around it: [height, width, 1]."""
+    begin_and_end = tf.reshape(tf.cast(box, tf.int32), [2, 2])
+    around = tf.transpose(begin_and_end * [[1], [-1]] + [[0, 0], [height, width]])
+    # Two dimensions: with the third, tf.pad takes several times as long. Of this shape only if the patch is the box's.
+    full = tf.ensure_shape(tf.pad(patch[..., 0], around), [height, width])
+    return full[..., None]
 
 
 def read_backgrounds(path: str, height: int, width: int) -> tuple[list[dict], np.ndarray, np.ndarray]:

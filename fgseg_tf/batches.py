@@ -16,6 +16,7 @@ would invent a distance between a person and the wall behind.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import tensorflow as tf
 
@@ -35,6 +36,19 @@ class Order:
     workers: int = 1
 
 
+class Scenery(Protocol):
+    """All bare backgrounds, as `records.Scenery`; a layer is one of `_shuffled` and `_in_order`, or a batch of them."""
+
+    @property
+    def pictures(self) -> tf.Tensor: ...
+
+    def complete(self, layer: dict) -> dict: ...
+
+    def behind(self, layer: dict, backgrounds: tf.Tensor) -> tf.Tensor: ...
+
+    def mirrored(self, pictures: tf.Tensor, which: tf.Tensor) -> tf.Tensor: ...
+
+
 class Data(ABC):
     """height, width, depth_unit; counts: split -> number of examples; labels: how depth was made; digest: changes when
     anything in it does; description: what `dataset.reopened` needs to find it again."""
@@ -49,15 +63,13 @@ class Data(ABC):
         counts: dict[str, int],
         digest: str,
         description: dict,
-        with_scenery: Callable,
+        scenery: Scenery,
         from_code: Callable,
     ):
-        """with_scenery: a layer, or a batch of them, as `_shuffled` and `_in_order` give them -> the same with `bg`,
-        `bg_depth`, and `depth` everywhere. from_code: depth as it is stored -> float32 in depth_unit.
-        """
+        """from_code: depth as it is stored -> float32 in depth_unit."""
         self.height, self.width, self.depth_unit = height, width, depth_unit
         self.labels, self.counts, self.digest, self.description = labels, counts, digest, description
-        self._with_scenery, self._from_code = with_scenery, from_code
+        self._scenery, self._from_code = scenery, from_code
 
     @property
     def test_splits(self) -> tuple[str, ...]:
@@ -87,23 +99,25 @@ class Data(ABC):
 
         mirror: half of them left to right. change: done to each example, with a seed of its own, as `Capture.change`.
         """
-        layers = self._shuffled("train", order)
+        layers, examples_of = self._shuffled("train", order), self._reader(size)
         # Of the worker's own numbers, which is why the worker is part of the seed.
         first, own = order.first // order.workers, [order.seed & 0x7FFFFFFF, 2 + order.worker]
 
         def finished(number, examples):
             if not change:
-                examples = self._examples(examples, size)
+                examples = examples_of(examples)
             if mirror:
                 # As an example's place in the stream says: otherwise in the next pass.
                 numbers = first + number * batch + tf.range(batch, dtype=tf.int64)
-                examples = _mirrored(examples, _coins(numbers, tf.random.fold_in(own, MIRRORS)))
+                which = _coins(numbers, tf.random.fold_in(own, MIRRORS))
+                pictures = {key: examples[key] for key in (*PICTURES, "depth")}
+                examples |= {key: self._scenery.mirrored(picture, which) for key, picture in pictures.items()}
             return self._as_floats(examples)
 
         if change:
             layers = layers.enumerate(first).map(
                 lambda number, layer: _changed(
-                    change, self._examples(layer, size), tf.random.fold_in(tf.random.fold_in(own, number), CHANGE)
+                    change, examples_of(layer), tf.random.fold_in(tf.random.fold_in(own, number), CHANGE)
                 ),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
@@ -128,16 +142,16 @@ class Data(ABC):
         """
         if split not in self.counts:
             raise ValueError(f"there is no split {split!r} here; take {', '.join(self.counts)}.")
-        examples = self._in_order(split)
+        examples, examples_of = self._in_order(split), self._reader(size, scored=True)
         examples = examples.skip(first).take(self.counts[split] if count is None else count)
         if change:
             examples = examples.map(
-                lambda layer: _changed(change, self._examples(layer, size, scored=True), scoring_seed(layer["index"])),
+                lambda layer: _changed(change, examples_of(layer), scoring_seed(layer["index"])),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
 
         def finished(examples):
-            return self._as_floats(examples if change else self._examples(examples, size, scored=True))
+            return self._as_floats(examples if change else examples_of(examples))
 
         return examples.batch(batch).map(finished).prefetch(2)
 
@@ -157,26 +171,46 @@ class Data(ABC):
     def _in_order(self, split: str) -> tf.data.Dataset:
         """All of them, once."""
 
-    def _examples(self, layers: dict, size: tuple[int, int], scored: bool = False) -> dict:
-        """Of one layer, or of a batch, which costs less: `bg`, `fg_bg` and `mask`, uint8, and codes of depth at the
-        wanted size.
+    def _reader(self, size: tuple[int, int], scored: bool = False) -> Callable[[dict], dict]:
+        """A function of one layer, or of a batch, which costs less -> `bg`, `fg_bg` and `mask`, uint8, and codes of
+        depth, at the wanted size.
         """
-        whole = self._with_scenery(layers)
-        pictures = {key: whole[key] for key in PICTURES}
-        codes = {key: whole[key] for key in (("depth", "bg_depth") if scored else ("depth",))}
-        if size != (self.height, self.width):
-            pictures = {
-                key: tf.cast(tf.round(tf.image.resize(levels, size, method="area")), tf.uint8)
-                for key, levels in pictures.items()
+        depths = ("depth", "bg_depth") if scored else ("depth",)
+        own_size = size == (self.height, self.width)
+        # Once, not again with every example that has it.
+        scenes = self._scenery.pictures if own_size else _all_averaged(self._scenery.pictures, size)
+
+        def examples(layers):
+            whole = self._scenery.complete(layers)
+            if own_size:
+                return {key: whole[key] for key in ("index", *PICTURES, *depths)}
+            return {
+                "index": whole["index"],
+                "bg": self._scenery.behind(layers, scenes),
+                **{key: _averaged(whole[key], size) for key in ("fg_bg", "mask")},
+                **{key: tf.image.resize(whole[key], size, method="nearest") for key in depths},
             }
-            codes = {key: tf.image.resize(values, size, method="nearest") for key, values in codes.items()}
-        return {"index": whole["index"], **pictures, **codes}
+
+        return examples
 
     def _as_floats(self, examples: dict) -> dict:
         # Of a whole batch, and no sooner: four times the bytes.
         pictures = {key: tf.cast(examples[key], tf.float32) / 255 for key in PICTURES}
         depths = {key: self._from_code(examples[key]) for key in ("depth", "bg_depth") if key in examples}
         return {"index": examples["index"], **pictures, **depths}
+
+
+def _averaged(levels: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Pictures, uint8, made smaller."""
+    return tf.cast(tf.round(tf.image.resize(levels, size, method="area")), tf.uint8)
+
+
+def _all_averaged(pictures: tf.Tensor, size: tuple[int, int], together: int = 64) -> tf.Tensor:
+    """Of thousands, a few at a time: on the way they are floats."""
+    with tf.device("/CPU:0"):
+        return tf.concat(
+            [_averaged(pictures[at : at + together], size) for at in range(0, len(pictures), together)], axis=0
+        )
 
 
 def scoring_seed(index: tf.Tensor) -> tf.Tensor:
@@ -195,13 +229,3 @@ def _changed(change: Callable, example: dict, seed: tf.Tensor) -> dict:
 def _coins(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """bool [B]: one side or the other for each number, whatever batch it comes in."""
     return tf.random.experimental.index_shuffle(numbers % 2**31, seed, 2**31 - 1) % 2 == 1
-
-
-def _mirrored(examples: dict, which: tf.Tensor) -> dict:
-    """A batch, with `which` of its pictures left to right."""
-    # Whole pictures are chosen: to choose pixel by pixel takes longer than to decode them.
-    chosen = tf.range(len(which)) + len(which) * tf.cast(which, tf.int32)
-    return {
-        key: tf.gather(tf.concat([value, tf.reverse(value, [2])], 0), chosen) if value.shape.rank == 4 else value
-        for key, value in examples.items()
-    }

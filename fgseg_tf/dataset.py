@@ -94,7 +94,7 @@ class ShardData(Data):
         path = shards.join(folder, shards.BACKGROUNDS)
         _, pictures, codes = records.read_backgrounds(path, height, width)
         with tf.device("/CPU:0"):
-            scenery = {"backgrounds": tf.constant(pictures), "background_depths": tf.constant(codes)}
+            scenery = records.Scenery(tf.constant(pictures), tf.constant(codes))
         super().__init__(
             height=height,
             width=width,
@@ -103,7 +103,7 @@ class ShardData(Data):
             counts={name: split["records"] for name, split in self._splits.items()},
             digest=shards.measure(shards.join(folder, shards.MANIFEST))[1],
             description={"shards": folder},
-            with_scenery=partial(records.with_scenery, **scenery),
+            scenery=scenery,
             from_code=partial(depth.from_code, depth_scale=manifest["depth_scale"]),
         )
 
@@ -193,8 +193,6 @@ class CompositeData(Data):
         )
         self._prepared = preparation.prepare(read, codes, options)
         self._splits = {split.name: split for split in self._prepared.splits}
-        background_codes = self._prepared.materials.depth_codes
-        assert background_codes is not None  # only composites labelled by the teacher may lack them
         said = json.dumps(claim.identity_of(read, options, identity, 0, 0), sort_keys=True)
         super().__init__(
             height=options.height,
@@ -204,11 +202,7 @@ class CompositeData(Data):
             counts={name: split.count for name, split in self._splits.items()},
             digest=hashlib.sha256(said.encode()).hexdigest(),
             description={"recipe": asdict(recipe)},
-            with_scenery=partial(
-                records.with_scenery,
-                backgrounds=self._prepared.materials.backgrounds,
-                background_depths=background_codes[..., None],
-            ),
+            scenery=preparation.scenery(self._prepared),
             from_code=depth.from_code,
         )
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 from data_pipelines import depth, generation
 from data_pipelines.placement import Placement
 from data_pipelines.preparation import Options
+from data_pipelines.records import Scenery
 from data_pipelines.sources import from_demo
 from fgseg_tf.capture import Capture
 from fgseg_tf.dataset import CompositeData, Data, Order, Recipe, ShardData, reopened
@@ -288,20 +289,24 @@ class ByHand(Data):
             counts={"train": 1},
             digest="",
             description={},
-            with_scenery=lambda whole: whole,
+            scenery=Scenery(
+                tf.fill([1, 4, 6, 3], tf.constant(51, tf.uint8)),
+                tf.constant(np.arange(24).reshape(1, 4, 6, 1), tf.uint16),
+            ),
             **depths,
         )
 
     def example(self, size):
         whole = {
             "index": tf.constant(7, tf.int64),
-            "bg": tf.fill([4, 6, 3], tf.constant(51, tf.uint8)),
+            "bg_index": tf.constant(0, tf.int64),
+            "bg_flipped": tf.constant(0, tf.int64),
             "fg_bg": tf.repeat(tf.reshape(tf.range(0, 240, 10, tf.int32), [4, 6, 1]), 3, axis=2),
             "mask": tf.constant(np.repeat([[0, 0, 255, 255, 255, 0]], 4, 0)[..., None], tf.uint8),
-            "depth": tf.constant(np.arange(24).reshape(4, 6, 1), tf.uint16),
+            "depth": tf.zeros([4, 6, 1], tf.uint16),
         }
         whole["fg_bg"] = tf.cast(whole["fg_bg"], tf.uint8)
-        return self._as_floats(self._examples({key: value[None] for key, value in whole.items()}, size))
+        return self._as_floats(self._reader(size)({key: value[None] for key, value in whole.items()}))
 
     def name(self, index):
         return str(index)
@@ -329,6 +334,14 @@ def test_smaller_by_hand():
         for column in range(3):
             among = [(6 * (2 * row + down) + 2 * column + right) / 2 for down in (0, 1) for right in (0, 1)]
             assert metres[row, column] in among
+
+
+def test_smaller_backgrounds_stand_behind_their_examples(data):
+    """They are made smaller once for all examples, mirrored ones too; odd sizes, so that nothing is symmetric."""
+    whole, small = (next(iter(data.scoring("train", 12, size))) for size in ((HEIGHT, WIDTH), (31, 45)))
+    expected = tf.image.resize(whole["bg"], (31, 45), method="area")
+    assert np.abs(small["bg"] - expected).max() < 0.51 / 255
+    np.testing.assert_array_equal(small["depth"], tf.image.resize(whole["depth"], (31, 45), method="nearest"))
 
 
 def test_own_size_is_left_alone():

@@ -199,7 +199,7 @@ def test_scenery_of_a_batch(flipped):
         "bg_flipped": tf.constant(flipped, tf.int64),
         "depth": tf.constant(depth),
     }
-    found = records.with_scenery(layers, tf.constant(BACKGROUNDS), tf.constant(DEPTHS))
+    found = records.Scenery(tf.constant(BACKGROUNDS), tf.constant(DEPTHS)).complete(layers)
     for at, (number, mirrored) in enumerate(zip((2, 0, 2), flipped, strict=True)):
         mirror = slice(None, None, -1) if mirrored else slice(None)
         np.testing.assert_array_equal(found["bg"][at], BACKGROUNDS[number][:, mirror])
