@@ -34,6 +34,7 @@ _ANY_SIZE = flags.DEFINE_bool("any_size", False, "Also on data of another image 
 _SIZE = flags.DEFINE_integer(
     "size", None, "Shorter side, pixels; 0 for the data's own. Without it, that of the last stage of training."
 )
+_BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "Look at mirror images as well, and take the mean, as in predict.")
 
 
 def evaluate() -> None:
@@ -49,6 +50,8 @@ def evaluate() -> None:
     run_folder.write_json(_RUN.value, "metrics.json", found.scores)
     page = report.page(settings, said_flags(), run_folder.read_history(_RUN.value), found)
     report.write(_RUN.value, page)
+    if _BOTH_WAYS.value:
+        print("looking at pictures and at their mirror images")
     print(score_table.terminal(found.scores))
     if found.scores["ladder"]:
         print(f"\n{score_table.ladder(found.scores['ladder'])}")
@@ -62,7 +65,7 @@ def evaluate() -> None:
 def scored(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluation.Evaluation:
     try:
         return evaluation.evaluate(
-            network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, _LADDER.value, Progress
+            network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, _LADDER.value, Progress, _BOTH_WAYS.value
         )
     except tf.errors.DataLossError as error:
         raise ValueError(f"{data.explain()} ({sentence(error)})") from error

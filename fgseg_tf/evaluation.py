@@ -21,6 +21,7 @@ from fgseg_tf.cases import Case, Chooser
 from fgseg_tf.coding import decode_depth, encode_depth
 from fgseg_tf.dataset import Data
 from fgseg_tf.ladder import climbed
+from fgseg_tf.mirroring import merged, with_mirrored
 
 CASES = 6  # of each kind
 NETWORK, BACKGROUND_DEPTH = "network", "background_depth"
@@ -66,11 +67,13 @@ def evaluate(
     with_baselines: bool,
     ladder: int,
     progress: Callable,
+    both_ways: bool = False,
 ) -> Evaluation:
     """Scores the network on `count` examples of every test split, or on all of them if 0.
 
     ladder: examples of the hardest split that are photographed at each severity; 0 for none.
     progress: makes what counts examples: progress(title, total, "examples"), a context with `add`.
+    both_ways: score the mean of what the network answers to pictures and to their mirror images.
     """
     began = time.monotonic()
     seconds = {}
@@ -84,7 +87,7 @@ def evaluate(
             compared = baselines.tuned(data.scoring("train", batch, size, examples))
             shown.add(examples)
         seconds["tuning"] = time.monotonic() - began
-    scorer = _Scorer(network, compared, size, seconds)
+    scorer = _Scorer(network, compared, size, seconds, both_ways)
     splits = {}
     for split in tested(data):
         total = min(count, data.counts[split]) if count else data.counts[split]
@@ -108,6 +111,7 @@ def evaluate(
             "labels": data.labels,
             "depth_unit": data.depth_unit,
             "image_size": list(size),
+            "both_ways": both_ways,
             "parameters": network.count_params(),
             "splits": splits,
             "ladder": steps,
@@ -121,8 +125,10 @@ def evaluate(
 class _Scorer:
     """Answers and scores of network and baselines, a batch at a time, with a table for each of them."""
 
-    def __init__(self, network: keras.Model, compared: dict, size: tuple[int, int], seconds: dict):
-        self._network, self._compared, self._seconds = network, compared, seconds
+    def __init__(
+        self, network: keras.Model, compared: dict, size: tuple[int, int], seconds: dict, both_ways: bool
+    ):
+        self._network, self._compared, self._seconds, self._both_ways = network, compared, seconds, both_ways
         self._tables = {NETWORK: metrics.Table()}
         if compared:
             self._tables |= {name: metrics.Table(MASK_NAMES) for name in compared}
@@ -173,9 +179,12 @@ class _Scorer:
         return self._answer(bg, fg_bg)["mask"]
 
     def _answer_of_network(self, bg, fg_bg) -> dict:
-        predicted = self._network({"bg": bg, "fg_bg": fg_bg}, training=False)
-        code = predicted["depth"]
-        return {"mask": predicted["mask"], "depth": decode_depth(code), "depth_code": code}
+        pictures = {"bg": bg, "fg_bg": fg_bg}
+        if self._both_ways:
+            pictures = {name: with_mirrored(value) for name, value in pictures.items()}
+        predicted = self._network(pictures, training=False)
+        mask, code = (merged(predicted[name]) if self._both_ways else predicted[name] for name in ("mask", "depth"))
+        return {"mask": mask, "depth": decode_depth(code), "depth_code": code}
 
     @contextmanager
     def _timed(self, name: str):

@@ -46,6 +46,7 @@ _SIZE = flags.DEFINE_integer(
 )
 _RESIZE = flags.DEFINE_bool("resize", False, "Make the empty scene as large as the frames.")
 _SMOOTH = flags.DEFINE_float("smooth", 0.0, "Share of the last frame's mask that is kept where nothing moved: 0.5.")
+_BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "Look at mirror images as well, and take the mean: twice as long.")
 _WRITE = flags.DEFINE_multi_enum("write", list(answers.KINDS), list(answers.KINDS), "What to write; several times.")
 
 
@@ -58,10 +59,10 @@ def predict() -> str | None:
         background = resized(background, frames.first_readable(paths).shape[:2])
     network, side, origin = weights.trained(_RUN.value, _WEIGHTS.value)
     side = _SIZE.value or side
-    camera = Segmenter(network, side).camera(background, _SMOOTH.value)
+    camera = Segmenter(network, side).camera(background, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
     facts = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value, "side": side}
-    answers.prepare(_OUTPUT.value, kinds, facts | {"smooth": _SMOOTH.value})
+    answers.prepare(_OUTPUT.value, kinds, facts | {"smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value})
     unreadable: list[str] = []
     rows: list[tuple] = []
 

@@ -200,7 +200,7 @@ def _run(settings: dict, flags: str, scores: dict) -> str:
     height, width = scores["image_size"]
     facts = {
         "network": f"{settings['network']}, {scores['parameters']:,} parameters",
-        "scored at": f"{height}x{width} pixels",
+        "scored at": f"{height}x{width} pixels" + (", both ways" if scores["both_ways"] else ""),
         "scored on": scores["data"].get("shards") or "composites made on the fly, by the recipe in run.json",
         "data digest": scores["digest"],
         "depth labels": scores["labels"],

@@ -16,6 +16,7 @@ import tensorflow as tf
 from fgseg_tf import plate, refinement
 from fgseg_tf.coding import decode_depth
 from fgseg_tf.inference import MULTIPLE, cut
+from fgseg_tf.mirroring import merged, with_mirrored
 
 MOTION = 0.06  # of 1: a pixel that changed by this much since the last frame remembers a third of what it would
 
@@ -38,9 +39,9 @@ class Segmenter:
         self.halves = self._once, self._then = cut(network)
         self.look_quickly = tf.function(self.look, reduce_retracing=True)
 
-    def camera(self, background: np.ndarray, smooth: float = 0.0) -> "Camera":
-        """background: its empty scene. smooth: as of `Camera`."""
-        return Camera(self, background, smooth)
+    def camera(self, background: np.ndarray, smooth: float = 0.0, both_ways: bool = False) -> "Camera":
+        """background: its empty scene. smooth, both_ways: as of `Camera`."""
+        return Camera(self, background, smooth, both_ways)
 
     def encode(self, bg: tf.Tensor) -> dict:
         """What there is to know of an empty scene, once; bg: as `prepared`."""
@@ -58,20 +59,25 @@ class Segmenter:
 class Camera:
     """One camera: its empty scene, and then its frames in order. Pictures are uint8 [H, W, 3].
 
-    smooth: from 0 to below 1, how much of the mask of the frame before is kept where nothing moved.
+    smooth: from 0 to below 1, how much of the mask of the frame before is kept where nothing moved. both_ways: look at
+    the mirror image of each frame as well, and answer the mean; it takes twice as long.
     """
 
-    def __init__(self, segmenter: Segmenter, background: np.ndarray, smooth: float = 0.0):
+    def __init__(self, segmenter: Segmenter, background: np.ndarray, smooth: float = 0.0, both_ways: bool = False):
         self.size = background.shape[:2]
         self._segmenter = segmenter
         self._smooth = smooth
+        self._both_ways = both_ways
         self._before: tuple[tf.Tensor, tf.Tensor] | None = None
         self._bg = prepared(background[None], segmenter.side)
-        self._encoded = segmenter.encode(self._bg)
+        self._encoded = segmenter.encode(with_mirrored(self._bg) if both_ways else self._bg)
 
     def see(self, frame: np.ndarray) -> Answer:
         small = prepared(frame[None], self._segmenter.side)
-        mask, code, similarity = self._segmenter.look_quickly(self._encoded, small)
+        looked_at = with_mirrored(small) if self._both_ways else small
+        mask, code, similarity = self._segmenter.look_quickly(self._encoded, looked_at)
+        if self._both_ways:
+            mask, code = merged(mask), merged(code)
         mask = self._smoothed(mask, small)
         full = refinement.enlarged(mask, self.size)
         depth = decode_depth(refinement.laid_apart(code, mask, full))

@@ -34,8 +34,8 @@ def constant(mask: float, code: float) -> keras.Model:
     return keras.Model(pictures, outputs)
 
 
-def scored(network, data, batch=16, count=0, with_baselines=True, size=SIZE, ladder=0):
-    return evaluation.evaluate(network, data, size, batch, count, with_baselines, ladder, Quiet)
+def scored(network, data, batch=16, count=0, with_baselines=True, size=SIZE, ladder=0, both_ways=False):
+    return evaluation.evaluate(network, data, size, batch, count, with_baselines, ladder, Quiet, both_ways)
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +102,47 @@ def test_fewer_examples_another_size_no_baselines(data):
     few = scored(constant(0.9, 0.5), data, count=3, with_baselines=False, size=(33, 44))
     assert few.scores["image_size"] == [33, 44]
     assert few.scores["thresholds"] == {}
+    assert not few.scores["both_ways"]
     for split, scores in few.scores["splits"].items():
         assert scores["examples"] == min(3, data.counts[split])
         assert set(scores) == {"examples", "network"}
+
+
+def slanted(turned: bool) -> keras.Model:
+    """A network that answers more to the right (turned: to the left) the brighter the frame is there."""
+    pictures = {name: keras.Input((None, None, 3), name=name) for name in ("bg", "fg_bg")}
+    look = keras.layers.Conv2D(1, (1, 5), padding="same", use_bias=False)
+    seen = look(pictures["fg_bg"])
+    taps = np.repeat(np.array([0.0, 0.02, 0.05, 0.1, 0.2])[None, :, None, None], 3, axis=2)
+    look.set_weights([taps[:, ::-1] if turned else taps])
+    halved = keras.layers.Rescaling(0.5, 0.1)(seen)
+    return keras.Model(pictures, {"mask": seen, "depth": halved})
+
+
+def test_looking_both_ways(data):
+    frame = everything(data, "unseen_both")["fg_bg"]
+    pictures = {"bg": frame, "fg_bg": frame}
+    answers = [slanted(turned)(pictures) for turned in (False, True)]
+    # What one answers to a mirror image, is what the other answers, mirrored.
+    expected = {key: (answers[0][key] + answers[1][key]).numpy() / 2 for key in answers[0]}
+    assert np.abs(answers[0]["mask"] - answers[1]["mask"]).max() > 0.05
+    found = scored(slanted(False), data, with_baselines=False, ladder=1000, both_ways=True).scores
+    true = everything(data, "unseen_both")
+    ious = mask_ious(true["mask"], expected["mask"])
+    assert found["splits"]["unseen_both"]["network"]["mask/iou"] == pytest.approx(ious.mean(), rel=1e-4)
+    metres = decode_depth(expected["depth"]).numpy()
+    known = true["depth"] > 0
+    errors = [np.mean(np.abs(m - t)[k] / t[k]) for m, t, k in zip(metres, true["depth"], known, strict=True)]
+    assert found["splits"]["unseen_both"]["network"]["depth/abs_rel"] == pytest.approx(np.mean(errors), rel=1e-3)
+    # Nothing differs at severity 0, so the ladder begins with the same answers; frames with nobody do not count there.
+    somebody = (true["mask"] >= 0.5).any(axis=(1, 2, 3))
+    assert found["ladder"][0]["network"]["mask/iou"] == pytest.approx(ious[somebody].mean(), rel=1e-4)
+    assert found["both_ways"]
+
+
+def mask_ious(true: np.ndarray, found: np.ndarray) -> np.ndarray:
+    pairs = zip(true >= 0.5, found >= 0.5, strict=True)
+    return np.array([(a & b).sum() / (a | b).sum() if (a | b).any() else 1.0 for a, b in pairs])
 
 
 def test_the_ladder_is_of_the_hardest_split(data, found, monkeypatch):

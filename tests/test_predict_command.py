@@ -69,6 +69,7 @@ def test_a_folder_of_frames(folder):
         assert sorted(path.name for path in (where / kind).iterdir()) == [f"{name}.{ending}" for name in names]
     facts = json.loads((where / "predict.json").read_text())
     assert facts["side"] == 43  # 32 the shorter, in the shape of 36 x 48
+    assert facts["both_ways"] is False
     # The same as from inside.
     camera = Segmenter(run_folder.load_network(str(folder / "run")), 43).camera(scene(0))
     for name in names:
@@ -94,8 +95,14 @@ def test_one_frame_of_another_scene_is_doubted(folder):
         f"--run={folder}/run",
         "--write=mask",
         "--size=56",
+        "--both_ways",
     )
     assert status == 0, errors
+    facts = json.loads((folder / "one" / "predict.json").read_text())
+    assert (facts["side"], facts["both_ways"]) == (56, True)
+    camera = Segmenter(run_folder.load_network(str(folder / "run")), 56).camera(scene(7), both_ways=True)
+    answer = camera.see(picture(folder / "frames" / "f0.png"))
+    assert np.abs(picture(folder / "one" / "mask" / "f0.png") / 255 - answer.mask).max() < 0.01
     assert "warning: the empty scene does not seem to belong to f0: similarity 0." in errors
     assert sorted(path.name for path in (folder / "one").iterdir()) == ["frames.csv", "mask", "predict.json"]
 

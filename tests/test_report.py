@@ -38,6 +38,7 @@ def scores(**splits) -> dict:
         "labels": "exact",
         "depth_unit": "metre",
         "image_size": [HEIGHT, WIDTH],
+        "both_ways": True,
         "parameters": 1234567,
         "splits": splits,
         "thresholds": {"difference": {"threshold": 0.1, "median": 3}, "mog2": threshold, "knn": threshold},
@@ -127,6 +128,7 @@ def test_it_says_what_was_measured_and_what_was_run(page):
     for words in ("unseen backgrounds, unseen cut-outs", "d1ge57", "--run=a<b", "gs://bucket/<data>", "4711"):
         assert words in text, words
     assert "1,234,567 parameters" in text
+    assert f"{HEIGHT}x{WIDTH} pixels, both ways" in text
     assert "over 26 of 255 in any channel, then a median over 3 px" in text
     assert "mask IoU 0.753" in text
     assert "<b>bold" in text  # as text, not as bold

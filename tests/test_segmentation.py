@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from fgseg_tf import refinement, segmentation
-from fgseg_tf.coding import decode_depth
+from fgseg_tf.coding import decode_depth, encode_depth
 from fgseg_tf.model import ARCHITECTURES, build
 from fgseg_tf.segmentation import Segmenter, working_size
 
@@ -88,6 +88,22 @@ def test_smoothing_remembers_where_nothing_moved(network):
     np.testing.assert_allclose(found[:, still], after[:, still] + 0.6 * (before - after)[:, still], atol=1e-5)
     assert np.abs(found - after)[:, 22:].mean() < np.abs(before - after)[:, 22:].mean() * 0.3
     assert np.abs(before - after)[:, 22:].mean() > 1e-4
+
+
+def test_looking_both_ways(network):
+    bg, frame = picture(0, 40, 64), picture(1, 40, 64)
+    plain = Segmenter(network, 64).camera(bg).see(frame)
+    turned = Segmenter(network, 64).camera(bg[:, ::-1]).see(frame[:, ::-1])
+    both = Segmenter(network, 64).camera(bg, both_ways=True).see(frame)
+    np.testing.assert_allclose(both.mask, (plain.mask + turned.mask[:, ::-1]) / 2, atol=1e-5)
+    np.testing.assert_allclose(both.depth, both_depths(plain.depth, turned.depth[:, ::-1]), rtol=1e-4)
+    assert both.similarity == pytest.approx(plain.similarity, abs=1e-4)
+    assert np.abs(plain.mask - turned.mask[:, ::-1]).max() > 1e-3  # or it would prove nothing
+
+
+def both_depths(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The mean is that of codes, which grow with the logarithm."""
+    return decode_depth((encode_depth(one) + encode_depth(other)) / 2).numpy()
 
 
 def test_a_camera_that_was_moved(network):

@@ -29,6 +29,7 @@ _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without 
 _WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of those.")
 _SIZE = flags.DEFINE_integer("size", None, "Longer side, pixels, at which the network looks, as in predict.")
 _SMOOTH = flags.DEFINE_float("smooth", 0.0, "As in predict; for frames that follow closely.")
+_BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "As in predict.")
 _BASELINES = flags.DEFINE_bool("baselines", True, "Also the difference, MOG2 and KNN.")
 _ALIGN = flags.DEFINE_bool("align", False, "Move masks and depth to where the difference says that they belong.")
 _SHEET = flags.DEFINE_string("sheet", None, "Write a sheet of frames, masks found and masks drawn to this PNG.")
@@ -63,7 +64,7 @@ def evaluate() -> None:
             camera = None
             for number, (bg, frame, truth, millimetres) in enumerate(footage.pictures(sequence)):
                 if camera is None or sequence.background is None:
-                    camera = segmenter.camera(bg, _SMOOTH.value)
+                    camera = segmenter.camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
                 answer = camera.see(frame)
                 answered = {"network": answer.mask >= answers.FOREGROUND}
                 if truth is not None and sequence.masked:
@@ -75,7 +76,7 @@ def evaluate() -> None:
                 if millimetres is not None and (found := footage.depth_scores(answer.depth, millimetres)):
                     depths.setdefault(sequence.name, []).append(found)
                 progress.add()
-    print(f"{origin}, looking at {segmenter.side} pixels")
+    print(f"{origin}, looking at {segmenter.side} pixels" + (", both ways" if _BOTH_WAYS.value else ""))
     for sequence in beside:
         print(offset_line(sequence))
     if counts:
