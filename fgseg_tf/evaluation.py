@@ -125,9 +125,7 @@ def evaluate(
 class _Scorer:
     """Answers and scores of network and baselines, a batch at a time, with a table for each of them."""
 
-    def __init__(
-        self, network: keras.Model, compared: dict, size: tuple[int, int], seconds: dict, both_ways: bool
-    ):
+    def __init__(self, network: keras.Model, compared: dict, size: tuple[int, int], seconds: dict, both_ways: bool):
         self._network, self._compared, self._seconds, self._both_ways = network, compared, seconds, both_ways
         self._tables = {NETWORK: metrics.Table()}
         if compared:
