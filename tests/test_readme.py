@@ -49,6 +49,7 @@ SMALL = {
     "export_tfrecords.py --flagfile=data_pipelines/flagfiles/recommended": "--image_size=64",
     "export_tfrecords.py": f"{FEW} --limit=150 --image_size=48x64 --holdout=0.3",
     "fgseg_tf.train --flagfile=fgseg_tf/flagfiles/camera": f"{SHORT} {FEW} --image_size=48",
+    "--start=base": f"{SHORT} --image_size=48x64 --start=small",
     "fgseg_tf.train --flagfile=fgseg_tf/flagfiles/photographs_camera": f"{SHORT} --image_size=48x64 --start=small",
     "fgseg_tf.train --flagfile=fgseg_tf/flagfiles/photographs": f"{SHORT} --image_size=48x64",
     "fgseg_tf.train": SHORT,
