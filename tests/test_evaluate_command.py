@@ -60,6 +60,20 @@ def test_a_finished_run_made_on_the_fly(finished, data):
     assert all(f"severity {step['severity']}: {step['knn']['mask/iou']:.3f}</title>" in page for step in steps)
 
 
+def test_looking_both_ways_is_scored_and_said(finished):
+    few = (f"--run={finished}", "--count=4", "--nobaselines", "--ladder=0")
+    found = []
+    for more in ((), ("--both_ways",)):
+        status, said, errors = run(*few, *more)
+        assert status == 0, errors
+        metrics = run_folder.read_json(finished, "metrics.json")
+        assert metrics["both_ways"] == bool(more)
+        assert ("looking at pictures and at their mirror images" in said) == bool(more)
+        assert (", both ways" in Path(finished, "report.html").read_text()) == bool(more)
+        found.append(metrics["splits"]["unseen_both"]["network"]["mask/alpha_error"])
+    assert abs(found[0] - found[1]) > 1e-6
+
+
 def test_what_is_refused(finished, tiny_dataset):
     status, said, errors = run(f"--run={finished}", f"--data={tiny_dataset}", "--nobaselines")
     assert (status, said) == (1, "")
