@@ -1,11 +1,13 @@
 """Where cut-outs stand, and how large: the plan of a composite, made for many composites at once.
 
-Three layouts:
+Four layouts:
 
     random   anywhere inside; sizes log-uniform
     rows     the published depth-layer layout: 4 rows x 5 columns, 90/80/70/60 px tall on a 150 px canvas and scaled to
              others; larger = lower = nearer
     ground   on the floor that `ground.find_ground` saw, as tall as something of the cut-out's height looks from there
+    mixed    most frames as in rows, with one whole object each; the others as in random, which alone are cut by the
+             edge, have several objects, or none
 
 The places of a pair of sources are spread: in `rows` they are the 20 cells, in `ground` the p-th place is in the p-th
 part of the floor from near to far. Everything is a function of the index and of draws that are keyed by it.
@@ -16,10 +18,12 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+LAYOUTS = ("random", "rows", "ground", "mixed")
 ROWS, COLUMNS, CANVAS = 4, 5, 150
 ROW_HEIGHTS = (90, 80, 70, 60)  # px on the published canvas, nearest row first
 ROW_FEET = (148, 132, 116, 100)
 DRAWS = 9  # random numbers for each object
+SCATTERED = 0.2  # share of the frames of `mixed` that are as in `random`
 FURTHER_OBJECT = 0.4  # chance of one more object, while --max_objects allows it
 LEAST_VISIBLE = 0.3  # of the height and of the width of an object that is cut by the edge
 NEAREST_CUT = 0.35  # an object cut by the lower edge is this much nearer than the floor in view, at most
@@ -29,7 +33,7 @@ NEAREST_CUT = 0.35  # an object cut by the lower edge is this much nearer than t
 class Placement:
     """How objects are placed. The defaults are the published layout: one whole object in every frame."""
 
-    layout: str = "ground"  # random, rows or ground
+    layout: str = "ground"  # one of LAYOUTS
     places: int = 20  # of each pair of sources
     max_objects: int = 1  # in one composite, painted far to near
     truncation: float = 0.0  # share of objects that the edge of the picture may cut
@@ -39,12 +43,15 @@ class Placement:
 
     def __post_init__(self):
         low, high = self.object_size
-        if self.layout not in ("random", "rows", "ground"):
-            raise ValueError(f"--placement={self.layout} is not a layout; take random, rows or ground.")
+        if self.layout not in LAYOUTS:
+            *others, last = LAYOUTS
+            raise ValueError(f"--placement={self.layout} is not a layout; take {', '.join(others)} or {last}.")
         if self.places < 1:
             raise ValueError(f"--placements={self.places} makes nothing; take 1 or more.")
-        if self.layout == "rows" and self.places > ROWS * COLUMNS:
-            raise ValueError(f"--placement=rows has {ROWS * COLUMNS} places; --placements={self.places} is more.")
+        if self.in_rows and self.places > ROWS * COLUMNS:
+            raise ValueError(
+                f"--placement={self.layout} has {ROWS * COLUMNS} places; --placements={self.places} is more."
+            )
         if not 1 <= self.max_objects <= 16:
             raise ValueError(f"--max_objects={self.max_objects} is not from 1 to 16.")
         for flag, share in (("truncation", self.truncation), ("empty", self.empty)):
@@ -58,9 +65,15 @@ class Placement:
                 "lower it to 1 or less, or let the edge cut objects (--truncation=0.3)."
             )
 
+    @property
+    def in_rows(self) -> bool:
+        """Whether any frame is."""
+        return self.layout in ("rows", "mixed")
+
     def largest(self, height: int, width: int) -> int:
         """The longest side, in pixels, that an object is ever shown with; rows ask for a height, whatever the width."""
-        return max(height, width) if self.layout == "rows" else math.ceil(self.object_size[1] * min(height, width))
+        sized = 0 if self.layout == "rows" else math.ceil(self.object_size[1] * min(height, width))
+        return max(sized, height, width) if self.in_rows else sized
 
 
 @dataclass(frozen=True)
@@ -128,11 +141,17 @@ def place(
     place_number = tf.concat([place_number[:, None], drawn_place], axis=1)
 
     aspect = tf.gather(stage.aspect, foreground)
-    cut = objects[..., 3] < placement.truncation
-    where = _LAYOUTS[placement.layout](
-        background, place_number, foreground, aspect, objects, cut, placement, stage, height, width
-    )
-    top, left, tall, wide, metres = where
+    # One whole object is all that a frame of rows has in `mixed`; elsewhere all frames are as the flags say.
+    as_told = frame[:, 2] < (SCATTERED if placement.layout == "mixed" else 1.0)
+    cut = (objects[..., 3] < placement.truncation) & as_told[:, None]
+    known = background, place_number, foreground, aspect, objects, cut, placement, stage, height, width
+    if placement.layout == "mixed":
+        top, left, tall, wide = (
+            tf.where(as_told[:, None], *both) for both in zip(_random(*known)[:4], _rows(*known)[:4], strict=True)
+        )
+        metres = None
+    else:
+        top, left, tall, wide, metres = _PLACED_IN[placement.layout](*known)
     # Points and places are those of the picture as it was; mirror what was found there along with it.
     left = tf.where(background_flipped[:, None], width - left - wide, left)
     if metres is None and stage.depth_codes is not None:
@@ -141,9 +160,9 @@ def place(
     if metres is None:
         metres = tf.zeros_like(top)
 
-    one_more = tf.cast(objects[:, 1:, 7] < FURTHER_OBJECT, tf.int32)
+    one_more = tf.cast((objects[:, 1:, 7] < FURTHER_OBJECT) & as_told[:, None], tf.int32)
     count = 1 + tf.reduce_sum(tf.math.cumprod(one_more, axis=1), axis=1)
-    count = tf.where(frame[:, 1] < placement.empty, 0, count)
+    count = tf.where((frame[:, 1] < placement.empty) & as_told, 0, count)
     # Absent objects go last; painting stops before them.
     absent = tf.range(further + 1)[None] >= count[:, None]
     order = tf.argsort(tf.where(absent, math.inf, -nearness), axis=1, stable=True)
@@ -215,7 +234,7 @@ def _ground(background, place_number, foreground, aspect, objects, cut, placemen
     return foot - tall, left, tall, wide, metres
 
 
-_LAYOUTS = {"random": _random, "rows": _rows, "ground": _ground}
+_PLACED_IN = {"random": _random, "rows": _rows, "ground": _ground}
 
 
 def _fitted(tall, wide, cut, height, width):

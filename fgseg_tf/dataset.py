@@ -21,7 +21,7 @@ from data_pipelines.pictures import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.pictures import SourceError as PictureError
 from data_pipelines.pictures import in_folder as pictures_in_folder
 from data_pipelines.pictures import read as read_picture
-from data_pipelines.placement import Placement
+from data_pipelines.placement import LAYOUTS, Placement
 from data_pipelines.preparation import parse_size
 from data_pipelines.progress import Progress
 from data_pipelines.refusals import sentence
@@ -31,8 +31,8 @@ from data_pipelines.survey import Survey
 from fgseg_tf.batches import Data, Order
 
 # What this door also hands through: how a command runs, shows progress and ends, colours depth and stores it, reads a
-# size; picture files; what a page about a data set is told; a step of the walk.
-__all__ = ["DEPTH_SCALE", "Progress", "colour_ramp", "command", "depth_colours", "depth_to_code", "sentence"]
+# size; layouts; picture files; what a page about a data set is told; a step of the walk.
+__all__ = ["DEPTH_SCALE", "LAYOUTS", "Progress", "colour_ramp", "command", "depth_colours", "depth_to_code", "sentence"]
 __all__ += ["PICTURE_ENDINGS", "PictureError", "parse_size", "pictures_in_folder", "read_picture"]
 __all__ += ["Catalogue", "Example", "Scenes", "Survey"]
 __all__ += ["Panel", "Step", "grey", "pixels", "sized"]

@@ -19,7 +19,7 @@ from absl import flags
 
 from fgseg_tf import distribution, losses, run_folder
 from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import CompositeData, Data, Progress, Recipe, ShardData, command, parse_size, sentence
+from fgseg_tf.dataset import LAYOUTS, CompositeData, Data, Progress, Recipe, ShardData, command, parse_size, sentence
 from fgseg_tf.model import ARCHITECTURES
 from fgseg_tf.stages import Stage, parse_parts, parse_stages
 from fgseg_tf.steps import OPTIMIZERS, Optimization
@@ -36,7 +36,7 @@ _FOREGROUNDS_COUNT = flags.DEFINE_integer("foregrounds_count", 0, "On the fly: h
 _SKIP_BAD = flags.DEFINE_bool("skip_bad", False, "On the fly: go on without pictures that cannot be used.")
 _KEEP_DUPLICATES = flags.DEFINE_bool("keep_duplicates", False, "On the fly: keep copies of a picture.")
 _IMAGE_SIZE = flags.DEFINE_string("image_size", "224", "On the fly: side in pixels, or HEIGHTxWIDTH.")
-_PLACEMENT = flags.DEFINE_enum("placement", _RECIPE.placement, ["random", "rows", "ground"], "On the fly: layout.")
+_PLACEMENT = flags.DEFINE_enum("placement", _RECIPE.placement, LAYOUTS, "On the fly: where objects stand.")
 _PLACEMENTS = flags.DEFINE_integer("placements", _RECIPE.placements, "On the fly: places of each pair.")
 _MAX_OBJECTS = flags.DEFINE_integer("max_objects", _RECIPE.max_objects, "On the fly: most cut-outs in a frame.")
 _TRUNCATION = flags.DEFINE_float("truncation", _RECIPE.truncation, "On the fly: share of objects cut by the edge.")

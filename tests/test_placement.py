@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.placement import DRAWS, LEAST_VISIBLE, Placement, Stage, draw, place
+from data_pipelines.placement import DRAWS, LAYOUTS, LEAST_VISIBLE, Placement, Stage, draw, place
 
 HEIGHT, WIDTH = 100, 160
 TALL, WIDE, SQUARE = (1.0, 0.5), (0.25, 1.0), (1.0, 1.0)
@@ -264,6 +264,30 @@ def test_ground_cut_by_the_lower_edge_by_hand():
     assert plan["relief_scale"] == pytest.approx(1.25)
 
 
+# mixed
+
+
+def test_mixed_is_mostly_rows_and_else_random():
+    flags = {"truncation": 0.5, "max_objects": 3, "empty": 0.2, "object_size": (0.1, 1.5)}
+    mixed, random = (many(Placement(layout, **flags), stage(), n=4000) for layout in ("mixed", "random"))
+    rows = many(Placement("rows", max_objects=3), stage(), n=4000)
+    scattered = many_draws(4000, 3)[:, 0, 2].numpy() < 0.2
+    assert abs(scattered.mean() - 0.2) < 0.02
+    assert (mixed["count"][~scattered] == 1).all()
+    assert set(mixed["count"][scattered]) == {0, 1, 2, 3}
+    np.testing.assert_array_equal(mixed["count"][scattered], random["count"][scattered])
+    for key in ("foreground", "flipped", "top", "left", "height", "width"):
+        np.testing.assert_array_equal(mixed[key][scattered], random[key][scattered])
+        # The only one of rows, which may have further ones before it when there are several.
+        alone = ~scattered & (rows["count"] == 1)
+        np.testing.assert_array_equal(mixed[key][alone, 0], rows[key][alone, 0])
+
+
+def test_the_largest_of_mixed_is_that_of_both():
+    assert Placement("mixed", object_size=(0.1, 0.5)).largest(60, 90) == 90
+    assert Placement("mixed", object_size=(0.1, 2.0), truncation=0.3).largest(60, 90) == 120
+
+
 # Truncation
 
 
@@ -366,7 +390,7 @@ def test_mirrored_objects():
 # Mirrored backgrounds
 
 
-@pytest.mark.parametrize("layout", ["random", "rows", "ground"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_mirrored_background_mirrors_the_place(layout):
     codes = np.arange(2 * HEIGHT * WIDTH, dtype=np.uint16).reshape(2, HEIGHT, WIDTH)
     the_stage = stage(**floor(), depth_codes=tf.constant(codes))
@@ -407,7 +431,7 @@ def test_depth_at_the_foot_of_what_is_cut_is_that_of_the_edge():
     assert plan["metres"].min() >= 1
 
 
-@pytest.mark.parametrize("layout", ["random", "rows", "ground"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_in_a_graph_as_eagerly(layout):
     placement = Placement(layout, max_objects=3, truncation=0.4, empty=0.1, flip_backgrounds=True)
     the_stage = stage(**floor())
@@ -432,9 +456,10 @@ def test_in_a_graph_as_eagerly(layout):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"layout": "grid"}, "--placement=grid is not a layout; take random, rows or ground"),
+        ({"layout": "grid"}, "--placement=grid is not a layout; take random, rows, ground or mixed"),
         ({"places": 0}, "--placements=0 makes nothing; take 1 or more"),
         ({"layout": "rows", "places": 21}, "--placement=rows has 20 places; --placements=21 is more"),
+        ({"layout": "mixed", "places": 21}, "--placement=mixed has 20 places; --placements=21 is more"),
         ({"max_objects": 0}, "--max_objects=0 is not from 1 to 16"),
         ({"max_objects": 17}, "--max_objects=17 is not from 1 to 16"),
         ({"truncation": 1.1}, "--truncation=1.1 is not a share from 0 to 1"),

@@ -20,7 +20,7 @@ from absl import flags
 
 from data_pipelines import generation, shards, sheets, sources, teacher
 from data_pipelines.commands import command
-from data_pipelines.placement import Placement
+from data_pipelines.placement import LAYOUTS, Placement
 from data_pipelines.preparation import LABELS, Options, parse_size
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the data set; local or gs://.", required=True)
@@ -37,8 +37,9 @@ _IMAGE_SIZE = flags.DEFINE_string("image_size", "224", "Side in pixels, or HEIGH
 _PLACEMENT = flags.DEFINE_enum(
     "placement",
     "ground",
-    ["random", "rows", "ground"],
-    "Anywhere; 4 rows x 5 columns as published; or standing on the floor, as tall as it is far.",
+    LAYOUTS,
+    "Anywhere; 4 rows x 5 columns as published; standing on the floor, as tall as it is far; or mostly rows, and else "
+    "anywhere, to which alone --max_objects, --truncation and --empty then apply.",
 )
 _PLACEMENTS = flags.DEFINE_integer("placements", 20, "Places for each pair of background and cut-out.")
 _MAX_OBJECTS = flags.DEFINE_integer("max_objects", 1, "Up to so many cut-outs in one frame, painted far to near.")
