@@ -161,3 +161,10 @@ def test_the_tool(folder, tmp_path):
     assert lines[2].split()[4] == "1.000"  # the difference, tuned
     assert [line.split()[0] for line in lines[5:7]] == ["moving", "street"]
     assert Image.open(tmp_path / "sheet.png").size == (4 * 220, 2 * 220)
+    # An untrained network answers something else to a mirror image, so the mean of both is not what it answered alone.
+    done = subprocess.run([*command[:4], "--both_ways", "--nobaselines"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    both_ways = done.stdout.splitlines()
+    assert both_ways[0] == f"{lines[0]}, both ways"
+    assert both_ways[-2].split()[0] == lines[5].split()[0] == "moving"
+    assert both_ways[-2:] != lines[5:7]
