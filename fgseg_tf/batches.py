@@ -15,13 +15,15 @@ would invent a distance between a person and the wall behind.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import tensorflow as tf
 
+from fgseg_tf.echo import Echo
+
 # What seeds are folded with, so that no two uses of one draw the same numbers.
-CHANGE, SCORING, MIRRORS = 1, 2, 3
+CHANGE, SCORING, MIRRORS, ECHOES = 1, 2, 3, 4
 PICTURES = ("bg", "fg_bg", "mask")
 
 
@@ -94,14 +96,20 @@ class Data(ABC):
         order: Order,
         mirror: bool = True,
         change: Callable[[dict, tf.Tensor], dict] | None = None,
+        echo: int = 1,
     ) -> tf.data.Dataset:
         """Endless batches of `batch` examples for this worker, of static shape.
 
         mirror: half of them left to right. change: done to each example, with a seed of its own, as `Capture.change`.
+        echo: how often each composite is shown, changed in the same way but mirrored anew.
         """
-        layers, examples_of = self._shuffled("train", order), self._reader(size)
         # Of the worker's own numbers, which is why the worker is part of the seed.
         first, own = order.first // order.workers, [order.seed & 0x7FFFFFFF, 2 + order.worker]
+        made, echoes = first, Echo(echo, batch, tf.random.fold_in(own, ECHOES))
+        if echo > 1:
+            made = echoes.composites_before(first)
+            order = replace(order, first=made * order.workers)
+        layers, examples_of = self._shuffled("train", order), self._reader(size)
 
         def finished(number, examples):
             if not change:
@@ -115,7 +123,7 @@ class Data(ABC):
             return self._as_floats(examples)
 
         if change:
-            layers = layers.enumerate(first).map(
+            layers = layers.enumerate(made).map(
                 lambda number, layer: _changed(
                     change, examples_of(layer), tf.random.fold_in(tf.random.fold_in(own, number), CHANGE)
                 ),
@@ -123,8 +131,9 @@ class Data(ABC):
             )
         options = tf.data.Options()
         options.deterministic = order.deterministic
-        batches = layers.batch(batch, drop_remainder=True).enumerate()
-        return batches.map(finished, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2).with_options(options)
+        batches = echoes.batches(layers, first) if echo > 1 else layers.batch(batch, drop_remainder=True)
+        finished_batches = batches.enumerate().map(finished, num_parallel_calls=tf.data.AUTOTUNE)
+        return finished_batches.prefetch(2).with_options(options)
 
     def scoring(
         self,

@@ -75,6 +75,7 @@ _AVERAGE = flags.DEFINE_float("average", _OPTIMIZATION.average, "Running average
 _PRECISION = flags.DEFINE_enum("precision", "float32", list(PRECISIONS), "16-bit ones need a GPU or TPU to be faster.")
 _JIT_COMPILE = flags.DEFINE_bool("jit_compile", False, "Compile the step by XLA; slower on CPUs, see the README.")
 _MIRROR = flags.DEFINE_bool("mirror", True, "Mirror half of the examples.")
+_ECHO = flags.DEFINE_integer("echo", 1, "Show each composite so often; for a GPU that waits for them.", lower_bound=1)
 _CAPTURE = flags.DEFINE_string(
     "capture",
     "0",
@@ -136,6 +137,7 @@ def wanted() -> Training:
         seed=_SEED.value,
         deterministic=_DETERMINISTIC.value,
         mirror=_MIRROR.value,
+        echo=_ECHO.value,
         capture=Capture(*severities(_CAPTURE.value), _NOBODY.value, _GHOSTS.value),
         validate=_VALIDATE.value,
         checkpoint_minutes=_CHECKPOINT_MINUTES.value,

@@ -38,7 +38,8 @@ class Training:
     """A whole training. The defaults are those of the flags.
 
     start: where its first weights come from, as of `weights.of`; random ones where it is empty.
-    examples_per_epoch: 0 for all of the training split. validate: examples scored after each epoch; 0 for none.
+    examples_per_epoch: 0 for all of the training split. echo: how often each composite is shown, as of `Echo`.
+    validate: examples scored after each epoch; 0 for none.
     checkpoint_minutes: between checkpoints within an epoch; there is one after each epoch.
     """
 
@@ -52,6 +53,7 @@ class Training:
     seed: int = 0
     deterministic: bool = False
     mirror: bool = True
+    echo: int = 1
     capture: Capture = field(default_factory=Capture)
     validate: int = 256
     checkpoint_minutes: float = 5.0
@@ -61,6 +63,8 @@ class Training:
             raise ValueError(f"--network={self.network} is not a size; take {', '.join(ARCHITECTURES)}.")
         if self.precision not in PRECISIONS:
             raise ValueError(f"--precision={self.precision} is not one; take {', '.join(PRECISIONS)}.")
+        if self.echo < 1:
+            raise ValueError(f"--echo={self.echo} shows nothing; take 1 or more.")
         for flag in ("examples_per_epoch", "validate", "seed", "checkpoint_minutes"):
             if not getattr(self, flag) >= 0:
                 raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number.")
@@ -285,9 +289,9 @@ class _Run:
         def of_worker(context: tf.distribute.InputContext):
             mine = replace(order, worker=context.input_pipeline_id, workers=context.num_input_pipelines)
             share = context.get_per_replica_batch_size(stage.batch)
-            capture = self.training.capture
-            batches = self.data.training(share, size, mine, self.training.mirror, capture.change if capture else None)
-            return batches.with_options(untuned)
+            mirror, capture, echo = self.training.mirror, self.training.capture, self.training.echo
+            change = capture.change if capture else None
+            return self.data.training(share, size, mine, mirror, change, echo).with_options(untuned)
 
         return self.strategy.distribute_datasets_from_function(of_worker)
 

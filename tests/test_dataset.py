@@ -14,6 +14,7 @@ from data_pipelines.placement import Placement
 from data_pipelines.preparation import Options
 from data_pipelines.records import Scenery
 from data_pipelines.sources import from_demo
+from fgseg_tf import echo
 from fgseg_tf.capture import Capture
 from fgseg_tf.dataset import CompositeData, Data, Order, Recipe, ShardData, reopened
 
@@ -230,6 +231,34 @@ def test_every_example_of_a_training_has_a_seed_of_its_own(data, mirror):
     for first in (3, count + 2):
         assert seeds(taken(data.training(order=Order(seed=3, first=first), **order), 4)) == seen[first : first + 4]
     assert not set(seen) & set(seeds(taken(data.training(order=Order(seed=4), **order), count)))
+
+
+def test_echoes_are_of_one_composite_changed_in_one_way_and_mirrored_anew(data, monkeypatch):
+    monkeypatch.setattr(echo, "WINDOW", 8)
+    order = {"batch": 4, "size": (32, 43), "change": Told(), "echo": 3}
+    batches = taken(data.training(order=Order(seed=3), **order), 12)
+    seen = seeds(batches)
+    assert len(set(seen[:24])) == len(set(seen[24:])) == 8
+    assert len(set(seen)) == 16
+    assert set(seen) == set(seeds(taken(data.training(4, (32, 43), Order(seed=3), change=Told()), 4)))
+    for first in (4, 24, 28):
+        assert_same(batches[first // 4], taken(data.training(order=Order(seed=3, first=first), **order), 1)[0])
+    ways: dict[int, set[bytes]] = {}
+    for batch in taken(data.training(4, (32, 43), Order(seed=3), echo=6), 12):
+        for index, mask in zip(batch["index"], batch["mask"], strict=True):
+            ways.setdefault(int(index), set()).add(mask.tobytes())
+    assert {len(found) for found in ways.values()} <= {1, 2}
+    assert sum(len(found) == 2 for found in ways.values()) > len(ways) / 2
+
+
+def test_echoes_of_workers_share_the_examples(data, monkeypatch):
+    monkeypatch.setattr(echo, "WINDOW", 4)
+    each = [
+        indices(taken(data.training(4, (32, 43), Order(seed=3, worker=worker, workers=2), echo=2), 2))
+        for worker in (0, 1)
+    ]
+    assert all(len(set(found)) == 4 for found in each)
+    assert not set(each[0]) & set(each[1])
 
 
 def test_seeds_are_of_places_and_not_of_batches(data):
