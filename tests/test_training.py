@@ -20,6 +20,7 @@ import tensorflow as tf
 from test_steps import PLAIN, STAGE, arrays, batch, prepared
 
 from fgseg_tf import losses, run_folder, training, weights
+from fgseg_tf.capture import Capture
 from fgseg_tf.checkpoints import Checkpoints, DivergedError
 from fgseg_tf.dataset import ShardData
 from fgseg_tf.model import ARCHITECTURES, build
@@ -85,7 +86,7 @@ def weights_in(path: Path) -> dict[str, bytes]:
 
 def test_what_was_killed_ends_as_what_was_not(tiny_dataset, tmp_path):
     flags = [f"--data={tiny_dataset}", "--stages=1@32; 1@40 freeze=joint+mask", "--batch=2", "--examples_per_epoch=90"]
-    flags += ["--deterministic", "--weighting=learned", "--validate=4", "--checkpoint_minutes=0"]
+    flags += ["--deterministic", "--weighting=learned", "--validate=4", "--checkpoint_minutes=0", "--echo=3"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     with Command(whole, *flags) as reference:
         with Command(killed, *flags) as command:
@@ -298,6 +299,22 @@ def test_first_weights_that_do_not_fit(tiny_dataset, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_how_examples_are_shown_reaches_the_data(tiny_dataset, tmp_path, monkeypatch):
+    class Asked(Exception): ...
+
+    def asked(*arguments):
+        raise Asked(*arguments)
+
+    data = ShardData(tiny_dataset)
+    monkeypatch.setattr(data, "training", asked)
+    wanted = Training((USUAL,), network="small", seed=7, mirror=False, echo=3, capture=Capture(1, 2))
+    with pytest.raises(Asked) as caught:
+        train(wanted, data, str(tmp_path), tf.distribute.get_strategy(), Counted, str)
+    batch, size, order, mirror, change, echo = caught.value.args
+    assert (batch, size, order.seed, order.first, mirror, echo) == (2, (32, 43), 7, 0, False, 3)
+    assert change.__self__ == Capture(1, 2)
+
+
 # What is refused, and what a run is.
 
 
@@ -306,6 +323,7 @@ def test_first_weights_that_do_not_fit(tiny_dataset, tmp_path):
     [
         ({"network": "huge"}, "--network=huge is not a size; take small, base, large"),
         ({"precision": "half"}, "--precision=half is not one; take float32, mixed_bfloat16"),
+        ({"echo": 0}, "--echo=0 shows nothing; take 1 or more"),
         ({"validate": -1}, "--validate=-1 is negative"),
         ({"checkpoint_minutes": math.nan}, "--checkpoint_minutes=nan is negative or not a number"),
     ],
@@ -341,6 +359,7 @@ def test_settings_say_what_decides_the_outcome(tiny_dataset):
     assert json.loads(json.dumps(said)) == said
     assert said["stages"] == ["1@32 rate=0.01 batch=2 mask_loss=dice depth_loss=l1"]
     assert said["optimizer"] == "adamw"
+    assert said["echo"] == 1
     assert said["data_digest"] == data.digest
     # How often something is looked at or written decides nothing.
     assert Training((USUAL,), validate=0, checkpoint_minutes=1.0).settings(data) == said
