@@ -98,6 +98,7 @@ def test_what_was_killed_ends_as_what_was_not(tiny_dataset, tmp_path):
         reference.end()
     assert "stage 2/2" in said
     assert "stage 1/2" not in said
+    assert run_folder.read(str(killed))["settings"]["echo"] == 3
     expected, found = weights_in(whole / "model.keras"), weights_in(killed / "model.keras")
     assert len(expected) > 200
     assert found == expected
