@@ -14,7 +14,8 @@ and from the distance between the two, and takes in, at each scale, what the bac
 `bg` alone can be computed once for a fixed camera: `inference.cut` gives the two halves.
 
 The five parts are models inside the model, named as in PARTS; a part is frozen with `network.get_layer(part).trainable
-= False`. Only keras is imported, so this runs on every Keras backend.
+= False`. Layers that have weights are named for what they are, which is the same in every architecture:
+`joint_8_block1_first`. Only keras is imported, so this runs on every Keras backend.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from dataclasses import dataclass
 import keras
 
 PARTS = ("stem", "background", "joint", "mask", "depth")
+# Ends of names: of what joins the inputs of a convolution, of what follows it, of the last one in a residual block.
+JOINED, NORMALIZED, CHANGE = "_joined", "_normalized", "_change"
 # Keras 2 has no `ops`; the shape of a tensor is all that is needed of them.
 _shape = keras.ops.shape if hasattr(keras, "ops") else keras.backend.shape
 
@@ -81,21 +84,9 @@ def build(architecture: Architecture, synchronized: bool = False, precision: str
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(precision)
     try:
-        return _built(architecture, _Layers(synchronized))
+        return assembled({part: made(_Layers(part, synchronized), architecture) for part, made in _MADE.items()})
     finally:
         keras.mixed_precision.set_global_policy(before)
-
-
-def _built(architecture: Architecture, make: "_Layers") -> keras.Model:
-    return assembled(
-        {
-            "stem": _stem(make, architecture),
-            "background": _background(make, architecture),
-            "joint": _joint(make, architecture),
-            "mask": _branch(make, architecture, "mask"),
-            "depth": _branch(make, architecture, "depth"),
-        }
-    )
 
 
 def assembled(parts: dict[str, keras.Model]) -> keras.Model:
@@ -125,17 +116,17 @@ def through(parts: dict[str, keras.Model], bg, fg_bg) -> dict:
 def _stem(make: "_Layers", architecture: Architecture) -> keras.Model:
     picture = keras.Input((None, None, 3))
     x = keras.layers.Rescaling(2.0, offset=-1.0)(picture)
-    full = make.convolution(x, architecture.stem[0])
-    half = make.convolution(full, architecture.stem[1], strides=2)
+    full = make.convolution(x, architecture.stem[0], "1")
+    half = make.convolution(full, architecture.stem[1], "2", strides=2)
     return keras.Model(picture, [full, half], name="stem")
 
 
 def _background(make: "_Layers", architecture: Architecture) -> keras.Model:
     half = x = keras.Input((None, None, architecture.stem[1]))
     outputs = []
-    for channels in architecture.background:
-        x = make.convolution(x, channels, strides=2)
-        x = make.residual(x, channels)
+    for scale, channels in zip(_ENCODED, architecture.background, strict=True):
+        x = make.convolution(x, channels, f"{scale}_halved", strides=2)
+        x = make.residual(x, channels, f"{scale}_block1")
         outputs.append(x)
     return keras.Model(half, outputs, name="background")
 
@@ -146,51 +137,64 @@ def _joint(make: "_Layers", architecture: Architecture) -> keras.Model:
     empty = [keras.Input((None, None, channels)) for channels in architecture.stem]
     scenery = [keras.Input((None, None, channels)) for channels in architecture.background]
     outputs = []
-    for of_frame, of_empty, channels in zip(frame, empty, architecture.stem, strict=True):
-        x = keras.layers.Concatenate()([of_frame, of_empty, Distance()([of_frame, of_empty])])
-        x = make.convolution(x, channels)
+    for scale, of_frame, of_empty, channels in zip((1, 2), frame, empty, architecture.stem, strict=True):
+        x = make.convolution([of_frame, of_empty, Distance()([of_frame, of_empty])], channels, f"{scale}")
         outputs.append(x)
-    for of_scenery, channels, blocks in zip(scenery, architecture.joint, architecture.blocks, strict=True):
-        x = make.convolution(x, channels, strides=2)
-        x = make.convolution(keras.layers.Concatenate()([x, of_scenery]), channels)
-        for _ in range(blocks):
-            x = make.residual(x, channels)
+    stages = zip(_ENCODED, scenery, architecture.joint, architecture.blocks, strict=True)
+    for scale, of_scenery, channels, blocks in stages:
+        x = make.convolution(x, channels, f"{scale}_halved", strides=2)
+        x = make.convolution([x, of_scenery], channels, f"{scale}_beside_scenery")
+        for block in range(blocks):
+            x = make.residual(x, channels, f"{scale}_block{block + 1}")
         outputs.append(x)
     # How light and how large everything is, over the whole picture: the last scale alone does not see that far.
     everywhere = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
-    everywhere = keras.layers.Conv2D(channels, 1, activation="relu")(everywhere)
-    gates = keras.layers.Conv2D(channels, 1, activation="sigmoid")(everywhere)
+    everywhere = keras.layers.Conv2D(channels, 1, activation="relu", name="joint_everywhere")(everywhere)
+    gates = keras.layers.Conv2D(channels, 1, activation="sigmoid", name="joint_gates")(everywhere)
     outputs[-1] = keras.layers.Multiply()([x, gates])
     return keras.Model([*frame, *empty, *scenery], outputs, name="joint")
 
 
-def _branch(make: "_Layers", architecture: Architecture, name: str) -> keras.Model:
+def _branch(make: "_Layers", architecture: Architecture) -> keras.Model:
     """From 1/32 back to full size: double, take in what was seen at that size, convolve."""
     inputs = [keras.Input((None, None, channels)) for channels in (*architecture.stem, *architecture.joint)]
     *skips, x = inputs
-    for skip, channels in zip(reversed(skips), getattr(architecture, name), strict=True):
+    for scale, skip, channels in zip(_DECODED, reversed(skips), getattr(architecture, make.part), strict=True):
         x = keras.layers.UpSampling2D(2, interpolation="nearest")(x)
-        x = keras.layers.Concatenate()([CroppedTo()([x, skip]), skip])
-        x = make.convolution(x, channels)
-    x = keras.layers.Conv2D(1, 3, padding="same")(x)
+        x = make.convolution([CroppedTo()([x, skip]), skip], channels, f"{scale}")
+    x = keras.layers.Conv2D(1, 3, padding="same", name=f"{make.part}_answer")(x)
     # In float32 also where all else is in 16 bits: near 0 and 1 there would be few values left.
-    return keras.Model(inputs, keras.layers.Activation("sigmoid", dtype="float32")(x), name=name)
+    return keras.Model(inputs, keras.layers.Activation("sigmoid", dtype="float32")(x), name=make.part)
+
+
+_MADE = {"stem": _stem, "background": _background, "joint": _joint, "mask": _branch, "depth": _branch}
+_ENCODED, _DECODED = (4, 8, 16, 32), (16, 8, 4, 2, 1)  # scales: 4 is a quarter of the picture's height and width
 
 
 @dataclass(frozen=True)
 class _Layers:
+    """Layers of one part, named after it."""
+
+    part: str
     synchronized: bool
 
-    def convolution(self, x, channels: int, strides: int = 1, activation: str | None = "relu"):
+    def convolution(self, x, channels: int, name: str, strides: int = 1, activation: str | None = "relu"):
+        """x: a tensor, or a list of such, which are joined."""
+        name = f"{self.part}_{name}"
+        if isinstance(x, list):
+            x = keras.layers.Concatenate(name=f"{name}{JOINED}")(x)
         x = keras.layers.Conv2D(
-            channels, 3, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal"
+            channels, 3, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
         )(x)
         # With Keras's usual 0.99, statistics lag behind the weights for most of a short stage.
-        x = keras.layers.BatchNormalization(momentum=0.95, synchronized=self.synchronized)(x)
+        x = keras.layers.BatchNormalization(momentum=0.95, synchronized=self.synchronized, name=f"{name}{NORMALIZED}")(
+            x
+        )
         return keras.layers.Activation(activation)(x) if activation else x
 
-    def residual(self, x, channels: int):
-        change = self.convolution(self.convolution(x, channels), channels, activation=None)
+    def residual(self, x, channels: int, name: str):
+        change = self.convolution(x, channels, f"{name}_first")
+        change = self.convolution(change, channels, f"{name}{CHANGE}", activation=None)
         return keras.layers.Activation("relu")(keras.layers.Add()([x, change]))
 
 

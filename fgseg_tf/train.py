@@ -52,7 +52,10 @@ _LIMIT = flags.DEFINE_integer("limit", 0, "On the fly: so many composites in all
 
 _NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "How large: 0.5, 1.6 or 9.0 million parameters.")
 _START = flags.DEFINE_string(
-    "start", "", "First weights: small or base, of the package, or the folder of a finished run; random without it."
+    "start",
+    "",
+    "First weights: small or base, of the package, or the folder of a finished run; of this --network, or of a smaller "
+    "one, whose answers it then begins with. Random without it.",
 )
 _STAGES = flags.DEFINE_string(
     "stages",

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fgseg_tf import distribution, metrics, run_folder, weights
+from fgseg_tf import distribution, metrics, run_folder, weights, widening
 from fgseg_tf.capture import Capture
 from fgseg_tf.checkpoints import Checkpoints, DivergedError
 from fgseg_tf.coding import decode_depth
@@ -37,7 +37,8 @@ VALIDATED = ("mask_iou", "depth_abs_rel", "depth_delta_1")
 class Training:
     """A whole training. The defaults are those of the flags.
 
-    start: where its first weights come from, as of `weights.of`; random ones where it is empty.
+    start: where its first weights come from, as of `weights.of`; random ones where it is empty. They may be those of a
+        smaller network (see widening.py).
     examples_per_epoch: 0 for all of the training split. echo: how often each composite is shown, as of `Echo`.
     validate: examples scored after each epoch; 0 for none.
     checkpoint_minutes: between checkpoints within an epoch; there is one after each epoch.
@@ -91,12 +92,17 @@ def train(
     Raises ValueError for what cannot be trained, DivergedError, which is one, when losses stop being numbers.
     """
     check(training, data, strategy)
-    first = _first_weights(training, folder)
-    _claim(folder, training.settings(data), strategy)
     keras.utils.set_random_seed(training.seed)
+    first, grown_from = _first_weights(training, folder)
+    _claim(folder, training.settings(data), strategy)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    return _Run(training, data, folder, strategy, first, progress, say).run()
+    run = _Run(training, data, folder, strategy, first, progress, say)
+    if grown_from:
+        run.say(
+            f"{training.network} begins with what {grown_from} has learned, of {training.start}, and with room for more"
+        )
+    return run.run()
 
 
 def check(training: Training, data: Data, strategy: tf.distribute.Strategy) -> None:
@@ -125,13 +131,15 @@ def steps_per_epoch(training: Training, stage: Stage, data: Data) -> int:
     return examples // stage.batch
 
 
-def _first_weights(training: Training, folder: str) -> dict | None:
-    """Of `start`, where a training begins with it; refused here when they do not fit."""
+def _first_weights(training: Training, folder: str) -> tuple[dict | None, str | None]:
+    """Of `start`, where a training begins with it, and the name of the smaller network that they were learned by;
+    refused here when they do not fit.
+    """
     if not training.start or run_folder.begun(folder):
-        return None
-    first = weights.of(training.start)
-    weights.put(build(ARCHITECTURES[training.network]), first, f"--start={training.start}")
-    return first
+        return None, None
+    network = build(ARCHITECTURES[training.network])
+    smaller = widening.begin_with(network, weights.of(training.start), f"--start={training.start}")
+    return weights.arrays(network), smaller
 
 
 def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> None:

@@ -289,12 +289,29 @@ def test_it_begins_with_the_weights_of_another_run(tiny_dataset, tmp_path):
     np.testing.assert_array_equal(weights.arrays(again)[kernels[0]], trained[kernels[0]])
 
 
+def test_it_begins_with_the_weights_of_a_smaller_network(tiny_dataset, tmp_path):
+    other, said = tmp_path / "other", []
+    network = build(ARCHITECTURES["small"])
+    other.mkdir()
+    run_folder.save_network(str(other), network)
+    stage = replace(USUAL, rate=1e-12)
+    wanted = Training((stage,), "base", start=str(other), examples_per_epoch=2, optimization=PLAIN, validate=0)
+    data, strategy = ShardData(tiny_dataset), tf.distribute.get_strategy()
+    trained = train(wanted, data, str(tmp_path / "run"), strategy, Counted, said.append)
+    assert f"base begins with what small has learned, of {other}, and with room for more" in said
+    # With the same statistics of a batch, the same answers.
+    rng = np.random.default_rng(0)
+    pictures = {name: rng.random((2, 24, 40, 3)).astype("f4") for name in ("bg", "fg_bg")}
+    for name, value in network(pictures, training=True).items():
+        np.testing.assert_allclose(trained(pictures, training=True)[name], value, atol=1e-4)
+
+
 def test_first_weights_that_do_not_fit(tiny_dataset, tmp_path):
     (tmp_path / "other").mkdir()
-    run_folder.save_network(str(tmp_path / "other"), build(ARCHITECTURES["small"]))
-    wanted = Training((USUAL,), "base", start=str(tmp_path / "other"))
+    run_folder.save_network(str(tmp_path / "other"), build(ARCHITECTURES["base"]))
+    wanted = Training((USUAL,), "small", start=str(tmp_path / "other"))
     with pytest.raises(
-        ValueError, match=r"^--start=.*/other does not fit this network: background/000/0 is \(3, 3, 12"
+        ValueError, match=r"^--start=.*/other is a base network, larger than small; take --network=base"
     ):
         train(wanted, ShardData(tiny_dataset), str(tmp_path / "run"), tf.distribute.get_strategy(), Counted, str)
     assert not (tmp_path / "run").exists()
