@@ -7,6 +7,7 @@ the copies apart by noise.)
 """
 
 from dataclasses import astuple
+from functools import cache
 
 import keras
 import numpy as np
@@ -35,11 +36,16 @@ def begin_with(network: keras.Model, values: dict[str, np.ndarray], origin: str)
 
 def _name_of(values: dict[str, np.ndarray]) -> str | None:
     """Of the architecture that has such weights."""
-    shapes = {name: value.shape for name, value in values.items()}
-    for name, architecture in ARCHITECTURES.items():
-        if shapes == {key: value.shape for key, value in weights.arrays(build(architecture)).items()}:
-            return name
-    return None
+    return next((name for name in ARCHITECTURES if _shapes(values) == _shapes_of(name)), None)
+
+
+@cache
+def _shapes_of(name: str) -> dict[str, tuple]:
+    return _shapes(weights.arrays(build(ARCHITECTURES[name])))
+
+
+def _shapes(values: dict[str, np.ndarray]) -> dict[str, tuple]:
+    return {name: value.shape for name, value in values.items()}
 
 
 def _has_room(larger: Architecture, smaller: Architecture) -> bool:
