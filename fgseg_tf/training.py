@@ -99,9 +99,7 @@ def train(
         tf.config.experimental.enable_op_determinism()
     run = _Run(training, data, folder, strategy, first, progress, say)
     if grown_from:
-        run.say(
-            f"{training.network} begins with what {grown_from} has learned, of {training.start}, and with room for more"
-        )
+        run.say(f"{training.network} begins with the answers of a {grown_from} network, and with room for more")
     return run.run()
 
 
