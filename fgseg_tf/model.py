@@ -140,8 +140,8 @@ def _joint(make: "_Layers", architecture: Architecture) -> keras.Model:
     for scale, of_frame, of_empty, channels in zip((1, 2), frame, empty, architecture.stem, strict=True):
         x = make.convolution([of_frame, of_empty, Distance()([of_frame, of_empty])], channels, f"{scale}")
         outputs.append(x)
-    stages = zip(_ENCODED, scenery, architecture.joint, architecture.blocks, strict=True)
-    for scale, of_scenery, channels, blocks in stages:
+    halvings = zip(_ENCODED, scenery, architecture.joint, architecture.blocks, strict=True)
+    for scale, of_scenery, channels, blocks in halvings:
         x = make.convolution(x, channels, f"{scale}_halved", strides=2)
         x = make.convolution([x, of_scenery], channels, f"{scale}_beside_scenery")
         for block in range(blocks):
@@ -187,9 +187,10 @@ class _Layers:
             channels, 3, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
         )(x)
         # With Keras's usual 0.99, statistics lag behind the weights for most of a short stage.
-        x = keras.layers.BatchNormalization(momentum=0.95, synchronized=self.synchronized, name=f"{name}{NORMALIZED}")(
-            x
+        normalized = keras.layers.BatchNormalization(
+            momentum=0.95, synchronized=self.synchronized, name=f"{name}{NORMALIZED}"
         )
+        x = normalized(x)
         return keras.layers.Activation(activation)(x) if activation else x
 
     def residual(self, x, channels: int, name: str):
