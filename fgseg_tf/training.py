@@ -92,6 +92,7 @@ def train(
     Raises ValueError for what cannot be trained, DivergedError, which is one, when losses stop being numbers.
     """
     check(training, data, strategy)
+    # First: some of the first weights may be random, and every worker is to draw the same.
     keras.utils.set_random_seed(training.seed)
     first, grown_from = _first_weights(training, folder)
     _claim(folder, training.settings(data), strategy)

@@ -306,6 +306,26 @@ def test_it_begins_with_the_weights_of_a_smaller_network(tiny_dataset, tmp_path)
         np.testing.assert_allclose(trained(pictures, training=True)[name], value, atol=1e-4)
 
 
+def test_what_a_smaller_network_lacks_is_drawn_by_the_seed(tiny_dataset, tmp_path, monkeypatch):
+    class Begun(Exception): ...
+
+    def begun(training, data, folder, strategy, first, progress, say):
+        raise Begun(first)
+
+    monkeypatch.setattr(training, "_Run", begun)
+
+    def first_of(run: str, seed: int) -> dict:
+        wanted = Training((USUAL,), "base", start="small", seed=seed)
+        with pytest.raises(Begun) as caught:
+            train(wanted, ShardData(tiny_dataset), str(tmp_path / run), tf.distribute.get_strategy(), Counted, str)
+        return caught.value.args[0]
+
+    one, again, other = (first_of(*each) for each in (("a", 1), ("b", 1), ("c", 2)))
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, again[name])
+    assert any((value != other[name]).any() for name, value in one.items())
+
+
 def test_first_weights_that_do_not_fit(tiny_dataset, tmp_path):
     (tmp_path / "other").mkdir()
     run_folder.save_network(str(tmp_path / "other"), build(ARCHITECTURES["base"]))
