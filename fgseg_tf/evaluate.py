@@ -7,17 +7,22 @@ Without --data, on the test splits of the data that the run was trained on. Exit
 something is wrong with what it was given.
 """
 
-import os
-
-# Before TensorFlow is loaded: its remarks about this machine would hide ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import keras
 import tensorflow as tf
 from absl import flags
 
-from fgseg_tf import baselines, evaluation, report, run_folder, score_table
-from fgseg_tf.dataset import Data, Progress, ShardData, command, reopened, sentence
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.progress import Progress
+from fgseg_tf.data.base import Data
+from fgseg_tf.data.open import reopened
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.evaluation import baselines, evaluator, score_table
+from fgseg_tf.report import evaluation_report as report
+from fgseg_tf.runs import run_folder
 
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; local or gs://.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of shards to score on; without it, what the run was trained on.")
@@ -43,7 +48,7 @@ def evaluate() -> None:
         baselines.opencv()
     network = run_folder.load_network(_RUN.value)
     data = ShardData(_DATA.value) if _DATA.value else reopened(settings["data"])
-    evaluation.check(settings, data, _ANY_SIZE.value)
+    evaluator.check(settings, data, _ANY_SIZE.value)
     size = data.scaled(run_folder.trained_side(settings) if _SIZE.value is None else _SIZE.value)
     found = scored(network, data, size)
     found.scores["trained_on_these_data"] = data.digest == settings["data_digest"]
@@ -62,9 +67,9 @@ def evaluate() -> None:
     print(f"{_RUN.value}/metrics.json has every number, {_RUN.value}/report.html shows them")
 
 
-def scored(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluation.Evaluation:
+def scored(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluator.Evaluation:
     try:
-        return evaluation.evaluate(
+        return evaluator.evaluate(
             network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, _LADDER.value, Progress, _BOTH_WAYS.value
         )
     except tf.errors.DataLossError as error:
@@ -80,5 +85,10 @@ def said_flags() -> str:
         return file.read()
 
 
+def main() -> None:
+    """Runs the command."""
+    run_command(evaluate, __name__, "folders are given as --run=DIR and --data=DIR")
+
+
 if __name__ == "__main__":
-    command(evaluate, "folders are given as --run=DIR and --data=DIR")
+    main()

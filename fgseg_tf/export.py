@@ -8,19 +8,24 @@ Without --run, the weights that come with the package. Nothing becomes visible t
 does. Exit status 1, with one sentence, when something is wrong.
 """
 
-import os
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import re
-
-# Before TensorFlow is loaded: its remarks about this machine would hide ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import tensorflow as tf
 from absl import flags
 
-from fgseg_tf import formats, parity, run_folder, serving, serving_configs, versions, warmup, weights
-from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import DEPTH_SCALE, CompositeData, Data, Recipe, ShardData, command
+from data_pipelines.compositing.depth_labels import DEPTH_SCALE
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from fgseg_tf.data.base import Data
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.exposures import Capture
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.model import weights
+from fgseg_tf.runs import run_folder
+from fgseg_tf.serving import lite_formats, parity, saved_model, server_config, versions, warmup
 
 SAVED_MODEL = "saved_model"
 
@@ -28,10 +33,10 @@ _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without 
 _WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of those: base is better, small is faster.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the versions; local or gs://.", required=True)
 _FORMAT = flags.DEFINE_multi_enum(
-    "format", [SAVED_MODEL], [SAVED_MODEL, *formats.TOLERANCES], "What to write; several times."
+    "format", [SAVED_MODEL], [SAVED_MODEL, *lite_formats.TOLERANCES], "What to write; several times."
 )
 _VERSION = flags.DEFINE_integer("version", 0, "Number of this version; 0 for the next one.", lower_bound=0)
-_NAME = flags.DEFINE_string("name", serving_configs.NAME, "That clients ask for.")
+_NAME = flags.DEFINE_string("name", server_config.NAME, "That clients ask for.")
 _SIZE = flags.DEFINE_integer(
     "size", None, "Longer side, pixels, at which the network looks. Without it, as trained.", lower_bound=32
 )
@@ -68,13 +73,13 @@ def export_saved_model(network: keras.Model, side: int, facts: dict) -> None:
     number = versions.wanted(_OUTPUT.value, _VERSION.value)
     facts |= {"name": _NAME.value, "version": number, "depth_unit": "metre", "depth_scale": DEPTH_SCALE}
     with versions.appearing(_OUTPUT.value, number) as folder:
-        serving.save(network, side, DEPTH_SCALE, folder)
+        saved_model.save(network, side, DEPTH_SCALE, folder)
         print("written; now it is asked what the Keras network is asked", flush=True)
         worst = parity.check_saved_model(network, side, DEPTH_SCALE, folder)
         if _WARMUP.value:
             warmup.write(folder, _NAME.value, warmup.requests(tf.saved_model.load(folder).signatures, side))
         run_folder.write_json(run_folder.path(folder, warmup.FOLDER), "model.json", facts | {"parity": worst})
-    for path in serving_configs.write(_OUTPUT.value, _NAME.value):
+    for path in server_config.write(_OUTPUT.value, _NAME.value):
         print(f"{path}: new")
     print(f"{_OUTPUT.value}/{number} is there: off by {worst:.1g} from the Keras network, at most {parity.TOLERANCE:g}")
 
@@ -84,10 +89,10 @@ def export_files(kinds: list[str], network: keras.Model, size: tuple[int, int], 
     calibration = pictures(data, "train", size, CALIBRATED_ON, capture)
     checked = pictures(data, data.test_splits[-1], size, CHECKED_ON, capture)
     for kind in kinds:
-        content = formats.convert(kind, network, size, calibration)
-        mask, depth = formats.check(kind, content, network, checked)
-        path = formats.write(_OUTPUT.value, kind, content)
-        most = "{:g} and {:g}".format(*formats.TOLERANCES[kind])
+        content = lite_formats.convert(kind, network, size, calibration)
+        mask, depth = lite_formats.check(kind, content, network, checked)
+        path = lite_formats.write(_OUTPUT.value, kind, content)
+        most = "{:g} and {:g}".format(*lite_formats.TOLERANCES[kind])
         print(
             f"{path}: {len(content):,} bytes, pictures of {size[0]}x{size[1]}; off by {mask:.1g} (mask) and "
             f"{depth:.1g} (code of depth) in the mean of {len(checked)} examples, at most {most}"
@@ -127,5 +132,10 @@ def file_size(side: int) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def main() -> None:
+    """Runs the command."""
+    run_command(export, __name__, "folders are given as --run=DIR and --output=DIR")
+
+
 if __name__ == "__main__":
-    command(export, "folders are given as --run=DIR and --output=DIR")
+    main()

@@ -8,21 +8,22 @@ Without --run, by weights that come with the package. Exit status 1, with one se
 what it was given; also, after everything else is done, when frames could not be read.
 """
 
-import os
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-
-# Before TensorFlow is loaded: its remarks about this machine would hide ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 from absl import flags
 from PIL import Image
 
-from fgseg_tf import answers, frames, plate, weights
-from fgseg_tf.dataset import Progress, command
-from fgseg_tf.segmentation import Answer, Camera, Segmenter
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.progress import Progress
+from fgseg_tf.inference import frames, prediction_files, scene_match
+from fgseg_tf.inference.segmenter import Answer, Camera, Segmenter
+from fgseg_tf.model import weights
 
 _BACKGROUND = flags.DEFINE_string(
     "background",
@@ -47,7 +48,9 @@ _SIZE = flags.DEFINE_integer(
 _RESIZE = flags.DEFINE_bool("resize", False, "Make the empty scene as large as the frames.")
 _SMOOTH = flags.DEFINE_float("smooth", 0.0, "Share of the last frame's mask that is kept where nothing moved: 0.5.")
 _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "Look at mirror images as well, and take the mean: twice as long.")
-_WRITE = flags.DEFINE_multi_enum("write", list(answers.KINDS), list(answers.KINDS), "What to write; several times.")
+_WRITE = flags.DEFINE_multi_enum(
+    "write", list(prediction_files.KINDS), list(prediction_files.KINDS), "What to write; several times."
+)
 
 
 def predict() -> str | None:
@@ -62,7 +65,7 @@ def predict() -> str | None:
     camera = Segmenter(network, side).camera(background, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
     facts = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value, "side": side}
-    answers.prepare(_OUTPUT.value, kinds, facts | {"smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value})
+    prediction_files.prepare(_OUTPUT.value, kinds, facts | {"smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value})
     unreadable: list[str] = []
     rows: list[tuple] = []
 
@@ -80,22 +83,24 @@ def predict() -> str | None:
             writing = []
             for frame in ahead(frames.read(paths, camera.size, named), reader):
                 answer = camera.see(frame.picture)
-                if answer.similarity < plate.BELONGS and not any(strange(row) for row in rows):
+                if answer.similarity < scene_match.BELONGS and not any(strange(row) for row in rows):
                     print(f"\n{doubt(camera, frame, answer)}", file=sys.stderr)
-                rows.append(answers.row(frame.name, answer))
-                writing.append(pool.submit(answers.write, _OUTPUT.value, kinds, frame.name, frame.picture, answer))
+                rows.append(prediction_files.row(frame.name, answer))
+                writing.append(
+                    pool.submit(prediction_files.write, _OUTPUT.value, kinds, frame.name, frame.picture, answer)
+                )
                 while len(writing) > 4:
                     writing.pop(0).result()
                 shown.add()
             for write in writing:
                 write.result()
     finally:  # also of what was done when a frame of another size came
-        answers.table(_OUTPUT.value, rows)
+        prediction_files.table(_OUTPUT.value, rows)
     doubtful = sum(strange(row) for row in rows)
     if doubtful:
         print(
             f"warning: the empty scene does not seem to belong to {doubtful} of {len(rows)} frames (similarity below "
-            f"{plate.BELONGS:g} in frames.csv)",
+            f"{scene_match.BELONGS:g} in frames.csv)",
             file=sys.stderr,
         )
     print(f"{len(rows):,} frames are in {_OUTPUT.value}: {', '.join(kinds)}, frames.csv")
@@ -110,13 +115,13 @@ def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def strange(row: tuple) -> bool:
-    return float(row[-1]) < plate.BELONGS
+    return float(row[-1]) < scene_match.BELONGS
 
 
 def doubt(camera: Camera, frame: frames.Frame, answer: Answer) -> str:
     moved = camera.shift(frame.picture)
     said = f"warning: the empty scene does not seem to belong to {frame.name}: similarity {answer.similarity:.2f}, "
-    said += f"1 is the same scene, below {plate.BELONGS:g} it is another one, or the camera moved"
+    said += f"1 is the same scene, below {scene_match.BELONGS:g} it is another one, or the camera moved"
     return said + (f": by {moved[1]:+d} pixels across and {moved[0]:+d} down" if moved else "")
 
 
@@ -129,5 +134,10 @@ def ahead(items: Iterable, reader: ThreadPoolExecutor) -> Iterator:
         yield item
 
 
+def main() -> None:
+    """Runs the command."""
+    run_command(predict, __name__, "frames are given as --frames=DIR")
+
+
 if __name__ == "__main__":
-    command(predict, "frames are given as --frames=DIR")
+    main()

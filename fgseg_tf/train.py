@@ -8,22 +8,30 @@
 status 1, with one sentence, when something is wrong with what it was given; what was learned is kept.
 """
 
-import os
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import sys
-
-# Before TensorFlow is loaded: its remarks about this machine would hide ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 from absl import flags
 
-from fgseg_tf import distribution, losses, run_folder
-from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import LAYOUTS, CompositeData, Data, Progress, Recipe, ShardData, command, parse_size, sentence
-from fgseg_tf.model import ARCHITECTURES
-from fgseg_tf.stages import Stage, parse_parts, parse_stages
-from fgseg_tf.steps import OPTIMIZERS, Optimization
-from fgseg_tf.training import PRECISIONS, Training, train
+from data_pipelines.compositing.placement import LAYOUTS
+from data_pipelines.compositing.plan import parse_size
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.progress import Progress
+from fgseg_tf.data.base import Data
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.exposures import Capture
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.measures import losses
+from fgseg_tf.model.two_branch import ARCHITECTURES
+from fgseg_tf.runs import run_folder
+from fgseg_tf.training import distribution
+from fgseg_tf.training.loop import PRECISIONS, Training, train
+from fgseg_tf.training.schedule import Stage, parse_parts, parse_stages
+from fgseg_tf.training.step import OPTIMIZERS, Optimization
 
 _RECIPE, _OPTIMIZATION = Recipe(), Optimization()
 
@@ -200,5 +208,10 @@ def pair(name: str, values: list[str]) -> tuple[float, float]:
     return least, most
 
 
+def main() -> None:
+    """Runs the command."""
+    run_command(run, __name__, "folders are given as --data=DIR and --run=DIR")
+
+
 if __name__ == "__main__":
-    command(run, "folders are given as --data=DIR and --run=DIR")
+    main()

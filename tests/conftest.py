@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from data_pipelines import generation
-from data_pipelines.placement import Placement
-from data_pipelines.preparation import Options
-from data_pipelines.sources import Origin, Sources
-from fgseg_tf import serving, weights
-from fgseg_tf.model import ARCHITECTURES, build
+from data_pipelines.compositing.placement import Placement
+from data_pipelines.compositing.plan import Options
+from data_pipelines.sources.source_set import Origin, Sources
+from data_pipelines.tfrecord import export as generation
+from fgseg_tf.model import weights
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.serving import saved_model as serving
 
 HEIGHT, WIDTH = 48, 64
 BACKGROUNDS, CUTOUTS = 5, 4

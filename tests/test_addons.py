@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf import addons
+from fgseg_tf.training import optimizers
 
 FIRST = [np.array([[3.0, -1.0, 0.5]]), np.zeros(2), np.array([0.1, -0.2, 0.3, 0.4])]
 # The third has no gradient at first, so that weight decay is all that moves it.
@@ -40,7 +40,7 @@ def lamb_by_hand(steps: int) -> list[np.ndarray]:
 def made(values=FIRST):
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
     variables = [tf.Variable(value, dtype=tf.float32) for value in values]
-    optimizer = addons.lamb(schedule, DECAY)
+    optimizer = optimizers.lamb(schedule, DECAY)
     optimizer.build(variables)
     return variables, optimizer
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fgseg_tf.alignment import Offset, moved, offset
+from fgseg_tf.evaluation.mask_alignment import Offset, moved, offset
 
 HEIGHT, WIDTH = 30, 44  # 5 % of the longer side are 2 pixels
 

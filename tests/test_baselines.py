@@ -5,8 +5,11 @@ import sys
 import numpy as np
 import pytest
 
-from fgseg_tf import baselines, dataset
-from fgseg_tf.baselines import Difference, Subtractor
+from fgseg_tf.data.base import Order
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.evaluation import baselines
+from fgseg_tf.evaluation.baselines import Difference, Subtractor
 
 SIZE = (12, 16)
 
@@ -93,14 +96,14 @@ def test_without_opencv_it_says_what_to_install(monkeypatch):
 
 @pytest.fixture(scope="module")
 def on_the_fly():
-    recipe = dataset.Recipe(backgrounds_count=3, foregrounds_count=3, height=48, width=64, holdout=0.34, labels="exact")
-    return dataset.CompositeData(recipe)
+    recipe = Recipe(backgrounds_count=3, foregrounds_count=3, height=48, width=64, holdout=0.34, labels="exact")
+    return CompositeData(recipe)
 
 
 @pytest.mark.parametrize("source", ["shards", "on the fly"])
 @pytest.mark.parametrize("size", [(48, 64), (33, 44)])
 def test_the_empty_scene_has_the_depth_of_what_is_not_covered(tiny_dataset, on_the_fly, source, size):
-    data = dataset.ShardData(tiny_dataset) if source == "shards" else on_the_fly
+    data = ShardData(tiny_dataset) if source == "shards" else on_the_fly
     (batch,) = data.scoring("train", 12, size, 12)
     mask = batch["mask"].numpy()
     depth, alone = batch["depth"].numpy(), batch["bg_depth"].numpy()
@@ -108,4 +111,4 @@ def test_the_empty_scene_has_the_depth_of_what_is_not_covered(tiny_dataset, on_t
     # Also in mirrored backgrounds, of which the shards have some. A mask of less than half a level is 0.
     assert (depth != alone)[mask == 0].mean() < 0.002
     assert (depth < alone)[mask > 0.9].mean() > 0.9
-    assert "bg_depth" not in next(iter(data.training(2, size, dataset.Order())))
+    assert "bg_depth" not in next(iter(data.training(2, size, Order())))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf import shadows
-from fgseg_tf.capture import LADDER, Capture
-from fgseg_tf.chance import Draws
+from fgseg_tf.data import shadows
+from fgseg_tf.data.exposures import LADDER, Capture
+from fgseg_tf.data.random_draws import Draws
 
 HEIGHT, WIDTH = 36, 52
 TOP, LEFT, TALL, WIDE = 8, 6, 20, 12  # of the object

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf.coding import FARTHEST, NEAREST, decode_depth, encode_depth
+from fgseg_tf.model.depth_code import FARTHEST, NEAREST, decode_depth, encode_depth
 
 
 @pytest.mark.parametrize(("metres", "code"), [(0.25, 0.0), (8.0, 0.5), (256.0, 1.0), (2**0.5, 0.25)])

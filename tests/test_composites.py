@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.composites import compose, materials, windows
-from data_pipelines.pyramid import RELIEF_UNIT, build
+from data_pipelines.compositing.compose import compose, materials, windows
+from data_pipelines.compositing.cutout_pyramid import RELIEF_UNIT, build
 
 HEIGHT, WIDTH = 12, 16
 SCALE = 100.0  # codes a metre

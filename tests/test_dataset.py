@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import depth, generation
-from data_pipelines.placement import Placement
-from data_pipelines.preparation import Options
-from data_pipelines.records import Scenery
-from data_pipelines.sources import from_demo
-from fgseg_tf import echo
-from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import CompositeData, Data, Order, Recipe, ShardData, reopened
+from data_pipelines.compositing import depth_labels
+from data_pipelines.compositing.placement import Placement
+from data_pipelines.compositing.plan import Options
+from data_pipelines.sources.source_set import from_demo
+from data_pipelines.tfrecord import export as generation
+from data_pipelines.tfrecord.schema import Scenery
+from fgseg_tf.data import data_echoing
+from fgseg_tf.data.base import Data, Order
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.exposures import Capture
+from fgseg_tf.data.open import reopened
+from fgseg_tf.data.shard_data import ShardData
 
 HEIGHT, WIDTH = 48, 64
 RECIPE = Recipe(
@@ -234,7 +238,7 @@ def test_every_example_of_a_training_has_a_seed_of_its_own(data, mirror):
 
 
 def test_echoes_are_of_one_composite_changed_in_one_way_and_mirrored_anew(data, monkeypatch):
-    monkeypatch.setattr(echo, "WINDOW", 8)
+    monkeypatch.setattr(data_echoing, "WINDOW", 8)
     order = {"batch": 4, "size": (32, 43), "change": Told(), "echo": 3}
     batches = taken(data.training(order=Order(seed=3), **order), 12)
     seen = seeds(batches)
@@ -252,7 +256,7 @@ def test_echoes_are_of_one_composite_changed_in_one_way_and_mirrored_anew(data, 
 
 
 def test_echoes_of_workers_share_the_examples(data, monkeypatch):
-    monkeypatch.setattr(echo, "WINDOW", 4)
+    monkeypatch.setattr(data_echoing, "WINDOW", 4)
     each = [
         indices(taken(data.training(4, (32, 43), Order(seed=3, worker=worker, workers=2), echo=2), 2))
         for worker in (0, 1)
@@ -311,7 +315,11 @@ class ByHand(Data):
     """One example of 4 x 6, for arithmetic by hand."""
 
     def __init__(self):
-        depths = {"depth_unit": "metre", "labels": "exact", "from_code": partial(depth.from_code, depth_scale=2.0)}
+        depths = {
+            "depth_unit": "metre",
+            "labels": "exact",
+            "from_code": partial(depth_labels.from_code, depth_scale=2.0),
+        }
         super().__init__(
             height=4,
             width=6,

@@ -17,10 +17,11 @@ from browser import WIDTHS
 from PIL import Image
 from reader import Reader
 
-from data_pipelines import catalogue as catalogues
-from data_pipelines import examples, survey
-from fgseg_tf import dataset_page, dataset_statistics, document
-from fgseg_tf.report_pictures import Legend
+from data_pipelines.inspection import examples, label_statistics
+from data_pipelines.tfrecord import reader as catalogues
+from fgseg_tf.report import dataset_page, dataset_statistics
+from fgseg_tf.report import html as document
+from fgseg_tf.report.figures import Legend
 
 ROOT = Path(__file__).parents[1]
 COUNT = 24
@@ -48,7 +49,7 @@ def shown(catalogue, scenes) -> list[examples.Example]:
 
 @pytest.fixture(scope="module")
 def text(catalogue, scenes, shown) -> str:
-    return dataset_page.page(catalogue, scenes, survey.survey(catalogue, scenes), shown)
+    return dataset_page.page(catalogue, scenes, label_statistics.survey(catalogue, scenes), shown)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +195,7 @@ def test_statistics_in_words_by_hand():
 def test_the_range_of_depth_by_hand():
     codes = np.zeros(1 << 16, np.int64)
     codes[[0, 2, 40, 400, 4000]] = 500, 1, 50, 48, 1
-    found = survey.Survey(np.zeros(1), np.zeros((2, 3)), codes, np.zeros_like(codes))
+    found = label_statistics.Survey(np.zeros(1), np.zeros((2, 3)), codes, np.zeros_like(codes))
     assert dataset_statistics.depth_range(found, 4) == (0.5, 1000)
     assert dataset_statistics.depth_range(found, 4, 0.02) == (10, 100)
     # Never empty, or nothing could be drawn.
@@ -231,7 +232,7 @@ def test_the_heat_map_by_hand():
 
 def test_nobody_anywhere(catalogue, scenes, shown):
     empty = next(example for example in shown if not example.cutouts)
-    tally = survey.Tally(48, 64)
+    tally = label_statistics.Tally(48, 64)
     tally.add(empty.mask[None], np.zeros((1, 48, 64), np.uint16))
     said = Reader(dataset_page.page(catalogue, scenes, tally.survey(), [empty])).text
     assert "100\N{NO-BREAK SPACE}% have nobody in them" in said

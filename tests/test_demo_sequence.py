@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_pipelines import demo_sequence
-from fgseg_tf import footage
+from data_pipelines.demo import sequence as demo_sequence
+from fgseg_tf.evaluation import footage
 
 ROOT = Path(__file__).parents[1]
 SIZE = (48, 64)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_pipelines import demo_sources
+from data_pipelines.demo import sources as demo_sources
 from data_pipelines.demo.raycast import Camera, Light, Scene, Sky, cast
 from data_pipelines.demo.solids import Block, Ellipsoid, Frustum, Ground, Material, Shell
+from data_pipelines.demo.sources import MAX_DEPTH, Card, Foreground
 from data_pipelines.demo.textures import Plain
-from data_pipelines.demo_sources import MAX_DEPTH, Card, Foreground
 
 ROOT = Path(__file__).parents[1]
 GREY = Material(Plain((0.3, 0.3, 0.3)))

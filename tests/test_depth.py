@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.depth import disagreement, from_code, label, look, look_at_all, to_code, to_metres
+from data_pipelines.compositing.depth_labels import (
+    disagreement,
+    from_code,
+    label,
+    look,
+    look_at_all,
+    to_code,
+    to_metres,
+)
 
 HEIGHT, WIDTH = 6, 10
 

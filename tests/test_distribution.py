@@ -15,9 +15,9 @@ import tensorflow as tf
 from conftest import HEIGHT, LIVELY, WIDTH
 from test_training import Command
 
-from data_pipelines import generation
-from data_pipelines.preparation import Options
-from fgseg_tf import distribution
+from data_pipelines.compositing.plan import Options
+from data_pipelines.tfrecord import export as generation
+from fgseg_tf.training import distribution
 
 TWO_WORKERS = {"worker": ["localhost:1", "localhost:2"]}
 
@@ -81,8 +81,8 @@ def in_a_process_of_its_own(path: str, dataset: str, deaf_port: int) -> None:
 
     from test_training import USUAL
 
-    from fgseg_tf.dataset import ShardData
-    from fgseg_tf.training import Training, check
+    from fgseg_tf.data.shard_data import ShardData
+    from fgseg_tf.training.loop import Training, check
 
     found = {}
     mirrored = distribution.strategy("mirrored")

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf import echo
-from fgseg_tf.echo import Echo
+from fgseg_tf.data import data_echoing
+from fgseg_tf.data.data_echoing import Echo
 
 
 @pytest.fixture(autouse=True)
 def windows_of_eight(monkeypatch):
-    monkeypatch.setattr(echo, "WINDOW", 9)  # which batches of 2 and 4 do not fill
+    monkeypatch.setattr(data_echoing, "WINDOW", 9)  # which batches of 2 and 4 do not fill
 
 
 def shown(echoes: Echo, first: int, count: int) -> np.ndarray:

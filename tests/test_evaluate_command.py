@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fgseg_tf import losses, run_folder, score_table
-from fgseg_tf.dataset import CompositeData, Recipe
-from fgseg_tf.model import ARCHITECTURES, build
-from fgseg_tf.stages import Stage
-from fgseg_tf.training import Training
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.evaluation import score_table
+from fgseg_tf.measures import losses
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.runs import run_folder
+from fgseg_tf.training.loop import Training
+from fgseg_tf.training.schedule import Stage
 
 ROOT = Path(__file__).parents[1]
 STAGE = Stage(2, 32, 8, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))

@@ -7,10 +7,12 @@ import keras
 import numpy as np
 import pytest
 
-from fgseg_tf import baselines, evaluation, ladder, run_folder
-from fgseg_tf.cases import Chooser
-from fgseg_tf.coding import decode_depth
-from fgseg_tf.dataset import ShardData
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.evaluation import baselines, evaluator
+from fgseg_tf.evaluation import severity_ladder as ladder
+from fgseg_tf.evaluation.example_picker import Chooser
+from fgseg_tf.model.depth_code import decode_depth
+from fgseg_tf.runs import run_folder
 
 SIZE = (48, 64)
 SETTINGS = {"depth_unit": "metre", "image_size": [48, 64], "stages": ["2@32 rate=0.1", "1@40 rate=0.01 batch=4"]}
@@ -35,7 +37,7 @@ def constant(mask: float, code: float) -> keras.Model:
 
 
 def scored(network, data, batch=16, count=0, with_baselines=True, size=SIZE, ladder=0, both_ways=False):
-    return evaluation.evaluate(network, data, size, batch, count, with_baselines, ladder, Quiet, both_ways)
+    return evaluator.evaluate(network, data, size, batch, count, with_baselines, ladder, Quiet, both_ways)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,7 @@ def test_cases_are_of_the_hardest_split(data, found):
     names = {data.name(int(index)) for index in everything(data, "unseen_both")["index"]}
     for kind in ("typical", "worst_mask", "worst_depth"):
         cases = found.cases[kind]
-        assert 0 < len(cases) <= evaluation.CASES
+        assert 0 < len(cases) <= evaluator.CASES
         assert {case.name for case in cases} <= names
         assert len({case.name for case in cases}) == len(cases)
     errors = [case.abs_rel for case in found.cases["worst_depth"]]
@@ -223,20 +225,20 @@ def test_only_a_sample_of_many_is_kept():
 
 
 def test_what_cannot_be_compared_is_refused(data):
-    evaluation.check(SETTINGS, data)
+    evaluator.check(SETTINGS, data)
     with pytest.raises(ValueError, match="unit relative, these data are in the unit metre"):
-        evaluation.check({**SETTINGS, "depth_unit": "relative"}, data)
+        evaluator.check({**SETTINGS, "depth_unit": "relative"}, data)
     other = {**SETTINGS, "image_size": [96, 128]}
     with pytest.raises(ValueError, match=r"of 96x128 pixels, these are of 48x64; .*--any_size"):
-        evaluation.check(other, data)
-    evaluation.check(other, data, any_size=True)
+        evaluator.check(other, data)
+    evaluator.check(other, data, any_size=True)
 
 
 def test_data_without_what_is_needed(tiny_dataset):
     data = ShardData(tiny_dataset)
     data.counts = {"train": 20}
     with pytest.raises(ValueError, match="no test splits"):
-        evaluation.check(SETTINGS, data)
+        evaluator.check(SETTINGS, data)
     data.counts = {"train": 0, "unseen_both": 4}
     with pytest.raises(ValueError, match=r"no training examples .* --nobaselines"):
         scored(constant(0.0, 0.5), data)

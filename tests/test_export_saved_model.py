@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from fgseg_tf import losses, parity, run_folder, serving, serving_configs, warmup, weights
-from fgseg_tf.dataset import CompositeData, Recipe
-from fgseg_tf.model import ARCHITECTURES, build
-from fgseg_tf.stages import Stage
-from fgseg_tf.training import Training
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.measures import losses
+from fgseg_tf.model import weights
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.runs import run_folder
+from fgseg_tf.serving import parity, server_config, warmup
+from fgseg_tf.serving import saved_model as serving
+from fgseg_tf.training.loop import Training
+from fgseg_tf.training.schedule import Stage
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,11 +107,11 @@ def test_configs_are_what_the_server_reads(exported):
 
 
 def test_configs_that_were_changed_are_kept(tmp_path):
-    first = serving_configs.write(str(tmp_path), "mine")
+    first = server_config.write(str(tmp_path), "mine")
     assert len(first) == 3
     (tmp_path / "serving" / "models.config").write_text("mine, changed")
     (tmp_path / "serving" / "batching.config").unlink()
-    assert serving_configs.write(str(tmp_path), "mine") == [f"{tmp_path}/serving/batching.config"]
+    assert server_config.write(str(tmp_path), "mine") == [f"{tmp_path}/serving/batching.config"]
     assert (tmp_path / "serving" / "models.config").read_text() == "mine, changed"
 
 

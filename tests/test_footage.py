@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fgseg_tf import footage
-from fgseg_tf.footage import Counts
+from fgseg_tf.evaluation import footage
+from fgseg_tf.evaluation.footage import Counts
 
 ROOT = Path(__file__).parents[1]
 HEIGHT, WIDTH = 24, 32
@@ -144,8 +144,8 @@ def test_what_is_refused(folder, tmp_path):
 
 
 def test_the_tool(folder, tmp_path):
-    from fgseg_tf import run_folder
-    from fgseg_tf.model import ARCHITECTURES, build
+    from fgseg_tf.model.two_branch import ARCHITECTURES, build
+    from fgseg_tf.runs import run_folder
 
     settings = {"image_size": [HEIGHT, WIDTH], "stages": ["1@24"], "network": "small", "precision": "float32"}
     run_folder.write_json(str(tmp_path), "run.json", {"format": "fgseg_tf run", "version": 1, "settings": settings})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fgseg_tf import frames
+from fgseg_tf.inference import frames
 
 HEIGHT, WIDTH = 10, 14
 

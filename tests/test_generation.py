@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import claim, depth, generation, preparation, records, shards
-from data_pipelines.placement import Placement
-from data_pipelines.preparation import Options
-from data_pipelines.refusals import REFUSALS, sentence
-from data_pipelines.shards import DatasetError
+from data_pipelines.compositing import depth_labels, plan
+from data_pipelines.compositing.placement import Placement
+from data_pipelines.compositing.plan import Options
+from data_pipelines.runtime.errors import REFUSALS, sentence
+from data_pipelines.tfrecord import export as generation
+from data_pipelines.tfrecord import resume, schema, shards
+from data_pipelines.tfrecord.shards import DatasetError
 
 ROOT = Path(__file__).parents[1]
 LIVELY = Placement(layout="ground", places=2, max_objects=3, truncation=0.3, object_size=(0.2, 1.2), empty=0.2)
@@ -51,8 +53,8 @@ def files_of(folder) -> dict[str, bytes]:
 
 def stop_at(folder, shard: str, sources, options, **how) -> Exception:
     """Begins an export whose disk is full when it comes to `shard`; what it raised."""
-    identity = claim.identity_of(sources, options, how.get("teacher_identity", {}), how.get("shard_count", 0), 0)
-    shards.write_json(f"{folder}/{shards.PROGRESS}/{claim.OPTIONS}", identity)
+    identity = resume.identity_of(sources, options, how.get("teacher_identity", {}), how.get("shard_count", 0), 0)
+    shards.write_json(f"{folder}/{shards.PROGRESS}/{resume.OPTIONS}", identity)
     # Every write to this device fails as on a disk without room.
     (folder / f"{shard}.part").symlink_to("/dev/full")
     with pytest.raises(REFUSALS) as stopped:
@@ -70,13 +72,13 @@ def finished(tiny_sources, tmp_path_factory):
 
 
 def test_every_composite_is_made_once_and_says_which_it_is(tiny_sources, finished):
-    grid = preparation.Grid(len(tiny_sources.backgrounds), len(tiny_sources.foregrounds), LIVELY.places)
+    grid = plan.Grid(len(tiny_sources.backgrounds), len(tiny_sources.foregrounds), LIVELY.places)
     names = []
     for split, serialized in finished.records.items():
         if split == "backgrounds":
             continue
         for record in serialized:
-            parsed = records.parse(record, records.COMPOSITE)
+            parsed = schema.parse(record, schema.COMPOSITE)
             names.append(parsed["name"].numpy().decode())
             assert grid.index_of(names[-1]) == int(parsed["index"])
             if len(parsed["fg_index"]):
@@ -103,13 +105,13 @@ def test_another_seed_is_another_data_set(tiny_sources, finished, tmp_path):
 
 
 def test_any_record_can_be_made_again_alone(tiny_sources, finished):
-    codes = depth.to_code(tiny_sources.true_depth).numpy()
-    prepared = preparation.prepare(tiny_sources, codes, options_for(tiny_sources))
+    codes = depth_labels.to_code(tiny_sources.true_depth).numpy()
+    prepared = plan.prepare(tiny_sources, codes, options_for(tiny_sources))
     split = prepared.splits[0]
     position = split.count - 2
-    planned = preparation.plans(prepared, split, position, 1)
+    planned = plan.plans(prepared, split, position, 1)
     alone = next(iter(generation.encoded(prepared, planned, None, 1).as_numpy_iterator()))
-    parsed = records.parse(finished.records["train"][position], records.COMPOSITE)
+    parsed = schema.parse(finished.records["train"][position], schema.COMPOSITE)
     assert int(parsed["index"]) == alone["index"]
     for key in ("fg_bg", "mask", "depth"):
         assert parsed[key].numpy() == alone[key]
@@ -130,7 +132,7 @@ def test_a_finished_data_set_is_left_alone(tiny_sources, finished):
 
 def test_killed_between_the_manifest_and_the_end_it_is_tidied_up(tiny_sources, tmp_path):
     export(tiny_sources, options_for(tiny_sources, limit=12), tmp_path)
-    shards.write_json(str(tmp_path / shards.PROGRESS / claim.OPTIONS), {})
+    shards.write_json(str(tmp_path / shards.PROGRESS / resume.OPTIONS), {})
     export(tiny_sources, options_for(tiny_sources, limit=12), tmp_path)
     assert not (tmp_path / shards.PROGRESS).exists()
 
@@ -170,9 +172,9 @@ def test_a_full_disk_is_said_and_what_is_finished_stays(tiny_sources, finished, 
 def test_statistics_are_those_of_the_pictures(tiny_sources, finished):
     """Mask and depth are lossless: the manifest says what the files do, to the last digit of a float."""
     _, height, width, _ = tiny_sources.backgrounds.shape
-    _, pictures, depths = records.read_backgrounds(str(finished.folder / shards.BACKGROUNDS), height, width)
+    _, pictures, depths = schema.read_backgrounds(str(finished.folder / shards.BACKGROUNDS), height, width)
     decoded = [
-        records.decode_composite(records.parse(record, records.COMPOSITE), tf.constant(pictures), tf.constant(depths))
+        schema.decode_composite(schema.parse(record, schema.COMPOSITE), tf.constant(pictures), tf.constant(depths))
         for record in finished.records["train"]
     ]
     said = finished.manifest["splits"]["train"]["statistics"]
@@ -212,10 +214,10 @@ def test_teacher_labels_do_not_depend_on_shards_or_restarts(tiny_sources, small_
 def test_teacher_labels_are_what_the_teacher_sees_in_the_composite(tiny_sources, small_teacher, tmp_path):
     options = options_for(tiny_sources, labels="teacher", placement=Placement(layout="random", places=1), limit=8)
     export(tiny_sources, options, tmp_path, load_teacher=lambda: small_teacher, teacher_identity={})
-    prepared = preparation.prepare(tiny_sources, np.ones(tiny_sources.backgrounds.shape[:3], np.uint16), options)
-    made = next(iter(preparation.composites(prepared, prepared.splits[0], 0, 1)))
-    wanted = depth.to_code(depth.look(small_teacher, made["fg_bg"][None]))[0]
-    parsed = records.parse(records_of(tmp_path)["train"][0], records.COMPOSITE)
+    prepared = plan.prepare(tiny_sources, np.ones(tiny_sources.backgrounds.shape[:3], np.uint16), options)
+    made = next(iter(plan.composites(prepared, prepared.splits[0], 0, 1)))
+    wanted = depth_labels.to_code(depth_labels.look(small_teacher, made["fg_bg"][None]))[0]
+    parsed = schema.parse(records_of(tmp_path)["train"][0], schema.COMPOSITE)
     stored = tf.io.decode_png(parsed["depth"], dtype=tf.uint16)[..., 0]
     np.testing.assert_allclose(stored.numpy().astype(int), wanted.numpy().astype(int), atol=1)
 

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from data_pipelines.demo_sources import background
-from data_pipelines.ground import find_ground
+from data_pipelines.compositing.ground import find_ground
+from data_pipelines.demo.sources import background
 
 HEIGHT, WIDTH = 96, 128
 FOCAL = 0.9 * HEIGHT

@@ -6,35 +6,35 @@ The renderer stands an upright cut-out on the scene's ground and casts rays; `gr
 import numpy as np
 import pytest
 
-from data_pipelines import demo_sources, depth, preparation, sources
-from data_pipelines.placement import Placement
-from data_pipelines.preparation import Options
+from data_pipelines.compositing import depth_labels, plan
+from data_pipelines.compositing.placement import Placement
+from data_pipelines.compositing.plan import Options
+from data_pipelines.demo import sources as demo_sources
+from data_pipelines.sources import source_set
 
 SEED, SCENES, CUTOUTS, HEIGHT, WIDTH = 11, 8, 6, 96, 128
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    return sources.from_demo(SEED, SCENES, CUTOUTS, HEIGHT, WIDTH)
+    return source_set.from_demo(SEED, SCENES, CUTOUTS, HEIGHT, WIDTH)
 
 
 def compared(drawn, labels: str, count: int = 40):
     """For composites whose size perspective alone decided: their labels, and the rendering."""
     options = Options(height=HEIGHT, width=WIDTH, labels=labels, placement=Placement(places=4), holdout=0)
-    codes = depth.to_code(drawn.true_depth).numpy()
-    prepared = preparation.prepare(drawn, codes, options)
+    codes = depth_labels.to_code(drawn.true_depth).numpy()
+    prepared = plan.prepare(drawn, codes, options)
     split = prepared.splits[0]
-    placed = {
-        key: value.numpy() for key, value in preparation.placements(prepared, split, np.arange(split.count)).items()
-    }
+    placed = {key: value.numpy() for key, value in plan.placements(prepared, split, np.arange(split.count)).items()}
     pairs = []
-    for at, made in enumerate(preparation.composites(prepared, split, 0, split.count).as_numpy_iterator()):
+    for at, made in enumerate(plan.composites(prepared, split, 0, split.count).as_numpy_iterator()):
         top, left, tall, wide = (float(placed[key][at, 0]) for key in ("top", "left", "height", "width"))
         background, cutout, flipped, _ = prepared.grid.parts(int(made["index"]))
         if abs(made["relief_scale"][0] - 1) > 0.001:
             continue
         card = demo_sources.Card(
-            demo_sources.foreground(SEED, cutout, max(sources.DEMO_CUTOUT_HEIGHT, HEIGHT)),
+            demo_sources.foreground(SEED, cutout, max(source_set.DEMO_CUTOUT_HEIGHT, HEIGHT)),
             column=(left + wide / 2) / WIDTH,
             row=(top + tall) / HEIGHT,
             flipped=bool(flipped),
@@ -45,7 +45,7 @@ def compared(drawn, labels: str, count: int = 40):
         mask[top:bottom, left:right] = made["mask"][..., 0]
         patch = np.zeros((HEIGHT, WIDTH), np.uint16)
         patch[top:bottom, left:right] = made["depth"][..., 0]
-        metres = np.where(patch > 0, patch, codes[background]) / depth.DEPTH_SCALE
+        metres = np.where(patch > 0, patch, codes[background]) / depth_labels.DEPTH_SCALE
         pairs.append((mask, metres, truth, made))
         if len(pairs) == count:
             return pairs

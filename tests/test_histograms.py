@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from fgseg_tf import histograms
-from fgseg_tf.histograms import Histogram
+from fgseg_tf.report import histograms
+from fgseg_tf.report.histograms import Histogram
 
 
 def drawing(histogram: Histogram) -> ElementTree.Element:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_pipelines import images
-from data_pipelines.cutouts import shrink, trim
-from data_pipelines.duplicates import MARK_SIZE, find_copies
-from data_pipelines.pictures import SourceError
+from data_pipelines.sources import folder_scan
+from data_pipelines.sources.cutout_cleanup import shrink, trim
+from data_pipelines.sources.duplicates import MARK_SIZE, find_copies
+from data_pipelines.sources.image_files import SourceError
 
 
 def scene(seed: int, height: int = 60, width: int = 80) -> Image.Image:
@@ -57,11 +57,11 @@ def write(folder, name: str, data: bytes) -> str:
     return path
 
 
-def names(scan: images.Scan) -> list[str]:
+def names(scan: folder_scan.Scan) -> list[str]:
     return [file.name for file in scan.files]
 
 
-def reason(scan: images.Scan, name: str) -> str:
+def reason(scan: folder_scan.Scan, name: str) -> str:
     return dict((os.path.basename(path), text) for path, text in scan.refused)[name]
 
 
@@ -79,7 +79,7 @@ def test_exif_turns_the_picture(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # shot with the camera on its side: shown after a quarter turn clockwise
     path = save(halves(), tmp_path, "a.jpg", exif=exif, quality=95, subsampling=0)
-    pixels = images.read_background(path, 40, 20).astype(int)
+    pixels = folder_scan.read_background(path, 40, 20).astype(int)
     # Turned clockwise, what was left is on top.
     np.testing.assert_allclose(pixels[5, 10], [254, 0, 0], atol=4)
     np.testing.assert_allclose(pixels[35, 10], [0, 0, 254], atol=4)
@@ -101,7 +101,7 @@ def test_every_mode_becomes_rgb(tmp_path, mode, name, colour, expected):
     picture = Image.new(mode, (30, 20), colour)
     if mode == "P":
         picture.putpalette([7, 8, 9] + [0, 0, 0] * 255)
-    pixels = images.read_background(save(picture, tmp_path, name), 10, 15)
+    pixels = folder_scan.read_background(save(picture, tmp_path, name), 10, 15)
     assert pixels.shape == (10, 15, 3)
     assert pixels.dtype == np.uint8
     np.testing.assert_allclose(pixels.reshape(-1, 3).astype(int), np.tile(expected, (150, 1)), atol=2)
@@ -110,7 +110,7 @@ def test_every_mode_becomes_rgb(tmp_path, mode, name, colour, expected):
 def test_sixteen_bit_grey_is_scaled_not_clipped(tmp_path):
     deep = np.repeat(np.array([[0, 257, 32896, 65535]], np.uint16), 9, axis=1).repeat(12, axis=0)
     path = save(Image.fromarray(deep), tmp_path, "deep.png")
-    pixels = images.read_background(path, 12, 36)
+    pixels = folder_scan.read_background(path, 12, 36)
     np.testing.assert_array_equal(pixels[6, [4, 13, 22, 31]], [[0] * 3, [1] * 3, [128] * 3, [255] * 3])
 
 
@@ -118,28 +118,28 @@ def test_background_is_cropped_in_its_middle(tmp_path):
     strip = np.zeros((20, 60, 3), np.uint8)
     strip[:, 20:40] = 200
     path = save(Image.fromarray(strip), tmp_path, "strip.png")
-    np.testing.assert_array_equal(images.read_background(path, 20, 20), np.full((20, 20, 3), 200))
+    np.testing.assert_array_equal(folder_scan.read_background(path, 20, 20), np.full((20, 20, 3), 200))
 
 
 def test_background_is_shrunk_with_antialiasing(tmp_path):
     stripes = np.zeros((40, 60, 3), np.uint8)
     stripes[:, ::2] = 200
     path = save(Image.fromarray(stripes), tmp_path, "stripes.png")
-    np.testing.assert_allclose(images.read_background(path, 8, 12)[:, 1:-1].astype(int), 100, atol=6)
+    np.testing.assert_allclose(folder_scan.read_background(path, 8, 12)[:, 1:-1].astype(int), 100, atol=6)
 
 
 def test_a_moving_picture_gives_its_first_frame(tmp_path):
     first, second = Image.new("RGB", (20, 16), (0, 200, 0)), Image.new("RGB", (20, 16), (200, 0, 0))
     path = save(first, tmp_path, "moves.png", save_all=True, append_images=[second])
-    np.testing.assert_array_equal(images.read_background(path, 16, 20)[8, 10], [0, 200, 0])
+    np.testing.assert_array_equal(folder_scan.read_background(path, 16, 20)[8, 10], [0, 200, 0])
 
 
 def test_reading_a_bad_file_names_it(tmp_path):
     path = write(tmp_path, "a.png", b"")
     with pytest.raises(SourceError, match=r"a\.png is empty \(0 bytes\)"):
-        images.read_background(path, 8, 8)
+        folder_scan.read_background(path, 8, 8)
     with pytest.raises(SourceError, match=r"none\.png cannot be read"):
-        images.read_foreground(str(tmp_path / "none.png"))
+        folder_scan.read_foreground(str(tmp_path / "none.png"))
 
 
 # Reading cut-outs.
@@ -162,7 +162,7 @@ def test_palette_transparency_is_alpha(tmp_path):
     picture.putpalette([255, 255, 255, 10, 20, 30])
     path = save(picture, tmp_path, "palette.png", transparency=0)
     assert Image.open(path).mode == "P"
-    rgba = images.read_foreground(path)
+    rgba = folder_scan.read_foreground(path)
     np.testing.assert_array_equal(rgba, np.broadcast_to(np.array([10, 20, 30, 255], np.uint8), (12, 9, 4)))
 
 
@@ -171,7 +171,7 @@ def test_sixteen_bit_grey_transparency_is_alpha(tmp_path):
     deep[4:16, 6:15] = 32896
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
     path = write(tmp_path, "deep.png", png_by_hand(24, 20, 16, 0, rows, transparent=b"\xff\xff"))
-    rgba = images.read_foreground(path)
+    rgba = folder_scan.read_foreground(path)
     np.testing.assert_array_equal(rgba, np.broadcast_to(np.array([128, 128, 128, 255], np.uint8), (12, 9, 4)))
 
 
@@ -182,7 +182,7 @@ def test_halo_takes_the_colour_of_the_inside():
     rgba[:, 3:6] = [200, 10, 20, 255]
     rgba[:, [2, 6], 3] = 120
     rgba[:, [1, 7], 3] = 40
-    cleaned = images.clean_halo(rgba)
+    cleaned = folder_scan.clean_halo(rgba)
     np.testing.assert_array_equal(cleaned[..., 3], rgba[..., 3])
     np.testing.assert_array_equal(cleaned[:, 1:8, :3], np.broadcast_to([200, 10, 20], (4, 7, 3)))
 
@@ -192,7 +192,7 @@ def test_halo_takes_the_nearest_colour_of_two():
     rgba[:, :2, :3] = [100, 0, 0]
     rgba[:, 8:, :3] = [0, 0, 100]
     rgba[:, 2:8, 3] = 90
-    cleaned = images.clean_halo(rgba)
+    cleaned = folder_scan.clean_halo(rgba)
     np.testing.assert_array_equal(cleaned[1, 2:5, :3], [[100, 0, 0]] * 3)
     np.testing.assert_array_equal(cleaned[1, 5:8, :3], [[0, 0, 100]] * 3)
 
@@ -202,7 +202,7 @@ def test_wide_soft_parts_keep_their_own_colour():
     rgba = np.zeros((5, 30, 4), np.uint8)
     rgba[:, :6] = [200, 200, 200, 255]
     rgba[:, 6:] = [0, 60, 0, 150]
-    np.testing.assert_array_equal(images.clean_halo(rgba)[:, 12:], rgba[:, 12:])
+    np.testing.assert_array_equal(folder_scan.clean_halo(rgba)[:, 12:], rgba[:, 12:])
 
 
 def test_shrunk_cut_out_has_no_halo_and_keeps_its_share_of_alpha():
@@ -220,9 +220,9 @@ def test_shrunk_cut_out_has_no_halo_and_keeps_its_share_of_alpha():
 
 def test_cut_out_is_never_enlarged(tmp_path):
     path = save(cut_out(1), tmp_path, "a.png")
-    full = images.read_foreground(path)
-    np.testing.assert_array_equal(images.read_foreground(path, longest=500), full)
-    assert max(images.read_foreground(path, longest=20).shape[:2]) == 20
+    full = folder_scan.read_foreground(path)
+    np.testing.assert_array_equal(folder_scan.read_foreground(path, longest=500), full)
+    assert max(folder_scan.read_foreground(path, longest=20).shape[:2]) == 20
 
 
 # Scanning.
@@ -234,7 +234,7 @@ def test_scan_sorts_as_people_do_and_says_what_it_found(tmp_path):
     write(tmp_path, "notes.txt", b"x")
     write(tmp_path, ".hidden.png", b"x")
     (tmp_path / "more").mkdir()
-    scan = images.scan_backgrounds(str(tmp_path))
+    scan = folder_scan.scan_backgrounds(str(tmp_path))
     assert names(scan) == ["Img1", "img02", "img2", "img10"]
     assert scan.refused == ()
     with open(tmp_path / "img2.jpg", "rb") as file:
@@ -253,11 +253,11 @@ def test_all_refusals_come_in_one_list(tmp_path):
     save(cut_out(3), tmp_path, "object.png")
     save(scene(4), tmp_path, "good.png")
     with pytest.raises(SourceError) as caught:
-        images.scan_backgrounds(str(tmp_path))
+        folder_scan.scan_backgrounds(str(tmp_path))
     message = str(caught.value)
     assert message.startswith(f"6 of 7 backgrounds in {tmp_path} cannot be used:")
     assert "--skip_bad" in message
-    scan = images.scan_backgrounds(str(tmp_path), skip_bad=True)
+    scan = folder_scan.scan_backgrounds(str(tmp_path), skip_bad=True)
     assert names(scan) == ["good"]
     for name, words in {
         "cut.jpg": "damaged or cut short",
@@ -275,7 +275,7 @@ def test_truncated_png_is_refused(tmp_path):
     data = open(save(scene(1), tmp_path, "a.png"), "rb").read()  # noqa: SIM115
     write(tmp_path, "a.png", data[:-300])
     with pytest.raises(SourceError, match=r"a\.png is damaged or cut short"):
-        images.scan_backgrounds(str(tmp_path))
+        folder_scan.scan_backgrounds(str(tmp_path))
 
 
 def test_huge_picture_is_refused_by_its_header(tmp_path, monkeypatch):
@@ -287,7 +287,7 @@ def test_huge_picture_is_refused_by_its_header(tmp_path, monkeypatch):
     save(scene(1, 20, 30), tmp_path, "over.bmp")
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", must_not_decode)
     with pytest.raises(SourceError) as caught:
-        images.scan_backgrounds(str(tmp_path), max_pixels=599)
+        folder_scan.scan_backgrounds(str(tmp_path), max_pixels=599)
     lines = str(caught.value).splitlines()
     assert "bomb.png is too large: its header claims over" in lines[1]
     assert "large.png is too large: 9000 x 8000 = 72000000 pixels, 599 are allowed" in lines[2]
@@ -303,7 +303,7 @@ def test_cut_outs_that_cut_nothing_out(tmp_path):
     speck.paste((255, 0, 0, 255), (3, 3, 15, 8))
     save(speck, tmp_path, "speck.png")
     save(cut_out(1), tmp_path, "whole.png")
-    scan = images.scan_foregrounds(str(tmp_path), skip_bad=True)
+    scan = folder_scan.scan_foregrounds(str(tmp_path), skip_bad=True)
     assert names(scan) == ["whole"]
     assert "rembg" in reason(scan, "opaque.jpg")
     assert "rembg" in reason(scan, "opaque_alpha.png")
@@ -316,39 +316,39 @@ def test_count_takes_the_first_and_looks_no_further(tmp_path):
     for number in range(4):
         save(scene(number), tmp_path, f"{number}.png")
     write(tmp_path, "9.png", b"never looked at")
-    assert names(images.scan_backgrounds(str(tmp_path), count=3)) == ["0", "1", "2"]
+    assert names(folder_scan.scan_backgrounds(str(tmp_path), count=3)) == ["0", "1", "2"]
     with pytest.raises(SourceError, match="holds 4 usable backgrounds, 5 are asked for"):
-        images.scan_backgrounds(str(tmp_path), count=5, skip_bad=True)
+        folder_scan.scan_backgrounds(str(tmp_path), count=5, skip_bad=True)
     write(tmp_path, "1.png", b"bad, so another one takes its place")
-    assert names(images.scan_backgrounds(str(tmp_path), count=3, skip_bad=True)) == ["0", "2", "3"]
+    assert names(folder_scan.scan_backgrounds(str(tmp_path), count=3, skip_bad=True)) == ["0", "2", "3"]
 
 
 def test_nothing_usable_says_what_was_looked_for(tmp_path):
     with pytest.raises(SourceError, match=r"no usable background\. Looked for \.jpg .*not in sub-folders\.$"):
-        images.scan_backgrounds(str(tmp_path))
+        folder_scan.scan_backgrounds(str(tmp_path))
     for name in ("a.heic", "b.HEIC", "c.txt", ".d.png", "README"):
         write(tmp_path, name, b"x")
     with pytest.raises(SourceError, match=r"Passed over: 2 \.heic, 1 hidden, 1 without an ending, 1 \.txt\.$"):
-        images.scan_backgrounds(str(tmp_path))
+        folder_scan.scan_backgrounds(str(tmp_path))
     write(tmp_path, "e.png", b"")
     with pytest.raises(SourceError, match=r"Refused:\n  e\.png is empty"):
-        images.scan_backgrounds(str(tmp_path), skip_bad=True)
+        folder_scan.scan_backgrounds(str(tmp_path), skip_bad=True)
 
 
 def test_folder_that_is_none(tmp_path):
     path = save(scene(1), tmp_path, "a.png")
     with pytest.raises(SourceError, match=r"a\.png is a file: give the folder that holds the cut-outs"):
-        images.scan_foregrounds(path)
+        folder_scan.scan_foregrounds(path)
     with pytest.raises(SourceError, match="There is no folder"):
-        images.scan_foregrounds(str(tmp_path / "missing"))
+        folder_scan.scan_foregrounds(str(tmp_path / "missing"))
     with pytest.raises(SourceError, match="No folder of backgrounds is given"):
-        images.scan_backgrounds("")
+        folder_scan.scan_backgrounds("")
 
 
 @pytest.mark.parametrize("options", [{"count": 0}, {"max_pixels": 0}, {"max_pixels": 10**9}])
 def test_arguments_out_of_range(tmp_path, options):
     with pytest.raises(SourceError, match=f"{next(iter(options))} is {next(iter(options.values()))}"):
-        images.scan_backgrounds(str(tmp_path), **options)
+        folder_scan.scan_backgrounds(str(tmp_path), **options)
 
 
 # Copies.
@@ -364,15 +364,15 @@ def test_copies_of_backgrounds(tmp_path):
     save(original.transpose(Image.Transpose.FLIP_TOP_BOTTOM), tmp_path, "6_other.png")
     for seed in range(2, 12):
         save(scene(seed), tmp_path, f"7_other{seed}.png")
-    scan = images.scan_backgrounds(str(tmp_path), skip_bad=True)
+    scan = folder_scan.scan_backgrounds(str(tmp_path), skip_bad=True)
     assert names(scan) == ["1", "6_other"] + [f"7_other{seed}" for seed in range(2, 12)]
     assert reason(scan, "2_same_pixels.bmp").startswith("is the same pixels as 1.png")
     assert reason(scan, "3_small.jpg").startswith("is nearly the same picture as 1.png")
     assert reason(scan, "4_darker.png").startswith("is nearly the same picture as 1.png")
     assert reason(scan, "5_mirrored.png").startswith("is a mirrored copy of 1.png")
     with pytest.raises(SourceError, match="--keep_duplicates"):
-        images.scan_backgrounds(str(tmp_path))
-    kept = images.scan_backgrounds(str(tmp_path), keep_duplicates=True)
+        folder_scan.scan_backgrounds(str(tmp_path))
+    kept = folder_scan.scan_backgrounds(str(tmp_path), keep_duplicates=True)
     assert len(kept.files) == 16
     assert kept.refused == ()
 
@@ -386,7 +386,7 @@ def test_copies_of_cut_outs(tmp_path):
     save(moved, tmp_path, "3_moved.png")
     for seed in range(2, 12):
         save(cut_out(seed), tmp_path, f"4_other{seed}.png")
-    scan = images.scan_foregrounds(str(tmp_path), skip_bad=True)
+    scan = folder_scan.scan_foregrounds(str(tmp_path), skip_bad=True)
     assert names(scan) == ["1"] + [f"4_other{seed}" for seed in range(2, 12)]
     assert "nearly the same picture as 1.png" in reason(scan, "2_small.webp")
     assert "mirrored copy of 1.png" in reason(scan, "3_moved.png")
@@ -395,7 +395,7 @@ def test_copies_of_cut_outs(tmp_path):
 def test_flat_pictures_are_copies_only_when_equal(tmp_path):
     for number, level in enumerate((50, 90, 50)):
         save(Image.new("RGB", (30, 20), (level,) * 3), tmp_path, f"{number}.png")
-    scan = images.scan_backgrounds(str(tmp_path), skip_bad=True)
+    scan = folder_scan.scan_backgrounds(str(tmp_path), skip_bad=True)
     assert names(scan) == ["0", "1"]
     assert "the same pixels as 0.png" in reason(scan, "2.png")
 

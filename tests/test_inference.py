@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from fgseg_tf import inference
+from fgseg_tf.model import fold
 
 
 def pictures(height: int = 37, width: int = 50) -> dict:
@@ -26,7 +26,7 @@ def compare(answer: dict, expected: dict) -> None:
 @pytest.mark.parametrize("size", [(37, 50), (64, 32), (8, 8)])
 def test_without_batchnorm(untrained_network, size):
     network, pair = untrained_network, pictures(*size)
-    folded = inference.folded(network)
+    folded = fold.folded(network)
     compare(folded(pair, training=False), network(pair, training=False))
     assert not [layer for part in folded.layers for layer in getattr(part, "layers", []) if "batch" in layer.name]
     assert folded.count_params() < network.count_params()
@@ -35,7 +35,7 @@ def test_without_batchnorm(untrained_network, size):
 @pytest.mark.parametrize("size", [(40, 56), (64, 32), (8, 8), (24, 8)])
 def test_the_two_halves_are_the_whole(untrained_network, size):
     network, pair = untrained_network, pictures(*size)
-    once, rest = inference.cut(network)
+    once, rest = fold.cut(network)
     features = once(pair["bg"], training=False)
     named = {f"features_{number}": np.asarray(feature) for number, feature in enumerate(features)}
     compare(rest({"fg_bg": pair["fg_bg"], **named}, training=False), network(pair, training=False))
@@ -44,16 +44,16 @@ def test_the_two_halves_are_the_whole(untrained_network, size):
 def test_the_network_stays_as_it_is(untrained_network):
     network, pair = untrained_network, pictures()
     before = {name: np.asarray(value) for name, value in network(pair, training=False).items()}
-    inference.cut(network), inference.folded(network)
+    fold.cut(network), fold.folded(network)
     for name, value in network(pair, training=False).items():
         np.testing.assert_array_equal(np.asarray(value), before[name])
-    inference.cut(network)  # and again: nothing of the first time is in the way
+    fold.cut(network)  # and again: nothing of the first time is in the way
 
 
 def test_much_of_the_work_depends_on_the_background_alone(untrained_network):
     """Or a fixed camera would save nothing by computing it once."""
     network = untrained_network
-    once, rest = inference.cut(network)
+    once, rest = fold.cut(network)
     assert once.count_params() > 0.33 * network.count_params()
     # What is done once is not done again.
     assert once.count_params() + rest.count_params() < 1.02 * network.count_params()
@@ -63,7 +63,7 @@ def test_a_normalization_must_follow_a_convolution():
     x = keras.Input((None, None, 3))
     part = keras.Model(x, keras.layers.BatchNormalization()(keras.layers.Activation("relu")(x)))
     with pytest.raises(ValueError, match=r"follows activation.*, not a convolution without a bias"):
-        inference._folded(part)
+        fold._folded(part)
 
 
 def test_a_network_of_another_process(tmp_path):

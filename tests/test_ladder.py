@@ -5,8 +5,8 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from fgseg_tf import baselines, ladder
-from fgseg_tf.dataset import ShardData
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.evaluation import baselines, severity_ladder
 
 SIZE = (48, 64)
 SPLIT, COUNT = "unseen_bg", 18  # of 24
@@ -31,7 +31,7 @@ def everywhere(value: float):
 
 
 def climbed(data, answer, with_baselines=False) -> list[dict]:
-    return ladder.climbed(answer, data, SPLIT, SIZE, 7, COUNT, with_baselines, Counted)
+    return severity_ladder.climbed(answer, data, SPLIT, SIZE, 7, COUNT, with_baselines, Counted)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def data(tiny_dataset) -> ShardData:
 def ends():
     """Both ends of the ladder are enough here; the test of the command climbs all of it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ladder, "LADDER", (0, 4))
+        patch.setattr(severity_ladder, "LADDER", (0, 4))
         yield
 
 
@@ -75,7 +75,7 @@ def test_who_sees_nobody_finds_nothing_and_has_no_false_alarms(compared, true):
     assert 0 < true["somebody"].sum() < COUNT
     assert [(step["severity"], step["examples"]) for step in steps] == [(0, COUNT), (4, COUNT)]
     for step in steps:
-        assert step["network"] == dict.fromkeys(ladder.NAMES, 0.0)
+        assert step["network"] == dict.fromkeys(severity_ladder.NAMES, 0.0)
 
 
 def test_who_sees_somebody_everywhere(data, true):
@@ -103,7 +103,7 @@ def test_at_severity_0_baselines_score_as_they_do_on_the_examples_themselves(com
         assert lowest[name]["mask/iou"] == pytest.approx((both / either).mean(), rel=1e-5)
         # A frame with nobody in it is the empty scene again.
         assert lowest[name]["mask/false_positive_rate"] == 0
-        assert set(lowest[name]) == set(ladder.NAMES)
+        assert set(lowest[name]) == set(severity_ladder.NAMES)
 
 
 def test_baselines_are_tuned_at_each_severity_anew(compared):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf import losses
-from fgseg_tf.losses import LOSSES, LearnedWeights, Loss, parse
+from fgseg_tf.measures import losses
+from fgseg_tf.measures.losses import LOSSES, LearnedWeights, Loss, parse
 
 EVERY = {name: function for branch in LOSSES.values() for name, function in branch.items()}
 

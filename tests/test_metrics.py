@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf import metrics
-from fgseg_tf.metrics import SCORES, Table, scores
+from fgseg_tf.measures import metrics
+from fgseg_tf.measures.metrics import SCORES, Table, scores
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from fgseg_tf.model import ARCHITECTURES, PARTS, CroppedTo, Distance, build
+from fgseg_tf.model.two_branch import ARCHITECTURES, PARTS, CroppedTo, Distance, build
 
 LIMITS = {"small": 0.6e6, "base": 1.8e6, "large": 9.2e6}
 HEIGHT, WIDTH = 37, 50

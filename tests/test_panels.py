@@ -1,9 +1,10 @@
 """How a step of the walk is drawn, by hand."""
 
 import numpy as np
+from walk import panels
+from walk.panels import Panel, Step
 
-from data_pipelines import panels, preparation
-from data_pipelines.panels import Panel, Step
+from data_pipelines.compositing import plan
 
 
 def test_rows_are_few_and_of_like_length():
@@ -61,5 +62,5 @@ def test_a_step_of_one_small_picture():
 
 
 def test_sizes_are_read():
-    assert preparation.parse_size("224") == (224, 224)
-    assert preparation.parse_size("192X256") == (192, 256)
+    assert plan.parse_size("224") == (224, 224)
+    assert plan.parse_size("192X256") == (192, 256)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.placement import DRAWS, LAYOUTS, LEAST_VISIBLE, Placement, Stage, draw, place
+from data_pipelines.compositing.placement import DRAWS, LAYOUTS, LEAST_VISIBLE, Placement, Stage, draw, place
 
 HEIGHT, WIDTH = 100, 160
 TALL, WIDE, SQUARE = (1.0, 0.5), (0.25, 1.0), (1.0, 1.0)

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fgseg_tf import answers, losses, plate, run_folder
-from fgseg_tf.dataset import CompositeData, Recipe
-from fgseg_tf.model import ARCHITECTURES, build
-from fgseg_tf.segmentation import Answer, Segmenter
-from fgseg_tf.stages import Stage
-from fgseg_tf.training import Training
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.inference import prediction_files, scene_match
+from fgseg_tf.inference.segmenter import Answer, Segmenter
+from fgseg_tf.measures import losses
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.runs import run_folder
+from fgseg_tf.training.loop import Training
+from fgseg_tf.training.schedule import Stage
 
 ROOT = Path(__file__).parents[1]
 HEIGHT, WIDTH = 40, 56
@@ -82,7 +84,7 @@ def test_a_folder_of_frames(folder):
     with open(where / "frames.csv") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == names
-    doubted = any(float(row["similarity"]) < plate.BELONGS for row in rows)
+    doubted = any(float(row["similarity"]) < scene_match.BELONGS for row in rows)
     assert doubted == ("warning: the empty scene" in errors)
 
 
@@ -130,15 +132,15 @@ def test_an_overlay_darkens_the_background_and_outlines_the_object():
     frame = np.full((12, 20, 3), 200, np.uint8)
     mask = np.zeros((12, 20), np.float32)
     mask[4:8, 5:15] = 1
-    shown = answers.overlay(frame, mask)
+    shown = prediction_files.overlay(frame, mask)
     assert (shown[5, 6] == 200).all()
     assert (shown[0, 0] == 90).all()  # 0.45 of it
-    assert (shown[3, 5:15] == answers.OUTLINE).all()
-    assert (shown[4:8, 4] == answers.OUTLINE).all()
+    assert (shown[3, 5:15] == prediction_files.OUTLINE).all()
+    assert (shown[4:8, 4] == prediction_files.OUTLINE).all()
     np.testing.assert_array_equal(frame, 200)
 
 
 def test_a_row_tells_the_share_of_foreground():
     mask = np.zeros((4, 5), np.float32)
     mask[0, :2] = 0.5
-    assert answers.row("a", Answer(mask, mask, 0.98765)) == ("a", "0.10000", "0.988")
+    assert prediction_files.row("a", Answer(mask, mask, 0.98765)) == ("a", "0.10000", "0.988")

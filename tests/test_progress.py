@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from data_pipelines.progress import Progress
+from data_pipelines.runtime.progress import Progress
 
 
 class Clock:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_pipelines.pyramid import RELIEF_UNIT, build
+from data_pipelines.compositing.cutout_pyramid import RELIEF_UNIT, build
 
 RED, BLUE = (200, 0, 0, 255), (0, 0, 100, 51)
 

@@ -16,7 +16,7 @@ import readme
 from absl import flags
 from PIL import Image
 
-from data_pipelines.sources import from_demo
+from data_pipelines.sources.source_set import from_demo
 
 ROOT = readme.ROOT
 # What needs the network, a server or an hour, and where else it is tried.

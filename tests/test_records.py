@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import records
-from data_pipelines.records import BACKGROUND, COMPOSITE, RecordError, decode_composite, parse, serialize
+from data_pipelines.tfrecord import schema
+from data_pipelines.tfrecord.schema import BACKGROUND, COMPOSITE, RecordError, decode_composite, parse, serialize
 
 HEIGHT, WIDTH = 5, 7
 random = np.random.default_rng(2)
@@ -21,8 +21,8 @@ def background(number=1):
         "name": f"bg{number:03d}",
         "source": "rooms/café.jpg",
         "bg_index": number,
-        "bg": records.encode_picture(BACKGROUNDS[number], 90).numpy(),
-        "depth": records.encode_labels(DEPTHS[number]).numpy(),
+        "bg": schema.encode_picture(BACKGROUNDS[number], 90).numpy(),
+        "depth": schema.encode_labels(DEPTHS[number]).numpy(),
     }
 
 
@@ -34,10 +34,10 @@ def composite(**changes):
         "bg_flipped": 0,
         "fg_index": [2, 0, 5],
         "fg_flipped": [0, 1, 1],
-        "fg_bg": records.encode_picture(FG_BG, 90).numpy(),
-        "mask": records.encode_labels(MASK).numpy(),
+        "fg_bg": schema.encode_picture(FG_BG, 90).numpy(),
+        "mask": schema.encode_labels(MASK).numpy(),
         "mask_box": [1, 3, 3, 6],
-        "depth": records.encode_labels(PATCH).numpy(),
+        "depth": schema.encode_labels(PATCH).numpy(),
         "depth_box": [0, 5, 3, 7],
     }
     return record | changes
@@ -134,24 +134,24 @@ def test_a_feature_of_the_wrong_kind_is_an_error():
 
 def test_labels_are_lossless():
     every = np.arange(65536, dtype=np.uint32).astype(np.uint16).reshape(256, 256, 1)
-    png = records.encode_labels(every)
+    png = schema.encode_labels(every)
     np.testing.assert_array_equal(tf.io.decode_png(png, dtype=tf.uint16), every)
-    png = records.encode_labels(MASK)
+    png = schema.encode_labels(MASK)
     np.testing.assert_array_equal(tf.io.decode_png(png), MASK)
 
 
 def test_jpeg_quality_counts():
     noise = random.integers(0, 256, (32, 48, 3), np.uint8)
-    assert len(records.encode_picture(noise, 30).numpy()) < len(records.encode_picture(noise, 95).numpy())
+    assert len(schema.encode_picture(noise, 30).numpy()) < len(schema.encode_picture(noise, 95).numpy())
 
 
 def test_decode_background():
-    decoded = records.decode_background(parse(serialize(background(2), BACKGROUND), BACKGROUND), HEIGHT, WIDTH)
+    decoded = schema.decode_background(parse(serialize(background(2), BACKGROUND), BACKGROUND), HEIGHT, WIDTH)
     np.testing.assert_array_equal(decoded["depth"], DEPTHS[2])
     assert decoded["bg"].shape == (HEIGHT, WIDTH, 3)
     assert decoded["name"] == b"bg002"
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
-        records.decode_background(parse(serialize(background(2), BACKGROUND), BACKGROUND), HEIGHT, WIDTH + 1)
+        schema.decode_background(parse(serialize(background(2), BACKGROUND), BACKGROUND), HEIGHT, WIDTH + 1)
 
 
 def decode(record):
@@ -199,7 +199,7 @@ def test_scenery_of_a_batch(flipped):
         "bg_flipped": tf.constant(flipped, tf.int64),
         "depth": tf.constant(depth),
     }
-    found = records.Scenery(tf.constant(BACKGROUNDS), tf.constant(DEPTHS)).complete(layers)
+    found = schema.Scenery(tf.constant(BACKGROUNDS), tf.constant(DEPTHS)).complete(layers)
     for at, (number, mirrored) in enumerate(zip((2, 0, 2), flipped, strict=True)):
         mirror = slice(None, None, -1) if mirrored else slice(None)
         np.testing.assert_array_equal(found["bg"][at], BACKGROUNDS[number][:, mirror])
@@ -239,7 +239,7 @@ def write_shard(path, numbers):
 
 
 def test_read_backgrounds(tmp_path):
-    about, pictures, depths = records.read_backgrounds(write_shard(tmp_path / "b", range(3)), HEIGHT, WIDTH)
+    about, pictures, depths = schema.read_backgrounds(write_shard(tmp_path / "b", range(3)), HEIGHT, WIDTH)
     assert [one["name"] for one in about] == ["bg000", "bg001", "bg002"]
     assert about[1] == {"name": "bg001", "source": "rooms/café.jpg", "bg_index": 1}
     assert pictures.shape == (3, HEIGHT, WIDTH, 3)
@@ -251,9 +251,9 @@ def test_read_backgrounds(tmp_path):
 
 def test_backgrounds_are_found_by_their_number_so_they_must_be_in_order(tmp_path):
     with pytest.raises(RecordError, match="record 1 has bg_index 2; they must be in order"):
-        records.read_backgrounds(write_shard(tmp_path / "b", [0, 2, 1]), HEIGHT, WIDTH)
+        schema.read_backgrounds(write_shard(tmp_path / "b", [0, 2, 1]), HEIGHT, WIDTH)
 
 
 def test_no_backgrounds(tmp_path):
     with pytest.raises(RecordError, match="holds no backgrounds"):
-        records.read_backgrounds(write_shard(tmp_path / "b", []), HEIGHT, WIDTH)
+        schema.read_backgrounds(write_shard(tmp_path / "b", []), HEIGHT, WIDTH)

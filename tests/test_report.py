@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 from reader import Reader
 
-from fgseg_tf import curves, report, report_ladder, score_table
-from fgseg_tf.cases import Case
-from fgseg_tf.evaluation import Evaluation
-from fgseg_tf.report_pictures import Legend
-from fgseg_tf.report_style import STYLE
+from fgseg_tf.evaluation import score_table
+from fgseg_tf.evaluation.evaluator import Evaluation
+from fgseg_tf.evaluation.example_picker import Case
+from fgseg_tf.report import charts, ladder_section
+from fgseg_tf.report import evaluation_report as report
+from fgseg_tf.report.figures import Legend
+from fgseg_tf.report.report_style import STYLE
 
 HEIGHT, WIDTH = 6, 8
 
@@ -181,15 +183,15 @@ def test_the_terminal():
 
 
 def test_ticks_are_round_and_hold_everything():
-    assert curves.ticks(0.1, 0.9) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert curves.ticks(0, 250, 3) == [0, 100, 200, 300]
-    assert curves.ticks(-0.3, 0.3) == [-0.4, -0.2, 0, 0.2, 0.4]
-    assert curves.ticks(2.0, 2.0) == [2.0, 2.5]
-    assert curves.ticks(0.0, 0.0)[0] == 0
+    assert charts.ticks(0.1, 0.9) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert charts.ticks(0, 250, 3) == [0, 100, 200, 300]
+    assert charts.ticks(-0.3, 0.3) == [-0.4, -0.2, 0, 0.2, 0.4]
+    assert charts.ticks(2.0, 2.0) == [2.0, 2.5]
+    assert charts.ticks(0.0, 0.0)[0] == 0
 
 
 def test_curves():
-    drawn = curves.panels(HISTORY)
+    drawn = charts.panels(HISTORY)
     reader = Reader(drawn)
     # Only what was measured; each of its points is there, and a line for the stage that has two.
     assert [attributes["aria-label"] for attributes in reader.attributes("svg")] == [
@@ -201,8 +203,8 @@ def test_curves():
     # Examples 100 and 200 of 300 across 44 .. 312; losses on a scale of 0.2 .. 1, downwards from 132 to 20.
     assert line["points"] == "133.3,34.0 222.7,104.0"
     assert "stage 2, epoch 1, 300 examples: 0.75" in reader.text
-    assert curves.panels([]) == ""
-    assert curves.panels([row(1, 1, 5, loss=float("nan"))]) == ""
+    assert charts.panels([]) == ""
+    assert charts.panels([row(1, 1, 5, loss=float("nan"))]) == ""
 
 
 def test_the_legend_spans_what_is_shown():
@@ -237,7 +239,7 @@ def test_in_a_browser_nothing_is_wider_than_the_screen(tmp_path, width):
 def panels(*columns: str) -> list[ElementTree.Element]:
     """The drawings of the section, which are XML too."""
     return [
-        ElementTree.fromstring(svg) for svg in re.findall("<svg.*?</svg>", report_ladder.section(climbed(*columns)))
+        ElementTree.fromstring(svg) for svg in re.findall("<svg.*?</svg>", ladder_section.section(climbed(*columns)))
     ]
 
 
@@ -306,20 +308,20 @@ def test_every_line_of_the_ladder_is_named_at_its_end():
                 assert from_end.get("y1") == line.findall("circle")[-1].get("cy")
                 assert float(name.get("y")) == float(from_end.get("y2")) + 4
             heights = sorted(float(line.find("text").get("y")) for line in names.values())
-            assert all(below - above >= report_ladder.GAP for above, below in pairwise(heights))
+            assert all(below - above >= ladder_section.GAP for above, below in pairwise(heights))
     # Three lines end at 82, halfway up, and one at 152, the floor.
     ends = {line.find("text").text: line.find("text").get("y") for line in panels(*RUNGS)[0].findall("g")}
     assert ends == {"network": "73.0", "MOG2": "86.0", "KNN": "99.0", "difference": "156.0"}
 
 
 def test_names_are_moved_apart():
-    assert report_ladder.apart([20, 60, 73]) == [20, 60, 73]
-    assert report_ladder.apart([50, 50]) == [43.5, 56.5]
-    assert report_ladder.apart([50, 60, 100]) == [48.5, 61.5, 100]
+    assert ladder_section.apart([20, 60, 73]) == [20, 60, 73]
+    assert ladder_section.apart([50, 50]) == [43.5, 56.5]
+    assert ladder_section.apart([50, 60, 100]) == [48.5, 61.5, 100]
     # Not out of the panel, which is from 12 to 152.
-    assert report_ladder.apart([12, 12, 14]) == [12, 25, 38]
-    assert report_ladder.apart([100, 150, 152]) == [100, 139, 152]
-    assert report_ladder.apart([]) == []
+    assert ladder_section.apart([12, 12, 14]) == [12, 25, 38]
+    assert ladder_section.apart([100, 150, 152]) == [100, 139, 152]
+    assert ladder_section.apart([]) == []
 
 
 def test_what_was_not_measured_on_the_ladder_has_no_point():
@@ -327,14 +329,14 @@ def test_what_was_not_measured_on_the_ladder_has_no_point():
     steps[4]["network"]["mask/iou"] = None
     for step in steps:
         step["difference"]["mask/iou"] = None
-    (line,) = ElementTree.fromstring(re.findall("<svg.*?</svg>", report_ladder.section(steps))[0]).findall("g")
+    (line,) = ElementTree.fromstring(re.findall("<svg.*?</svg>", ladder_section.section(steps))[0]).findall("g")
     assert line.get("class") == "accent"
     assert line.find("polyline").get("points") == "32.0,12.0 82.0,29.5 132.0,47.0 182.0,64.5"
     assert line.find("line").get("y1") == "64.5"
 
 
 def test_the_numbers_of_the_ladder():
-    section = report_ladder.section(climbed(*RUNGS))
+    section = ladder_section.section(climbed(*RUNGS))
     captions = ["IoU, mean of images", "Boundary F", "False alarms if empty"]
     assert re.findall("<caption>(.*?)</caption>", section) == captions
     heads = ["severity", "network", "difference", "MOG2", "KNN"]

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from fgseg_tf import run_folder
-from fgseg_tf.model import ARCHITECTURES, build
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.runs import run_folder
 
 SETTINGS = {"network": "small", "stages": ("1@64", "1@96"), "image_size": [48, 64], "seed": 3}
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf import refinement, segmentation
-from fgseg_tf.coding import decode_depth, encode_depth
-from fgseg_tf.model import ARCHITECTURES, build
-from fgseg_tf.segmentation import Segmenter, working_size
+from fgseg_tf.inference import segmenter, upsampling
+from fgseg_tf.inference.segmenter import Segmenter, working_size
+from fgseg_tf.model.depth_code import decode_depth, encode_depth
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +66,12 @@ def test_depth_is_enlarged_on_either_side_of_an_outline():
     mask[:, :, :6] = 1
     code = np.where(mask > 0, 0.2, 0.8).astype(np.float32)
     full = np.repeat(np.repeat(mask, 4, 1), 4, 2)  # a hard outline, at full size
-    found = refinement.laid_apart(code, mask, full).numpy()
+    found = upsampling.laid_apart(code, mask, full).numpy()
     np.testing.assert_allclose(found, np.where(full > 0, 0.2, 0.8), atol=1e-5)
     # Bilinear alone would have invented what is between.
     assert np.abs(tf.image.resize(code, (32, 48)).numpy() - found).max() > 0.2
     # All of one kind: the code itself.
-    alone = refinement.laid_apart(code, np.zeros_like(mask), np.zeros_like(full)).numpy()
+    alone = upsampling.laid_apart(code, np.zeros_like(mask), np.zeros_like(full)).numpy()
     np.testing.assert_allclose(alone, tf.image.resize(code, (32, 48)), atol=1e-5)
 
 
@@ -111,4 +111,4 @@ def test_a_camera_that_was_moved(network):
     camera = Segmenter(network, 48).camera(bg)
     assert camera.shift(np.roll(bg, (6, -8), (0, 1))) == (6, -8)
     assert camera.shift(picture(3, 64, 96)) is None
-    assert tuple(segmentation.working_size(camera.size, 48).numpy()) == (32, 48)
+    assert tuple(segmenter.working_size(camera.size, 48).numpy()) == (32, 48)

@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 from conftest import DEPTH_SCALE, SIDE
 
-from fgseg_tf import parity, serving
+from fgseg_tf.serving import parity
+from fgseg_tf.serving import saved_model as serving
 
 HERE = Path(__file__).parent
 HEIGHT, WIDTH = 40, 48

@@ -19,7 +19,7 @@ import tensorflow as tf
 from conftest import SIDE
 from PIL import Image
 
-from fgseg_tf import parity, serving_client
+from fgseg_tf.serving import client, parity
 
 pytest.importorskip("tensorflow_serving", reason="tensorflow-serving-api is not installed")
 import stand_in_server
@@ -90,7 +90,7 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("way", ["rest", "grpc"])
 def test_files_in_files_out(servers, untrained_network, pair, files, way):
-    answer = serving_client.connect(servers[way], "fgseg", 1, 60)(*files)
+    answer = client.connect(servers[way], "fgseg", 1, 60)(*files)
     expected = parity.expected(untrained_network, SIDE, pair)
     mask = np.asarray(Image.open(io.BytesIO(answer["mask_png_bytes"])))
     assert np.abs(mask / 255 - expected["mask"][0, ..., 0]).max() < 0.5 / 255 + 1e-5
@@ -112,27 +112,27 @@ def test_files_in_files_out(servers, untrained_network, pair, files, way):
     ],
 )
 def test_another_model(servers, files, way, model, version, said):
-    with pytest.raises(serving_client.ServerError, match=said):
-        serving_client.connect(servers[way], model, version, 60)(*files)
+    with pytest.raises(client.ServerError, match=said):
+        client.connect(servers[way], model, version, 60)(*files)
 
 
 @pytest.mark.parametrize("way", ["rest", "grpc"])
 def test_a_file_that_is_none(servers, files, way):
-    with pytest.raises(serving_client.ServerError, match=r"refuses: fg_bg_bytes is not a JPEG or PNG file$"):
-        serving_client.connect(servers[way], "fgseg", 0, 60)(files[0], b"hello")
+    with pytest.raises(client.ServerError, match=r"refuses: fg_bg_bytes is not a JPEG or PNG file$"):
+        client.connect(servers[way], "fgseg", 0, 60)(files[0], b"hello")
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
 def test_nobody_at_home(files, scheme):
     server = f"{scheme}://localhost:{free_port()}"
-    with pytest.raises(serving_client.ServerError, match=f"^{server} does not answer .*: is the server running"):
-        serving_client.connect(server, "fgseg", 0, 5)(*files)
+    with pytest.raises(client.ServerError, match=f"^{server} does not answer .*: is the server running"):
+        client.connect(server, "fgseg", 0, 5)(*files)
 
 
 @pytest.mark.parametrize("server", ["localhost:8501", "ftp://here", "http://", ""])
 def test_what_is_no_server(server):
-    with pytest.raises(serving_client.ServerError, match="is not a server; write http://HOST:8501 or grpc://HOST:8500"):
-        serving_client.connect(server, "fgseg", 0, 5)
+    with pytest.raises(client.ServerError, match="is not a server; write http://HOST:8501 or grpc://HOST:8500"):
+        client.connect(server, "fgseg", 0, 5)
 
 
 @pytest.mark.parametrize("way", ["rest", "grpc"])

@@ -8,9 +8,18 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from data_pipelines import shards
-from data_pipelines.records import SCHEMA_VERSION
-from data_pipelines.shards import DatasetError, Note, Shard, ShardWriter, deal, finished, read_manifest, write_json
+from data_pipelines.tfrecord import shards
+from data_pipelines.tfrecord.schema import SCHEMA_VERSION
+from data_pipelines.tfrecord.shards import (
+    DatasetError,
+    Note,
+    Shard,
+    ShardWriter,
+    deal,
+    finished,
+    read_manifest,
+    write_json,
+)
 
 NAME = "train-00001-of-00003.tfrecord"
 RECORDS = [b"one", b"", b"three" * 1000]

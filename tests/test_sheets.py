@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import catalogue as catalogues
-from data_pipelines import records, shards, sheets
-from data_pipelines.catalogue import Catalogue, File, Place
-from data_pipelines.shards import DatasetError
+from data_pipelines.inspection import contact_sheet
+from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord import schema, shards
+from data_pipelines.tfrecord.reader import Catalogue, File, Place
+from data_pipelines.tfrecord.shards import DatasetError
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,13 +73,13 @@ def test_every_name_is_found_where_it_is(tiny_dataset):
     names = []
     for place, serialized in catalogues.read(catalogue, places):
         assert place is places[len(names)]
-        names.append(records.parse(serialized, records.COMPOSITE)["name"].numpy().decode())
+        names.append(schema.parse(serialized, schema.COMPOSITE)["name"].numpy().decode())
     assert len(set(names)) == 80
     shuffled = np.random.default_rng(0).permutation(names).tolist()
     found = catalogues.find(catalogue, shuffled)
     assert found == [places[names.index(name)] for name in shuffled]
     read = [serialized for _, serialized in catalogues.read(catalogue, found[:7])]
-    assert [records.parse(one, records.COMPOSITE)["name"].numpy().decode() for one in read] == shuffled[:7]
+    assert [schema.parse(one, schema.COMPOSITE)["name"].numpy().decode() for one in read] == shuffled[:7]
 
 
 def test_a_name_that_is_not_there(tiny_dataset):
@@ -92,33 +93,33 @@ def test_a_name_that_is_not_there(tiny_dataset):
 def test_colours_by_hand():
     # 1 and 16 are the ends; 4 is half-way between their logarithms; beyond the ends is as at the ends.
     metres = np.array([[1, 4, 16], [0, 0.5, 99]], np.float32)
-    near, middle, far = (tuple(int(channel) for channel in sheets.NEAR_TO_FAR[at]) for at in (0, 3, 6))
-    colours = [tuple(colour) for colour in sheets.coloured(metres, 1, 16).reshape(-1, 3).tolist()]
-    assert colours == [near, middle, far, sheets.UNKNOWN, near, far]
-    lightness = sheets.NEAR_TO_FAR @ [0.299, 0.587, 0.114]
+    near, middle, far = (tuple(int(channel) for channel in contact_sheet.NEAR_TO_FAR[at]) for at in (0, 3, 6))
+    colours = [tuple(colour) for colour in contact_sheet.coloured(metres, 1, 16).reshape(-1, 3).tolist()]
+    assert colours == [near, middle, far, contact_sheet.UNKNOWN, near, far]
+    lightness = contact_sheet.NEAR_TO_FAR @ [0.299, 0.587, 0.114]
     assert (np.diff(lightness) < 0).all()
 
 
 def test_what_is_drawn_is_what_is_in_the_record(tiny_dataset):
     catalogue = catalogues.read_catalogue(tiny_dataset)
-    _, pictures, codes = records.read_backgrounds(f"{tiny_dataset}/{shards.BACKGROUNDS}", 48, 64)
+    _, pictures, codes = schema.read_backgrounds(f"{tiny_dataset}/{shards.BACKGROUNDS}", 48, 64)
     place = catalogues.spread(catalogue, 2)[1]
     ((_, serialized),) = catalogues.read(catalogue, [place])
-    whole = records.decode_composite(
-        records.parse(serialized, records.COMPOSITE), tf.constant(pictures), tf.constant(codes)
+    whole = schema.decode_composite(
+        schema.parse(serialized, schema.COMPOSITE), tf.constant(pictures), tf.constant(codes)
     )
-    drawn = np.asarray(sheets.sheet(tiny_dataset, names=[whole["name"].numpy().decode()]))
+    drawn = np.asarray(contact_sheet.sheet(tiny_dataset, names=[whole["name"].numpy().decode()]))
     # 48 x 64 is shown twice as large, its four pictures in one row at the bottom.
-    top = drawn.shape[0] - (sheets.MARGIN - 12) - (2 * 48 + sheets.CAPTION + 20)
+    top = drawn.shape[0] - (contact_sheet.MARGIN - 12) - (2 * 48 + contact_sheet.CAPTION + 20)
     metres = whole["depth"].numpy()[..., 0] / 256
     expected = (
         whole["bg"].numpy(),
         whole["fg_bg"].numpy(),
         np.repeat(whole["mask"].numpy(), 3, axis=2),
-        sheets.coloured(metres, metres.min(), metres.max()),
+        contact_sheet.coloured(metres, metres.min(), metres.max()),
     )
     for number, picture in enumerate(expected):
-        left = sheets.MARGIN + number * (2 * 64 + sheets.GAP)
+        left = contact_sheet.MARGIN + number * (2 * 64 + contact_sheet.GAP)
         np.testing.assert_array_equal(drawn[top : top + 96 : 2, left : left + 128 : 2], picture)
 
 
@@ -129,19 +130,19 @@ def test_what_is_drawn_can_be_changed_first(tiny_dataset):
         seen.append(int(example["index"]))
         return {**example, "pictures": example["pictures"][:, ::-1], "depth": example["depth"][:, ::-1]}
 
-    plain, changed = (np.asarray(sheets.sheet(tiny_dataset, 1, change=change)) for change in (None, turned))
+    plain, changed = (np.asarray(contact_sheet.sheet(tiny_dataset, 1, change=change)) for change in (None, turned))
     assert len(seen) == 1
-    top = plain.shape[0] - (sheets.MARGIN - 12) - (2 * 48 + sheets.CAPTION + 20)
+    top = plain.shape[0] - (contact_sheet.MARGIN - 12) - (2 * 48 + contact_sheet.CAPTION + 20)
     for number in range(4):
-        left = sheets.MARGIN + number * (2 * 64 + sheets.GAP)
+        left = contact_sheet.MARGIN + number * (2 * 64 + contact_sheet.GAP)
         before, after = (drawn[top : top + 96 : 2, left : left + 128 : 2] for drawn in (plain, changed))
         np.testing.assert_array_equal(after, before[:, ::-1])
 
 
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (6, 1), (7, 2), (24, 2), (200, 2)])
 def test_any_number_of_examples(tiny_dataset, count, columns):
-    drawn = sheets.sheet(tiny_dataset, count)
-    assert drawn.width == 2 * sheets.MARGIN + columns * (4 * 132 - 4) + (columns - 1) * sheets.BETWEEN
+    drawn = contact_sheet.sheet(tiny_dataset, count)
+    assert drawn.width == 2 * contact_sheet.MARGIN + columns * (4 * 132 - 4) + (columns - 1) * contact_sheet.BETWEEN
     rows = -(-min(count, 80) // columns)
     assert rows * 96 < drawn.height < rows * 160 + 200
 
@@ -151,7 +152,7 @@ def test_any_number_of_examples(tiny_dataset, count, columns):
     [((48, 64), (128, 96)), ((224, 224), (168, 168)), ((150, 180), (180, 150)), ((480, 640), (168, 126))],
 )
 def test_size_on_the_sheet(size, tile):
-    assert sheets._tile(*size) == tile
+    assert contact_sheet._tile(*size) == tile
 
 
 def test_a_damaged_shard_is_a_sentence(tiny_dataset, tmp_path):
@@ -160,7 +161,7 @@ def test_a_damaged_shard_is_a_sentence(tiny_dataset, tmp_path):
     name = json.loads((tmp_path / "manifest.json").read_text())["splits"]["train"]["shards"][0]["file"]
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:100])
     with pytest.raises(DatasetError, match=r"cannot be read at record 0 .*python tools/verify_shards.py"):
-        sheets.sheet(str(tmp_path))
+        contact_sheet.sheet(str(tmp_path))
 
 
 def test_command_refuses_in_a_sentence(tiny_dataset, tmp_path):

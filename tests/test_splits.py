@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.splits import Grid, Split, limit, make_splits
+from data_pipelines.compositing.splits import Grid, Split, limit, make_splits
 
 GRID = Grid(backgrounds=3, foregrounds=5, places=4)
 

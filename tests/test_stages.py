@@ -2,8 +2,8 @@
 
 import pytest
 
-from fgseg_tf import losses
-from fgseg_tf.stages import Stage, parse_parts, parse_stages
+from fgseg_tf.measures import losses
+from fgseg_tf.training.schedule import Stage, parse_parts, parse_stages
 
 USUAL = Stage(
     epochs=1,

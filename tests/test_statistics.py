@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from data_pipelines.statistics import add_up, of_backgrounds, summary
+from data_pipelines.tfrecord.statistics import add_up, of_backgrounds, summary
 
 HEIGHT, WIDTH, BACKGROUNDS, COMPOSITES = 5, 7, 3, 11
 SCALE = 256.0

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf import losses, steps
-from fgseg_tf.addons import KERAS_3
-from fgseg_tf.model import PARTS, Architecture, build
-from fgseg_tf.stages import Stage
-from fgseg_tf.steps import Learner, Optimization, make_optimizer, make_step
+from fgseg_tf.measures import losses
+from fgseg_tf.model.two_branch import PARTS, Architecture, build
+from fgseg_tf.training import step as steps
+from fgseg_tf.training.optimizers import KERAS_3
+from fgseg_tf.training.schedule import Stage
+from fgseg_tf.training.step import Learner, Optimization, make_optimizer, make_step
 
 HEIGHT, WIDTH = 12, 17
 SMALLEST = Architecture(

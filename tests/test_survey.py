@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_pipelines import catalogue as catalogues
-from data_pipelines import examples, survey
-from data_pipelines.shards import DatasetError
-from data_pipelines.survey import Tally
+from data_pipelines.inspection import examples, label_statistics
+from data_pipelines.inspection.label_statistics import Tally
+from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord.shards import DatasetError
 
 
 def test_a_tally_by_hand():
@@ -50,7 +50,7 @@ def test_nothing_was_seen():
 
 def test_all_of_a_data_set_is_as_its_manifest_says(tiny_dataset):
     catalogue = catalogues.read_catalogue(tiny_dataset)
-    found = survey.survey(catalogue, examples.read_scenes(catalogue))
+    found = label_statistics.survey(catalogue, examples.read_scenes(catalogue))
     said = catalogue.manifest["statistics"]
     assert len(found.shares) == 80
     assert found.shares.mean() == pytest.approx(said["mask"]["mean"], rel=1e-9)
@@ -65,7 +65,7 @@ def test_all_of_a_data_set_is_as_its_manifest_says(tiny_dataset):
 def test_some_of_a_data_set(tiny_dataset):
     catalogue = catalogues.read_catalogue(tiny_dataset)
     scenes = examples.read_scenes(catalogue)
-    found = survey.survey(catalogue, scenes, most=17)
+    found = label_statistics.survey(catalogue, scenes, most=17)
     chosen = catalogues.in_proportion(catalogue, 17)
     places = [catalogues.Place(file, number) for file, count in chosen for number in range(count)]
     expected = [example.mask.mean() / 255 for example in examples.read(catalogue, places, scenes)]
@@ -80,4 +80,4 @@ def test_a_damaged_shard_is_a_sentence(tiny_dataset, tmp_path):
     last = tmp_path / catalogue.files[-1].name
     last.write_bytes(last.read_bytes()[:-7])
     with pytest.raises(DatasetError, match=r"cannot be read .*python tools/verify_shards.py"):
-        survey.survey(catalogue, examples.read_scenes(catalogue))
+        label_statistics.survey(catalogue, examples.read_scenes(catalogue))

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from data_pipelines import teacher, teacher_weights
-from data_pipelines.teacher import DepthNetwork
+from data_pipelines.teacher import network as teacher
+from data_pipelines.teacher import weights as teacher_weights
+from data_pipelines.teacher.network import DepthNetwork
 
 # The published layout at a size that builds in no time: one dense layer a block.
 TINY = DepthNetwork(stem_filters=4, growth=2, blocks=(1, 1, 1, 1), bottleneck=16, leaky_convolutions=1)

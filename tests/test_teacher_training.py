@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_pipelines import teacher
+from data_pipelines.teacher import network as teacher
 
 ROOT = Path(__file__).parents[1]
 

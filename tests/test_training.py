@@ -19,14 +19,17 @@ import pytest
 import tensorflow as tf
 from test_steps import PLAIN, STAGE, arrays, batch, prepared
 
-from fgseg_tf import losses, run_folder, training, weights
-from fgseg_tf.capture import Capture
-from fgseg_tf.checkpoints import Checkpoints, DivergedError
-from fgseg_tf.dataset import ShardData
-from fgseg_tf.model import ARCHITECTURES, build
-from fgseg_tf.stages import Stage
-from fgseg_tf.steps import OPTIMIZERS, Optimization
-from fgseg_tf.training import Training, train
+from fgseg_tf.data.exposures import Capture
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.measures import losses
+from fgseg_tf.model import weights
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.runs import run_folder
+from fgseg_tf.training import loop as training
+from fgseg_tf.training.checkpoints import Checkpoints, DivergedError
+from fgseg_tf.training.loop import Training, train
+from fgseg_tf.training.schedule import Stage
+from fgseg_tf.training.step import OPTIMIZERS, Optimization
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 900  # seconds; a busy machine takes minutes

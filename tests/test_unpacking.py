@@ -13,9 +13,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from data_pipelines import catalogue as catalogues
-from data_pipelines import records, shards, unpacking
-from data_pipelines.shards import DatasetError
+from data_pipelines.inspection import unpack
+from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord import schema, shards
+from data_pipelines.tfrecord.shards import DatasetError
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,11 +24,11 @@ ROOT = Path(__file__).parents[1]
 def composites(folder: str) -> dict[str, tuple[str, dict]]:
     """name -> (split, what decode_composite answers, with fg_bg still as it is stored in `stored`)."""
     catalogue = catalogues.read_catalogue(folder)
-    _, pictures, codes = records.read_backgrounds(f"{folder}/{shards.BACKGROUNDS}", 48, 64)
+    _, pictures, codes = schema.read_backgrounds(f"{folder}/{shards.BACKGROUNDS}", 48, 64)
     answer = {}
     for place, serialized in catalogues.read(catalogue, catalogues.everything(catalogue)):
-        parsed = records.parse(serialized, records.COMPOSITE)
-        whole = records.decode_composite(parsed, tf.constant(pictures), tf.constant(codes))
+        parsed = schema.parse(serialized, schema.COMPOSITE)
+        whole = schema.decode_composite(parsed, tf.constant(pictures), tf.constant(codes))
         answer[parsed["name"].numpy().decode()] = place.file.split, {**whole, "stored": parsed["fg_bg"].numpy()}
     return answer
 
@@ -44,7 +45,7 @@ def pixels(content: bytes) -> np.ndarray:
 @pytest.fixture(scope="module")
 def unpacked(tiny_dataset, tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("unpacked")
-    assert unpacking.to_folder(tiny_dataset, str(folder)) == 80
+    assert unpack.to_folder(tiny_dataset, str(folder)) == 80
     return files_of(folder)
 
 
@@ -85,7 +86,7 @@ def test_nothing_else_is_written(unpacked, index):
 
 def test_backgrounds_are_not_encoded_again(tiny_dataset, unpacked):
     for serialized in tf.data.TFRecordDataset(f"{tiny_dataset}/{shards.BACKGROUNDS}"):
-        stored = records.parse(serialized, records.BACKGROUND)
+        stored = schema.parse(serialized, schema.BACKGROUND)
         name = stored["name"].numpy().decode()
         assert unpacked[f"bg/{name}.jpg"] == stored["bg"].numpy()
         assert unpacked[f"bg_depth/{name}.png"] == stored["depth"].numpy()
@@ -102,7 +103,7 @@ def test_sources_are_named(index):
 
 def test_a_zip_has_the_same_names_and_bytes(tiny_dataset, unpacked, tmp_path):
     path = tmp_path / "below" / "all.zip"
-    assert unpacking.to_zip(tiny_dataset, str(path)) == 80
+    assert unpack.to_zip(tiny_dataset, str(path)) == 80
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == unpacked
@@ -113,7 +114,7 @@ def test_a_zip_has_the_same_names_and_bytes(tiny_dataset, unpacked, tmp_path):
 
 def test_a_zip_where_files_cannot_be_wound_back(tiny_dataset):
     """As in a bucket; ram:// is TensorFlow's stand-in."""
-    assert unpacking.to_zip(tiny_dataset, "ram://some.zip", count=3) == 3
+    assert unpack.to_zip(tiny_dataset, "ram://some.zip", count=3) == 3
     with tf.io.gfile.GFile("ram://some.zip", "rb") as file, zipfile.ZipFile(io.BytesIO(file.read())) as archive:
         assert archive.testzip() is None
         assert sum("/mask/" in name for name in archive.namelist()) == 3
@@ -121,26 +122,26 @@ def test_a_zip_where_files_cannot_be_wound_back(tiny_dataset):
 
 def test_some_of_them(tiny_dataset, tmp_path):
     expected = composites(tiny_dataset)
-    assert unpacking.to_folder(tiny_dataset, str(tmp_path / "split"), split="unseen_both") == 8
+    assert unpack.to_folder(tiny_dataset, str(tmp_path / "split"), split="unseen_both") == 8
     assert {path.stem for path in (tmp_path / "split/unseen_both/fg_bg").iterdir()} == {
         name for name, (split, _) in expected.items() if split == "unseen_both"
     }
     assert not (tmp_path / "split" / "train").exists()
     names = list(expected)[3:50:11]
-    assert unpacking.to_folder(tiny_dataset, str(tmp_path / "names"), names=names) == len(names)
+    assert unpack.to_folder(tiny_dataset, str(tmp_path / "names"), names=names) == len(names)
     assert sorted(path.stem for path in (tmp_path / "names").glob("*/mask/*")) == sorted(names)
-    assert unpacking.to_folder(tiny_dataset, str(tmp_path / "count"), count=5) == 5
+    assert unpack.to_folder(tiny_dataset, str(tmp_path / "count"), count=5) == 5
     assert len(list((tmp_path / "count").glob("*/depth/*"))) == 5
 
 
 def test_files_that_are_there_are_not_touched(tiny_dataset, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(DatasetError, match="has files in it"):
-        unpacking.to_folder(tiny_dataset, str(tmp_path))
+        unpack.to_folder(tiny_dataset, str(tmp_path))
     with pytest.raises(DatasetError, match="is there already"):
-        unpacking.to_zip(tiny_dataset, str(tmp_path / "mine.txt"))
+        unpack.to_zip(tiny_dataset, str(tmp_path / "mine.txt"))
     with pytest.raises(DatasetError, match="There is no data set"):
-        unpacking.to_zip(str(tmp_path / "nothing"), str(tmp_path / "new.zip"))
+        unpack.to_zip(str(tmp_path / "nothing"), str(tmp_path / "new.zip"))
     assert files_of(tmp_path) == {"mine.txt": b"mine"}
 
 

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines import examination, generation, records, shards
-from data_pipelines.findings import Findings
-from data_pipelines.placement import Placement
-from data_pipelines.preparation import Options
-from data_pipelines.shards import DatasetError
-from data_pipelines.verification import verify
+from data_pipelines.compositing.placement import Placement
+from data_pipelines.compositing.plan import Options
+from data_pipelines.inspection import record_checks
+from data_pipelines.inspection.findings import Findings
+from data_pipelines.inspection.verify import verify
+from data_pipelines.tfrecord import export as generation
+from data_pipelines.tfrecord import schema, shards
+from data_pipelines.tfrecord.shards import DatasetError
 
 ROOT = Path(__file__).parents[1]
 TRAIN = "train-00000-of-00002.tfrecord"
@@ -273,14 +275,14 @@ def test_a_damaged_feature(dataset, changes, said):
 
 def test_a_picture_of_another_size(dataset):
     serialized = stored(dataset, TRAIN)
-    serialized[0] = edited(serialized[0], fg_bg=records.encode_picture(np.zeros((48, 60, 3), np.uint8), 80).numpy())
+    serialized[0] = edited(serialized[0], fg_bg=schema.encode_picture(np.zeros((48, 60, 3), np.uint8), 80).numpy())
     forge(dataset, TRAIN, serialized)
     assert "has a fg_bg of 48 x 60 pixels where 48 x 64 belong" in problem(dataset, TRAIN, "record 0")
 
 
 def test_a_background_with_unknown_depth(dataset):
     serialized = stored(dataset, shards.BACKGROUNDS)
-    serialized[1] = edited(serialized[1], depth=records.encode_labels(np.zeros((48, 64, 1), np.uint16)).numpy())
+    serialized[1] = edited(serialized[1], depth=schema.encode_labels(np.zeros((48, 64, 1), np.uint16)).numpy())
     forge(dataset, shards.BACKGROUNDS, serialized)
     assert f"{shards.BACKGROUNDS}, record 1 has places whose depth is not known" in verify(str(dataset)).problems
 
@@ -340,12 +342,12 @@ def test_what_cannot_be_looked_at_is_refused(dataset, change, said):
 
 def test_measure_agrees_with_decode_composite(tiny_dataset):
     """`measure` takes short cuts; in full it says the same."""
-    _, pictures, codes = records.read_backgrounds(f"{tiny_dataset}/{shards.BACKGROUNDS}", 48, 64)
-    compared = tf.constant(examination.thinned(pictures))
+    _, pictures, codes = schema.read_backgrounds(f"{tiny_dataset}/{shards.BACKGROUNDS}", 48, 64)
+    compared = tf.constant(record_checks.thinned(pictures))
     for serialized in stored(Path(tiny_dataset), TRAIN):
-        found = examination.measure(serialized, compared, tf.constant(codes))
-        parsed = records.parse(serialized, records.COMPOSITE)
-        whole = records.decode_composite(parsed, tf.constant(pictures), tf.constant(codes))
+        found = record_checks.measure(serialized, compared, tf.constant(codes))
+        parsed = schema.parse(serialized, schema.COMPOSITE)
+        whole = schema.decode_composite(parsed, tf.constant(pictures), tf.constant(codes))
         mask, depth, fg_bg = (whole[key].numpy().astype(np.int64) for key in ("mask", "depth", "fg_bg"))
         scenery = codes[int(parsed["bg_index"])].astype(np.int64)
         assert found["mask_sums"].numpy().tolist() == [mask.sum(), (mask**2).sum()]

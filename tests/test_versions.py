@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fgseg_tf import versions
+from fgseg_tf.serving import versions
 
 
 def test_the_next_one(tmp_path):

@@ -11,11 +11,15 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from data_pipelines import catalogue as catalogues
-from data_pipelines import preparation, records, sources
-from fgseg_tf import losses, model, weights
-from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import CompositeData, Recipe, ShardData
+from data_pipelines.compositing import plan
+from data_pipelines.sources import source_set
+from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord import schema
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.exposures import Capture
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.measures import losses
+from fgseg_tf.model import two_branch, weights
 
 ROOT = Path(__file__).parents[1]
 HEIGHT, WIDTH = 48, 64
@@ -83,7 +87,7 @@ def test_what_it_tells_of_the_record_is_true(walk):
     catalogue = catalogues.read_catalogue(f"{folder}/shards")
     (place,) = catalogues.find(catalogue, [NAME])
     ((_, serialized),) = catalogues.read(catalogue, [place])
-    parsed = records.parse(serialized, records.COMPOSITE)
+    parsed = schema.parse(serialized, schema.COMPOSITE)
     assert f"This one is record {place.number} of {place.file.name}" in said
     assert f"It is {len(serialized):,} bytes" in said
     for key in ("fg_bg", "mask", "depth"):
@@ -118,21 +122,21 @@ def test_what_it_tells_of_the_answer_is_true(walk):
 
 
 def test_the_plan_of_one_composite_is_its_row_of_the_plan_of_many():
-    options = preparation.Options(HEIGHT, WIDTH, labels="exact", holdout=0.0)
-    found = sources.from_demo(0, 2, 2, HEIGHT, WIDTH)
-    prepared = preparation.prepare(found, preparation.background_depth(found, options, None, 1), options)
+    options = plan.Options(HEIGHT, WIDTH, labels="exact", holdout=0.0)
+    found = source_set.from_demo(0, 2, 2, HEIGHT, WIDTH)
+    prepared = plan.prepare(found, plan.background_depth(found, options, None, 1), options)
     split = prepared.splits[0]
-    many = preparation.plan(prepared, split, tf.constant([5, 2], tf.int64))
-    one = preparation.plan_of_one(prepared, split, int(many["index"][1]))
+    many = plan.plan(prepared, split, tf.constant([5, 2], tf.int64))
+    one = plan.plan_of_one(prepared, split, int(many["index"][1]))
     assert one.keys() == many.keys()
     for key, value in one.items():
         np.testing.assert_array_equal(value, many[key][1])
 
 
 def test_what_goes_through_the_parts_is_what_the_network_answers():
-    network = model.build(model.ARCHITECTURES["small"])
+    network = two_branch.build(two_branch.ARCHITECTURES["small"])
     pictures = tf.random.stateless_uniform([2, 1, 40, 56, 3], [1, 2])
-    said = model.through({part: network.get_layer(part) for part in model.PARTS}, pictures[0], pictures[1])
+    said = two_branch.through({part: network.get_layer(part) for part in two_branch.PARTS}, pictures[0], pictures[1])
     answer = network({"bg": pictures[0], "fg_bg": pictures[1]}, training=False)
     for branch in ("mask", "depth"):
         np.testing.assert_allclose(said[branch], answer[branch], atol=1e-6)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fgseg_tf import run_folder, weights
-from fgseg_tf.model import ARCHITECTURES, build
+from fgseg_tf.model import weights
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.runs import run_folder
 
 
 @pytest.fixture(scope="module")

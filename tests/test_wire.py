@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from fgseg_tf import wire
+from fgseg_tf.serving import request_images
 
 WRONG = tf.errors.InvalidArgumentError
 
@@ -21,7 +21,7 @@ def file_of(picture, kind="PNG", **options) -> bytes:
 
 
 def decoded(data: bytes) -> np.ndarray:
-    return tf.function(lambda file: wire.picture(file, "bg_bytes"))(tf.constant(data)).numpy()
+    return tf.function(lambda file: request_images.picture(file, "bg_bytes"))(tf.constant(data)).numpy()
 
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 9, 3)).astype(np.uint8)
@@ -47,7 +47,7 @@ def test_what_is_no_picture(data):
 
 def png_that_says(width: int, height: int) -> bytes:
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return wire.PNG + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return request_images.PNG + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
 
 
 @pytest.mark.parametrize("size", [(10_000, 10_000), (2**31 - 1, 2**31 - 1), (2**32 - 1, 2**32 - 1), (1, 2**32 - 1)])
@@ -70,17 +70,17 @@ def test_cut_short():
 def test_masks_and_depth_as_files():
     mask = np.float32([[0, 0.5, 1], [0.25, 0.998, 0.002]])[..., None]
     np.testing.assert_array_equal(
-        np.asarray(Image.open(io.BytesIO(wire.mask_png(mask).numpy()))), [[0, 128, 255], [64, 254, 1]]
+        np.asarray(Image.open(io.BytesIO(request_images.mask_png(mask).numpy()))), [[0, 128, 255], [64, 254, 1]]
     )
     depth = np.float32([[0.25, 1, 2.0], [255.99, 256, 400]])[..., None]
-    found = tf.io.decode_png(wire.depth_png(depth, 256.0), dtype=tf.uint16).numpy()[..., 0]
+    found = tf.io.decode_png(request_images.depth_png(depth, 256.0), dtype=tf.uint16).numpy()[..., 0]
     np.testing.assert_array_equal(found, [[64, 256, 512], [65533, 65535, 65535]])
 
 
 def test_about_the_object_by_hand():
     mask = np.float32([[0, 0, 0, 0, 0], [0, 0.5, 0.9, 0, 0], [0, 0, 0.8, 0.49, 0], [0, 0, 0, 0, 0]])[..., None]
     depth = np.arange(20, dtype=np.float32).reshape(4, 5, 1) + 1
-    found = {key: value.numpy().tolist() for key, value in wire.about_object(mask, depth).items()}
+    found = {key: value.numpy().tolist() for key, value in request_images.about_object(mask, depth).items()}
     assert found["share"] == pytest.approx(3 / 20)
     assert found["box"] == [1, 1, 3, 3]
     # Of 7, 8 and 13.
@@ -90,11 +90,11 @@ def test_about_the_object_by_hand():
 
 def test_nobody_there():
     mask, depth = np.zeros((4, 5, 1), np.float32), np.ones((4, 5, 1), np.float32)
-    found = {key: value.numpy().tolist() for key, value in wire.about_object(mask, depth).items()}
+    found = {key: value.numpy().tolist() for key, value in request_images.about_object(mask, depth).items()}
     assert found == {"share": 0, "box": [0, 0, 0, 0], "nearest": 0, "median": 0}
 
 
 def test_everything_is_object():
-    found = wire.about_object(np.ones((2, 3, 1), np.float32), np.full((2, 3, 1), 5, np.float32))
+    found = request_images.about_object(np.ones((2, 3, 1), np.float32), np.full((2, 3, 1), 5, np.float32))
     assert found["box"].numpy().tolist() == [0, 0, 2, 3]
     assert found["share"].numpy() == 1

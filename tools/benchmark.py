@@ -11,20 +11,20 @@ Figures are medians over rounds in which all take turns; ratios are medians of t
 machine disturbs less than the rates.
 """
 
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import json
 import os
 import sys
 
-# Before TensorFlow is loaded: its remarks about this machine would hide ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 from absl import app, flags, logging
+from benchmarking import data_rates, network_rates
 
-from data_pipelines import rates, teacher
-from data_pipelines.refusals import REFUSALS, sentence
-from fgseg_tf import speed
-from fgseg_tf.dataset import ShardData
-from fgseg_tf.model import ARCHITECTURES
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.errors import REFUSALS, sentence
+from data_pipelines.teacher import network as teacher
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.model.two_branch import ARCHITECTURES
 
 _SIDE = flags.DEFINE_integer("side", 224, "Height and width of the pictures.", lower_bound=32)
 _COUNT = flags.DEFINE_integer(
@@ -68,7 +68,9 @@ def main(argv):
             f"{row['what']:48} {row['median']:8,.1f} {min(row['rates']):8,.1f} {max(row['rates']):8,.1f} "
             f"{row['ours_by_it']:11.2f}"
         )
-    print(f"{os.cpu_count()} cores, {_SIDE.value} x {_SIDE.value} px, peak memory {rates.peak_memory_mb():,.0f} MB")
+    print(
+        f"{os.cpu_count()} cores, {_SIDE.value} x {_SIDE.value} px, peak memory {data_rates.peak_memory_mb():,.0f} MB"
+    )
     if _JSON.value:
         with open(_JSON.value, "w") as file:
             json.dump({"side": _SIDE.value, "cores": os.cpu_count(), "rows": rows}, file, indent=1)
@@ -78,20 +80,22 @@ def measure(what: str) -> list[dict]:
     side, rounds = _SIDE.value, _ROUNDS.value
     if what == "export" and _TEACHER.value:
         looking = teacher.load(_TEACHER_WEIGHTS.value, teacher.usual_size(_TEACHER_WEIGHTS.value))
-        return rates.teacher_rates(looking, side, _COUNT.value // 200, _TEACHER_BATCH.value, rounds)
+        return data_rates.teacher_rates(looking, side, _COUNT.value // 200, _TEACHER_BATCH.value, rounds)
     if what == "export":
-        return rates.export_rates(side, _COUNT.value, rounds)
+        return data_rates.export_rates(side, _COUNT.value, rounds)
     network, batch, steps = _NETWORK.value, _BATCH.value, _STEPS.value
     if what == "train":
         ways = _JIT_COMPILE.value, _BFLOAT16.value, _MASKS_ALONE.value
-        return rates.in_turns(speed.training(network, side, batch, steps, *ways), rounds)
+        return data_rates.in_turns(network_rates.training(network, side, batch, steps, *ways), rounds)
     if what == "predict":
-        return rates.in_turns(speed.prediction(network, side, side, batch, steps), rounds)
+        return data_rates.in_turns(network_rates.prediction(network, side, side, batch, steps), rounds)
     if what == "serve":
-        return rates.in_turns(speed.serving_signatures(network, side, side, batch, steps, _CLIENTS.value), rounds)
+        return data_rates.in_turns(
+            network_rates.serving_signatures(network, side, side, batch, steps, _CLIENTS.value), rounds
+        )
     if _DATA.value is None:
         raise ValueError("read measures shards; say which: --data=DIR.")
-    return rates.in_turns(speed.reading(ShardData(_DATA.value), network, side, batch, steps), rounds)
+    return data_rates.in_turns(network_rates.reading(ShardData(_DATA.value), network, side, batch, steps), rounds)
 
 
 if __name__ == "__main__":

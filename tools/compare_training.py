@@ -7,18 +7,18 @@ A file names the trainings: see tools/losses.txt, tools/schedules.txt. Each is `
 OUTPUT/table.md.
 """
 
-import os
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import subprocess
 import sys
-
-# Before TensorFlow is loaded: its remarks about this machine would hide ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 from absl import flags
 
-from fgseg_tf import comparison, run_folder
-from fgseg_tf.dataset import command
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from fgseg_tf.evaluation import training_comparison
+from fgseg_tf.runs import run_folder
 
 _VARIANTS = flags.DEFINE_string("variants", None, "File that names them; see tools/losses.txt.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of shards that all learn from, or demo.", required=True)
@@ -29,7 +29,7 @@ _COUNT = flags.DEFINE_integer("count", 200, "Examples of each test split that ar
 
 def compare() -> None:
     with tf.io.gfile.GFile(_VARIANTS.value) as file:
-        variants = comparison.read(file.read(), _VARIANTS.value)
+        variants = training_comparison.read(file.read(), _VARIANTS.value)
     for variant in variants:
         claim(variant)
     found: dict[str, list[dict]] = {variant.name: [] for variant in variants}
@@ -44,13 +44,13 @@ def compare() -> None:
                 python("evaluate", f"--run={run}", f"--count={_COUNT.value}", "--nobaselines", "--ladder=0")
             found[variant.name].append(run_folder.read_json(run, "metrics.json"))
     split = list(found[variants[0].name][0]["splits"])[-1]
-    text = comparison.table(found, split)
+    text = training_comparison.table(found, split)
     with tf.io.gfile.GFile(run_folder.path(_OUTPUT.value, "table.md"), "w") as file:
         file.write(text + "\n")
     print(text)
 
 
-def claim(variant: comparison.Variant) -> None:
+def claim(variant: training_comparison.Variant) -> None:
     """What is finished under this name was trained and scored so, and is not taken for something else."""
     note = run_folder.path(_OUTPUT.value, f"{variant.folder}.flags")
     wanted = "\n".join((f"--data={_DATA.value}", f"--count={_COUNT.value}", *variant.flags)) + "\n"
@@ -73,4 +73,4 @@ def python(module: str, *given: str) -> None:
 
 
 if __name__ == "__main__":
-    command(compare, "the file is given as --variants=FILE")
+    run_command(compare, __name__, "the file is given as --variants=FILE")

@@ -8,15 +8,18 @@ No two frames are alike in light and noise, and walkers have shadows. Scenes are
 land, in turn.
 """
 
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import io
 
 import tensorflow as tf
 from absl import flags
 from PIL import Image
 
-from data_pipelines import demo_sequence
-from data_pipelines.commands import command
-from data_pipelines.progress import Progress
+from data_pipelines.demo import sequence as demo_sequence
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.progress import Progress
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the sequence; the same names are replaced.", required=True)
 _SCENE = flags.DEFINE_integer("scene", 0, "Which one.", lower_bound=0)
@@ -50,4 +53,4 @@ def write(name: str, picture, **options) -> None:
 
 
 if __name__ == "__main__":
-    command(draw, "the folder is given as --output=DIR")
+    run_command(draw, __name__, "the folder is given as --output=DIR")

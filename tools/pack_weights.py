@@ -6,15 +6,16 @@ The network's size is its name there. A card says what they are: the file's SHA-
 and the settings of the run.
 """
 
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import os
-
-# Before TensorFlow is loaded: its remarks about this machine would hide ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import flags
 
-from fgseg_tf import run_folder, weights
-from fgseg_tf.dataset import command
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from fgseg_tf.model import weights
+from fgseg_tf.runs import run_folder
 
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training.", required=True)
 
@@ -28,4 +29,4 @@ def pack() -> None:
 
 
 if __name__ == "__main__":
-    command(pack, "the run is given as --run=DIR")
+    run_command(pack, __name__, "the run is given as --run=DIR")

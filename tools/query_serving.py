@@ -1,65 +1,6 @@
-"""Asks a running TF Serving for masks and depth, by REST or gRPC.
+"""Queries a running TF Serving: the command `fgseg query`, for those who have a clone."""
 
-    python tools/query_serving.py --background=empty.jpg --frames=frames --output=answers
-    python tools/query_serving.py --background=empty.jpg --frames=one.jpg --output=answers --server=grpc://localhost:8500
-
-The server decodes the pictures, so that they are sent as they are: JPEG or PNG. Exit status 1, with one sentence, when
-the server is away or refuses; answers so far are kept.
-"""
-
-import csv
-import os
-
-# Before TensorFlow is loaded: its remarks about this machine would hide ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import tensorflow as tf
-from absl import flags
-
-from fgseg_tf import frames, serving_client, serving_configs
-from fgseg_tf.dataset import Progress, command
-from fgseg_tf.run_folder import path
-
-_SERVER = flags.DEFINE_string("server", "http://localhost:8501", "http://HOST:8501 or grpc://HOST:8500.")
-_MODEL = flags.DEFINE_string("model", serving_configs.NAME, "Its name there.")
-_VERSION = flags.DEFINE_integer("version", 0, "Of the model; 0 for the newest.", lower_bound=0)
-_BACKGROUND = flags.DEFINE_string("background", None, "Picture of the empty scene.", required=True)
-_FRAMES = flags.DEFINE_string("frames", None, "A frame, or a folder of them.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for the answers; the same names are replaced.", required=True)
-_TIMEOUT = flags.DEFINE_float("timeout", 60.0, "Seconds to wait for an answer.", lower_bound=0.1)
-
-KINDS = {"mask": "mask_png_bytes", "depth": "depth_png_bytes"}
-COLUMNS = ("name", "share", "top", "left", "bottom", "right", "nearest", "median", "similarity")
-
-
-def query() -> None:
-    ask = serving_client.connect(_SERVER.value, _MODEL.value, _VERSION.value, _TIMEOUT.value)
-    background = read(_BACKGROUND.value)
-    paths = frames.find(_FRAMES.value)
-    for kind in KINDS:
-        tf.io.gfile.makedirs(path(_OUTPUT.value, kind))
-    with (
-        tf.io.gfile.GFile(path(_OUTPUT.value, "frames.csv"), "w") as table,
-        Progress("frames", len(paths), "frames") as shown,
-    ):
-        rows = csv.writer(table, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        for where in paths:
-            name = os.path.splitext(os.path.basename(where))[0]
-            answer = ask(background, read(where))
-            for kind, key in KINDS.items():
-                with tf.io.gfile.GFile(path(_OUTPUT.value, kind, f"{name}.png"), "wb") as file:
-                    file.write(answer[key])
-            numbers = [f"{answer[key]:.3f}" for key in ("nearest", "median", "similarity")]
-            rows.writerow([name, f"{answer['share']:.5f}", *answer["box"], *numbers])
-            shown.add()
-    print(f"{len(paths):,} frames are in {_OUTPUT.value}: mask, depth, frames.csv")
-
-
-def read(where: str) -> bytes:
-    with tf.io.gfile.GFile(where, "rb") as file:
-        return file.read()
-
+from fgseg_tf.commands.query import main
 
 if __name__ == "__main__":
-    command(query, "frames are given as --frames=DIR")
+    main()

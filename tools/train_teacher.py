@@ -13,6 +13,8 @@ better, so more scenes, not more steps, would help. 200 scenes of a third seed: 
 0.50). Photographs are beyond it: on 12 pictures of a classroom, scaled_abs_rel 0.40 (flat: 0.36).
 """
 
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -20,9 +22,10 @@ from pathlib import Path
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines.commands import command
-from data_pipelines.teacher_scenes import real_pictures, start_rendering, wait_for
-from data_pipelines.teacher_training import CHOSEN_BY, Recipe, train
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from data_pipelines.teacher.scenes import real_pictures, start_rendering, wait_for
+from data_pipelines.teacher.training import CHOSEN_BY, Recipe, train
 
 _WORK = flags.DEFINE_string(
     "work", None, "Folder for rendered scenes and checkpoints (about 250 kB a scene).", required=True
@@ -73,4 +76,4 @@ def teach() -> None:
 
 
 if __name__ == "__main__":
-    command(teach, "folders are given as --work=DIR and --output=DIR")
+    run_command(teach, __name__, "folders are given as --work=DIR and --output=DIR")

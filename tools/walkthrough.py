@@ -9,8 +9,9 @@ and, with the pictures, to walk/index.html. Exit status 1, with one sentence, wh
 given.
 """
 
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
 import io
-import os
 import re
 import sys
 import textwrap
@@ -18,21 +19,28 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache, partial
 
-# Before TensorFlow is loaded: its remarks about this machine would hide ours.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import tensorflow as tf
 from absl import flags
+from walk import data_steps as of_data
+from walk import network_steps as of_network
+from walk import page as report_walk
+from walk import panels
+from walk.panels import Panel, Step
 
-from data_pipelines import catalogue as catalogues
-from data_pipelines import depth, generation, panels, pictures, preparation, shards, sources, teacher
-from data_pipelines import walk as of_data
-from data_pipelines.commands import command
-from data_pipelines.panels import Panel, Step
-from fgseg_tf import model, report_walk, segmentation, weights
-from fgseg_tf import walk as of_network
-from fgseg_tf.capture import Capture
-from fgseg_tf.dataset import Recipe, ShardData
+from data_pipelines.compositing import depth_labels
+from data_pipelines.compositing import plan as preparation
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from data_pipelines.sources import image_files, source_set
+from data_pipelines.teacher import network as teacher
+from data_pipelines.tfrecord import export as generation
+from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord import shards
+from fgseg_tf.data.composite_data import Recipe
+from fgseg_tf.data.exposures import Capture
+from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.inference import segmenter as segmentation
+from fgseg_tf.model import two_branch, weights
 
 _OUTPUT = flags.DEFINE_string("output", None, "A new folder, or one of an earlier walk.", required=True)
 _BACKGROUNDS = flags.DEFINE_string("backgrounds", None, "Folder of empty scenes, instead of drawn ones.")
@@ -87,7 +95,7 @@ def walk(output: str) -> Iterator[Step]:
     made = {key: value.numpy() for key, value in preparation.whole(prepared, plan).items()}
     yield of_data.compositing_step(prepared, plan, made)
 
-    metres = depth.from_code(made["depth"]).numpy()
+    metres = depth_labels.from_code(made["depth"]).numpy()
     scale = float(metres.min()), float(metres.max()) * 1.01
     yield of_data.depth_step(prepared, plan, made, load_teacher(), scale)
 
@@ -106,8 +114,8 @@ def walk(output: str) -> Iterator[Step]:
     (example,) = this(size=size, change=exposures.change)
     yield of_network.exposures_step(stored, side, composed, example, exposures.most, scale)
 
-    parts = {part: network.get_layer(part) for part in model.PARTS}
-    said = model.through(parts, example["bg"], example["fg_bg"])
+    parts = {part: network.get_layer(part) for part in two_branch.PARTS}
+    said = two_branch.through(parts, example["bg"], example["fg_bg"])
     yield of_network.network_step(network, parts, said)
 
     yield of_network.losses_step(example, said, weights.cards()[NETWORK]["settings"]["stages"][-1])
@@ -117,20 +125,21 @@ def walk(output: str) -> Iterator[Step]:
     yield of_network.prediction_step(segmenter, large, made, name, f"{output}/answers", scale)
 
 
-def pictures_and_options() -> tuple[sources.Sources, preparation.Options]:
+def pictures_and_options() -> tuple[source_set.Sources, preparation.Options]:
     backgrounds, foregrounds = _BACKGROUNDS.value, _FOREGROUNDS.value
     drawn = not (backgrounds or foregrounds)
     size, count = preparation.parse_size(_IMAGE_SIZE.value), _COUNT.value
     options = preparation.Options(*size, seed=_SEED.value, labels="exact" if drawn else "ground")
     if drawn:
-        found = sources.from_demo(options.seed, count, count, *size)
+        found = source_set.from_demo(options.seed, count, count, *size)
     elif not (backgrounds and foregrounds):
         raise ValueError("--backgrounds=DIR and --foregrounds=DIR go together; give both, or neither for drawn ones.")
     else:
         at_most = [
-            min(count, len(pictures.in_folder(folder, "picture")[0])) or None for folder in (backgrounds, foregrounds)
+            min(count, len(image_files.in_folder(folder, "picture")[0])) or None
+            for folder in (backgrounds, foregrounds)
         ]
-        found = sources.from_folders(
+        found = source_set.from_folders(
             backgrounds,
             foregrounds,
             *size,
@@ -215,4 +224,4 @@ def write(path: str, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    command(tell, "the folder is given as --output=DIR")
+    run_command(tell, __name__, "the folder is given as --output=DIR")

@@ -1,0 +1,1 @@
+"""From an example's number to its composite: placement, blending, depth labels, splits."""

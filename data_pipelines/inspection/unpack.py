@@ -1,0 +1,201 @@
+"""Loose files that anybody can look at, out of a data set, into a folder or into one zip file.
+
+<split>/fg_bg/NAME.jpg     as it is in the record, byte for byte
+<split>/mask/NAME.png      8 bits, of the whole picture
+<split>/depth/NAME.png     16 bits, metres x depth_scale, larger is farther
+bg/bg005.jpg               each background once, byte for byte, if a composite shows it
+bg_depth/bg005.png
+bg/bg005-flip.png          the same mirrored, if a composite shows it mirrored; PNG, since JPEG would lose something
+bg_depth/bg005-flip.png
+index.csv                  which files belong together, and from which sources they were made
+README.txt                 what the numbers mean
+"""
+
+import contextlib
+import csv
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+
+import tensorflow as tf
+
+from data_pipelines.runtime.progress import Progress
+from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord import schema, shards
+from data_pipelines.tfrecord.reader import Catalogue, Place
+from data_pipelines.tfrecord.shards import DatasetError
+
+COLUMNS = ("name", "split", "bg", "bg_depth", "fg_bg", "mask", "depth", "bg_source", "fg_sources")
+BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)  # in a zip, so that the same data set makes the same file
+
+Write = Callable[[str, bytes], None]
+
+
+def to_folder(folder: str, output: str, split: str | None = None, count: int = 0, names: Sequence[str] = ()) -> int:
+    """Unpacks composites into the folder `output`, which must be empty; answers how many.
+
+    split, count, names: as for `catalogues.choose`; a count of 0 is for all.
+    """
+    if tf.io.gfile.isdir(output) and tf.io.gfile.listdir(output):
+        raise DatasetError(f"--unpack={output} has files in it; choose a new folder, or empty that one.")
+    catalogue, places = _chosen(folder, split, count, names)
+    made = set()
+
+    def write(name: str, content: bytes) -> None:
+        path = shards.join(output, name)
+        parent = path.rsplit("/", 1)[0]
+        if parent not in made:
+            tf.io.gfile.makedirs(parent)
+            made.add(parent)
+        with tf.io.gfile.GFile(path, "wb") as file:
+            file.write(content)
+
+    _unpack(catalogue, places, write)
+    return len(places)
+
+
+def to_zip(folder: str, output: str, split: str | None = None, count: int = 0, names: Sequence[str] = ()) -> int:
+    """The same into a zip file, which appears under its name when it is whole. Stored: pictures do not get smaller."""
+    if tf.io.gfile.exists(output):
+        raise DatasetError(f"--zip={output} is there already; choose another name, or remove it.")
+    catalogue, places = _chosen(folder, split, count, names)
+    if "/" in output:
+        tf.io.gfile.makedirs(output.rsplit("/", 1)[0])
+    with _opened(output + ".part") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+
+        def write(name: str, content: bytes) -> None:
+            archive.writestr(zipfile.ZipInfo(name, BEGINNING_OF_TIME), content)
+
+        _unpack(catalogue, places, write)
+    tf.io.gfile.rename(output + ".part", output, overwrite=True)
+    return len(places)
+
+
+def _chosen(folder: str, split: str | None, count: int, names: Sequence[str]) -> tuple[Catalogue, list[Place]]:
+    catalogue = catalogues.read_catalogue(folder)
+    if names or count:
+        return catalogue, catalogues.choose(catalogue, count, split, names)
+    return catalogue, list(catalogues.everything(catalogue, split))
+
+
+@contextlib.contextmanager
+def _opened(path: str):
+    if "://" not in path:
+        with open(path, "wb") as file:
+            yield file
+    else:
+        # Cannot be wound back; zipfile notices that when there is no `seek`.
+        with tf.io.gfile.GFile(path, "wb") as file:
+            yield _OneWay(file)
+
+
+class _OneWay(io.RawIOBase):
+    def __init__(self, file):
+        self._file = file
+
+    def write(self, content) -> int:
+        self._file.write(bytes(content))
+        return len(content)
+
+
+def _unpack(catalogue: Catalogue, places: Sequence[Place], write: Write) -> None:
+    backgrounds = _Backgrounds(catalogue, write)
+    # On disk, since for a large data set it is long.
+    with (
+        tempfile.TemporaryFile("w+", newline="", encoding="utf-8") as index,
+        Progress("unpacking", len(places), "records") as progress,
+    ):
+        table = csv.DictWriter(index, COLUMNS)
+        table.writeheader()
+        for element in _repacked(catalogue, places, backgrounds):
+            table.writerow(_write_composite(catalogue, element, backgrounds, write))
+            progress.add()
+        index.seek(0)
+        write("index.csv", index.read().encode())
+    write("README.txt", _readme(catalogue).encode())
+
+
+class _Backgrounds:
+    """Writes a background when the first composite shows it."""
+
+    def __init__(self, catalogue: Catalogue, write: Write):
+        path = catalogue.path(shards.BACKGROUNDS)
+        about, self.pictures, self.codes = schema.read_backgrounds(path, catalogue.height, catalogue.width)
+        self._about = {one["bg_index"]: one for one in about}
+        self._stored = list(tf.data.TFRecordDataset(path).as_numpy_iterator())
+        self._write = write
+        self._written: dict[tuple[int, bool], dict] = {}
+
+    def files(self, number: int, flipped: bool) -> dict:
+        """The columns of the index that are about the background; the files are there afterwards."""
+        if (number, flipped) not in self._written:
+            self._written[number, flipped] = self._made(number, flipped)
+        return self._written[number, flipped]
+
+    def _made(self, number: int, flipped: bool) -> dict:
+        name = self._about[number]["name"]
+        if flipped:
+            name += "-flip"
+            bg, bg_depth = f"bg/{name}.png", f"bg_depth/{name}.png"
+            self._write(bg, tf.io.encode_png(self.pictures[number][:, ::-1]).numpy())
+            self._write(bg_depth, schema.encode_labels(self.codes[number][:, ::-1]).numpy())
+        else:
+            stored = schema.parse(self._stored[number], schema.BACKGROUND)
+            bg, bg_depth = f"bg/{name}.jpg", f"bg_depth/{name}.png"
+            self._write(bg, stored["bg"].numpy())
+            self._write(bg_depth, stored["depth"].numpy())
+        return {"bg": bg, "bg_depth": bg_depth, "bg_source": self._about[number]["source"]}
+
+
+def _repacked(catalogue: Catalogue, places: Sequence[Place], backgrounds: _Backgrounds) -> Iterator[dict]:
+    """What is in the records, with mask and depth as PNG of the whole picture; in the order of places."""
+    with tf.device("/CPU:0"):
+        pictures, codes = tf.convert_to_tensor(backgrounds.pictures), tf.convert_to_tensor(backgrounds.codes)
+
+    def repack(split, serialized):
+        parsed = schema.parse(serialized, schema.COMPOSITE)
+        whole = schema.decode_composite(parsed, pictures, codes)
+        return {
+            "split": split,
+            **{key: parsed[key] for key in ("name", "bg_index", "bg_flipped", "fg_index", "fg_flipped", "fg_bg")},
+            "mask": schema.encode_labels(whole["mask"]),
+            "depth": schema.encode_labels(whole["depth"]),
+        }
+
+    stored = tf.data.Dataset.from_generator(
+        lambda: ((place.file.split, serialized) for place, serialized in catalogues.read(catalogue, places)),
+        output_signature=(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.string)),
+    )
+    yield from stored.map(repack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator()
+
+
+def _write_composite(catalogue: Catalogue, element: dict, backgrounds: _Backgrounds, write: Write) -> dict:
+    name, split = element["name"].decode(), element["split"].decode()
+    files = {
+        "fg_bg": f"{split}/fg_bg/{name}.jpg",
+        "mask": f"{split}/mask/{name}.png",
+        "depth": f"{split}/depth/{name}.png",
+    }
+    for key, path in files.items():
+        write(path, element[key])
+    sources = catalogue.manifest["options"]["foregrounds"]
+    shown = [
+        sources[number]["source"] + (" mirrored" if flipped else "")
+        for number, flipped in zip(element["fg_index"].tolist(), element["fg_flipped"].tolist(), strict=True)
+    ]
+    about = backgrounds.files(int(element["bg_index"]), bool(element["bg_flipped"]))
+    return {"name": name, "split": split, **files, **about, "fg_sources": "; ".join(shown)}
+
+
+def _readme(catalogue: Catalogue) -> str:
+    return f"""Composites of {catalogue.folder}, unpacked; index.csv says which files belong together.
+
+bg      the empty scene
+fg_bg   the same with objects in it
+mask    8 bits, 255 where an object covers all of the pixel
+depth   16 bits, {catalogue.manifest["depth_unit"]}s x {catalogue.depth_scale:g}, larger is farther, 0 is unknown
+
+Each picture has {catalogue.height} x {catalogue.width} pixels, height x width. A background that is called -flip is
+mirrored, as it is in the composites that are listed with it. Objects are listed from far to near.
+"""

@@ -1,0 +1,1 @@
+"""What every command needs: how it runs and ends, errors in one sentence, progress, whole files."""

@@ -1,0 +1,98 @@
+"""How a command runs, and how it ends when something is wrong: one sentence on standard error, and an exit status."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import tensorflow as tf
+from absl import app, flags, logging
+
+from data_pipelines.runtime.errors import REFUSALS, sentence
+
+
+def run_command(work: Callable[[], str | None], module: str, hint: str) -> None:
+    """Runs a command that takes flags only; exits with status 1 and one sentence when something is wrong.
+
+    With `--verbosity=1` refusals keep their traceback, as defects do anyway, and TensorFlow its remarks.
+
+    Args:
+        work: does the work; returns what in the end was left undone, if anything was.
+        module: `__name__` of the module that defines the command's flags; its docstring is the command's help.
+        hint: how to give what people give without a flag, for the message that refuses it.
+    """
+
+    def main(argv):
+        if argv[1:]:
+            raise app.UsageError(f"{argv[1]!r} is not a flag; {hint}.")
+        silence_savers()
+        try:
+            left = work()
+        except REFUSALS as error:
+            if logging.level_debug():
+                raise
+            exit_with(sentence(error), 1)
+        if left:
+            exit_with(left, 1)
+
+    show_help_of(module)
+    app.run(main)
+
+
+def run_folder_command(work: Callable[[str], int], module: str) -> None:
+    """Runs a command that takes one folder and flags; exits with status 2 and one sentence when it cannot be run.
+
+    Args:
+        work: takes the folder, does the work, and returns the exit status.
+        module: as of `run_command`.
+    """
+
+    def main(argv):
+        if len(argv) != 2:
+            raise ValueError(f"give one folder: {command_line()} DIR")
+        silence_savers()
+        return work(argv[1])
+
+    show_help_of(module)
+    try:
+        app.run(main, flags_parser=flags.FLAGS)
+    except (*REFUSALS, flags.Error) as error:
+        exit_with(sentence(error), 2)
+
+
+def exit_with(text: str, status: int) -> NoReturn:
+    """Ends the command with a sentence on standard error that begins with the command's name."""
+    print(f"{command_name()}: {text}", file=sys.stderr)
+    sys.exit(status)
+
+
+def command_name() -> str:
+    """Returns `predict` for `python -m fgseg_tf.predict` and `fgseg predict` for the installed command."""
+    return Path(sys.argv[0]).stem
+
+
+def command_line() -> str:
+    """Returns what a user types to start this command: `fgseg show-data`, or `python tools/show_records.py`."""
+    return f"python {sys.argv[0]}" if sys.argv[0].endswith(".py") else sys.argv[0]
+
+
+def flags_as_given() -> str:
+    """Returns the command's own flags with their values, one a line: what `--flagfile` reads back."""
+    lines = [flag.serialize() for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def show_help_of(module: str) -> None:
+    """Makes the flags and the docstring of a module those of the program that runs, as `--help` shows them."""
+    if module == "__main__":
+        return
+    for flag in flags.FLAGS.get_key_flags_for_module(module):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    sys.modules["__main__"].__doc__ = sys.modules[module].__doc__
+
+
+def silence_savers() -> None:
+    """Keeps what TensorFlow's savers say of themselves off the screen, unless `--verbosity=1` asks for it."""
+    if not logging.level_debug():
+        logging.set_verbosity(logging.WARNING)
+        tf.get_logger().setLevel("WARNING")

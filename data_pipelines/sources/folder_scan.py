@@ -1,0 +1,254 @@
+"""Finds and decodes source pictures: backgrounds (empty scenes) and cut-outs (RGBA), every refusal named.
+
+A folder holds pictures of the kinds of `pictures.py`; sub-folders, hidden files and other files are passed over.
+
+A scan decodes every picture once, since a file that was cut short shows only then, and returns the usable ones in
+natural order (img2 before img10), whatever the order of the file system. What it refuses, it refuses by name and with a
+reason, all in one list at the end:
+
+    both        empty, unreadable or cut short; too many pixels (read from the header, nothing is decoded then); too
+                small; two files with one name (cat.jpg and cat.png: records know a source by its name); copies
+    background  see-through in places: it is a cut-out in the wrong folder
+    cut-out     opaque, empty, or covered by a veil that a background remover left
+
+Every path goes through tf.io.gfile, so gs://bucket/folder works as a local folder does.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from data_pipelines.sources.cutout_cleanup import bounds_of_visible, clean_halo, shrink, trim
+from data_pipelines.sources.duplicates import find_copies, marks_of
+from data_pipelines.sources.image_files import (
+    ENDINGS,
+    MAX_PIXELS,
+    MIN_SIDE,
+    PILLOW_MAX_PIXELS,
+    Refused,
+    SourceError,
+    decode,
+    in_folder,
+    read_bytes,
+)
+
+OPAQUE = 247  # of 255: alpha that nobody can tell from opaque
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One usable picture."""
+
+    name: str  # the file's name without its ending, unique in the folder
+    path: str
+    digest: str  # SHA-256 of the file's bytes
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a folder holds. files: usable, in natural order; refused: (path, reason), copies among them."""
+
+    files: tuple[SourceFile, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+def scan_backgrounds(
+    folder: str,
+    *,
+    skip_bad: bool = False,
+    keep_duplicates: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    count: int | None = None,
+) -> Scan:
+    """Finds the usable backgrounds in a folder.
+
+    skip_bad: go on without the pictures that are refused; otherwise any of them is a SourceError that lists them all.
+    keep_duplicates: copies are usable, so the test scores may be better than they should.
+    count: take the first so many usable pictures and look no further; fewer is a SourceError.
+    """
+    return _scan(folder, "background", _look_at_background, skip_bad, keep_duplicates, max_pixels, count)
+
+
+def scan_foregrounds(
+    folder: str,
+    *,
+    skip_bad: bool = False,
+    keep_duplicates: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    count: int | None = None,
+) -> Scan:
+    """Finds the usable cut-outs in a folder; arguments as in scan_backgrounds."""
+    return _scan(folder, "cut-out", _look_at_foreground, skip_bad, keep_duplicates, max_pixels, count)
+
+
+def read_background(path: str, height: int, width: int) -> np.ndarray:
+    """The background, uint8 [height, width, 3]: its middle at the asked shape, resized with antialiasing."""
+    picture = _or_source_error(path, lambda: _decode_background(read_bytes(path), PILLOW_MAX_PIXELS))
+    scale = min(picture.width / width, picture.height / height)
+    left, top = (picture.width - width * scale) / 2, (picture.height - height * scale) / 2
+    box = (left, top, left + width * scale, top + height * scale)
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, box=box))
+
+
+def read_foreground(path: str, longest: int | None = None) -> np.ndarray:
+    """The cut-out, uint8 [h, w, 4], straight alpha: trimmed, its halo cleaned, at most `longest` high and wide.
+
+    It is never enlarged. Colours under zero alpha are continued outwards for a pixel or two, so a small later resize
+    brings no halo back; a large one should go through `longest`.
+    """
+    rgba = clean_halo(trim(read_untrimmed(path)))
+    return rgba if longest is None else shrink(rgba, longest)
+
+
+def read_untrimmed(path: str) -> np.ndarray:
+    """The cut-out as it is in its file, uint8 [h, w, 4], straight alpha."""
+    return _or_source_error(path, lambda: _decode_foreground(read_bytes(path), PILLOW_MAX_PIXELS))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is remembered of a picture after it was decoded and let go."""
+
+    file: SourceFile
+    pixels: str
+    mark: np.ndarray
+    mirrored: np.ndarray
+
+
+def _scan(
+    folder: str,
+    kind: str,
+    look_at: Callable[[str, int], _Look],
+    skip_bad: bool,
+    keep_duplicates: bool,
+    max_pixels: int,
+    count: int | None,
+) -> Scan:
+    if not 0 < max_pixels <= PILLOW_MAX_PIXELS:
+        raise SourceError(
+            f"max_pixels is {max_pixels}: it must lie between 1 and {PILLOW_MAX_PIXELS} (Pillow's limit)."
+        )
+    if count is not None and count < 1:
+        raise SourceError(f"count is {count}: ask for at least one {kind}.")
+    paths, others = in_folder(folder, kind)
+    wanted = len(paths) if count is None else count
+
+    def look_or_reason(path: str) -> _Look | str:
+        try:
+            return look_at(path, max_pixels)
+        except Refused as refused:
+            return str(refused)
+
+    seen: dict[str, _Look | str] = {}
+    usable: list[SourceFile] = []
+    refused: list[tuple[str, str]] = []
+    # Decoding releases Python's lock. No more pictures are looked at than it takes to find `count`, so whether a
+    # file is named does not depend on the machine.
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        while len(usable) < wanted and len(seen) < len(paths):
+            ahead = paths[len(seen) : len(seen) + wanted - len(usable)]
+            seen.update(zip(ahead, pool.map(look_or_reason, ahead), strict=True))
+            usable, refused = _sort_out(seen, keep_duplicates)
+
+    reasons = "\n".join(f"  {os.path.basename(path)} {reason}" for path, reason in refused)
+    if refused and not skip_bad:
+        raise SourceError(
+            f"{len(refused)} of {len(seen)} {kind}s in {folder} cannot be used:\n{reasons}\n"
+            + ("" if usable else f"None is left: is this the folder of the {kind}s? ")
+            + "Mend or remove them, or go on without them with --skip_bad (--keep_duplicates keeps the copies)."
+        )
+    if not usable or (count is not None and len(usable) < count):
+        found = f"{len(usable)} usable {kind}s, {count} are asked for" if usable else f"no usable {kind}"
+        parts = [f"{folder} holds {found}. Looked for {' '.join(ENDINGS)}, not in sub-folders."]
+        parts += [f"Passed over: {others}."] if others else []
+        parts += [f"Refused:\n{reasons}"] if refused else []
+        raise SourceError(" ".join(parts))
+    return Scan(tuple(usable), tuple(refused))
+
+
+def _sort_out(seen: dict[str, _Look | str], keep_duplicates: bool) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+    """Parts what was seen into usable and refused, both in the order seen; the first of two equals is kept."""
+    refused = {path: reason for path, reason in seen.items() if isinstance(reason, str)}
+    looks: dict[str, _Look] = {}
+    for path, look in seen.items():
+        if isinstance(look, str):
+            continue
+        # Records and unpacked files know a source by its name, and some file systems do not tell A from a.
+        namesake = looks.setdefault(look.file.name.lower(), look).file.path
+        if namesake != path:
+            refused[path] = f"has the same name as {os.path.basename(namesake)}; rename one of them"
+    if looks and not keep_duplicates:
+        rows = list(looks.values())
+        marks, mirrored = np.stack([look.mark for look in rows]), np.stack([look.mirrored for look in rows])
+        for copy, (original, way) in find_copies([look.pixels for look in rows], marks, mirrored).items():
+            twin = os.path.basename(rows[original].file.path)
+            refused[rows[copy].file.path] = f"is {way} {twin}; the two could end up on both sides of the split"
+    usable = [look.file for look in looks.values() if look.file.path not in refused]
+    return usable, [(path, refused[path]) for path in seen if path in refused]
+
+
+def _look_at_background(path: str, max_pixels: int) -> _Look:
+    data = read_bytes(path)
+    picture = _decode_background(data, max_pixels)
+    return _look(path, data, picture, *marks_of(picture.convert("L")))
+
+
+def _look_at_foreground(path: str, max_pixels: int) -> _Look:
+    data = read_bytes(path)
+    rgba = _decode_foreground(data, max_pixels)
+    trimmed = Image.fromarray(trim(rgba))
+    alpha = trimmed.getchannel("A")
+    over_grey = Image.composite(trimmed.convert("L"), Image.new("L", trimmed.size, 128), alpha)
+    return _look(path, data, Image.fromarray(rgba), *marks_of(over_grey, alpha))
+
+
+def _look(path: str, data: bytes, picture: Image.Image, mark: np.ndarray, mirrored: np.ndarray) -> _Look:
+    name = os.path.splitext(os.path.basename(path))[0]
+    pixels = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
+    return _Look(SourceFile(name, path, hashlib.sha256(data).hexdigest()), pixels, mark, mirrored)
+
+
+def _or_source_error(path: str, decode: Callable):
+    try:
+        return decode()
+    except Refused as refused:
+        raise SourceError(f"{path} {refused}") from refused
+
+
+def _decode_background(data: bytes, max_pixels: int) -> Image.Image:
+    """RGB."""
+    picture = decode(data, max_pixels)
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        see_through = np.mean(np.asarray(picture.convert("RGBA"))[..., 3] < OPAQUE)
+        if see_through > 0.01:
+            raise Refused(f"is see-through in {see_through:.0%} of its pixels: is it a cut-out in the wrong folder?")
+    return picture.convert("RGB")
+
+
+def _decode_foreground(data: bytes, max_pixels: int) -> np.ndarray:
+    """uint8 [h, w, 4], not trimmed."""
+    rgba = np.asarray(decode(data, max_pixels).convert("RGBA"))
+    alpha = rgba[..., 3]
+    if alpha.min() >= OPAQUE:
+        raise Refused(
+            "has no transparency that says where the object ends: remove its background (with rembg or a picture "
+            "editor) and save it as PNG with alpha"
+        )
+    top, bottom, left, right = bounds_of_visible(alpha)
+    if bottom == top:
+        raise Refused("is transparent everywhere: there is nothing to cut out")
+    if min(bottom - top, right - left) < MIN_SIDE:
+        size = f"{right - left} x {bottom - top}"
+        raise Refused(f"shows only {size} pixels once its transparent border is gone; {MIN_SIDE} a side are needed")
+    clear, soft = np.mean(alpha < 8), np.mean((alpha >= 8) & (alpha < OPAQUE))
+    if clear < 0.05 and soft > 0.5:
+        raise Refused(
+            f"is half see-through in {soft:.0%} of its pixels and clear in hardly any: the old background lies around "
+            "the object like a veil; erase it or cut the object out again"
+        )
+    return rgba

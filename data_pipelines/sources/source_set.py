@@ -1,0 +1,146 @@
+"""The pictures that a data set is made from, in memory and at its size: from folders, or from the demo sources."""
+
+import contextlib
+import hashlib
+import itertools
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from data_pipelines.demo import sources as demo_sources
+from data_pipelines.runtime.progress import Progress
+from data_pipelines.sources import folder_scan
+
+DEMO_COUNT = 100  # of demo backgrounds and of demo cut-outs unless said otherwise, as published
+DEMO_CUTOUT_HEIGHT = 256  # pixels that a demo cut-out is drawn with, or the picture's height if that is more
+DEMO_DRAWN_ALONE = 400  # demo sources, fewer than which one process draws: a second one takes seconds to start
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a picture came from. digest: SHA-256 of the file; for a demo source, of its pixels."""
+
+    source: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """backgrounds: uint8 [n, height, width, 3]. foregrounds: uint8 [h, w, 4] each, straight alpha, trimmed.
+
+    true_depth: float32 [n, height, width] metres, and reliefs: float32 [h, w] metres each; only demo sources know them.
+    field_of_view: float32 [n], vertical, degrees. physical_height: float32 [cut-outs, 2], metres, from and to.
+    refused: (path, reason) of pictures that --skip_bad left out.
+    """
+
+    backgrounds: np.ndarray
+    background_origins: tuple[Origin, ...]
+    foregrounds: tuple[np.ndarray, ...]
+    foreground_origins: tuple[Origin, ...]
+    field_of_view: np.ndarray
+    physical_height: np.ndarray
+    true_depth: np.ndarray | None = None
+    reliefs: tuple[np.ndarray, ...] | None = None
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+def from_demo(seed: int, backgrounds: int, foregrounds: int, height: int, width: int) -> Sources:
+    """Procedural scenes and cut-outs."""
+    drawn = []
+    with (
+        _mapping(backgrounds + foregrounds) as mapped,
+        Progress("drawing", backgrounds + foregrounds, "pictures") as progress,
+    ):
+        scenes = mapped(partial(_scene, seed, height, width), range(backgrounds))
+        cutouts = mapped(partial(_cutout, seed, max(DEMO_CUTOUT_HEIGHT, height)), range(foregrounds))
+        for picture in itertools.chain(scenes, cutouts):
+            drawn.append(picture)
+            progress.add()
+    scenes, cutouts = drawn[:backgrounds], drawn[backgrounds:]
+    return Sources(
+        backgrounds=np.stack([scene.picture for scene in scenes]),
+        background_origins=_demo_origins("background", seed, scenes),
+        foregrounds=tuple(cutout.picture for cutout in cutouts),
+        foreground_origins=_demo_origins("foreground", seed, cutouts),
+        field_of_view=np.array([scene.field_of_view for scene in scenes], np.float32),
+        physical_height=np.array([[cutout.physical_height] * 2 for cutout in cutouts], np.float32),
+        true_depth=np.stack([scene.depth for scene in scenes]),
+        reliefs=tuple(cutout.relief for cutout in cutouts),
+    )
+
+
+def from_folders(
+    backgrounds: str,
+    foregrounds: str,
+    height: int,
+    width: int,
+    *,
+    longest: int,
+    field_of_view: float,
+    physical_height: tuple[float, float],
+    background_count: int | None = None,
+    foreground_count: int | None = None,
+    skip_bad: bool = False,
+    keep_duplicates: bool = False,
+) -> Sources:
+    """Pictures of two folders. longest: the longest side, in pixels, that a cut-out is ever shown with."""
+    background_scan = folder_scan.scan_backgrounds(
+        backgrounds, skip_bad=skip_bad, keep_duplicates=keep_duplicates, count=background_count
+    )
+    foreground_scan = folder_scan.scan_foregrounds(
+        foregrounds, skip_bad=skip_bad, keep_duplicates=keep_duplicates, count=foreground_count
+    )
+    with ThreadPoolExecutor() as pool:
+        scenes = list(pool.map(lambda f: folder_scan.read_background(f.path, height, width), background_scan.files))
+        cutouts = tuple(pool.map(lambda f: folder_scan.read_foreground(f.path, longest), foreground_scan.files))
+    return Sources(
+        backgrounds=np.stack(scenes),
+        background_origins=tuple(Origin(file.path, file.digest) for file in background_scan.files),
+        foregrounds=cutouts,
+        foreground_origins=tuple(Origin(file.path, file.digest) for file in foreground_scan.files),
+        field_of_view=np.full(len(scenes), field_of_view, np.float32),
+        # The range is that of the longer side: somebody lying down is as long as somebody standing is tall.
+        physical_height=np.array(
+            [[metres * c.shape[0] / max(c.shape[:2]) for metres in physical_height] for c in cutouts], np.float32
+        ),
+        refused=background_scan.refused + foreground_scan.refused,
+    )
+
+
+@contextlib.contextmanager
+def _mapping(count: int):
+    """map, by several processes where it is worth starting them: threads would draw in turns."""
+    if count < DEMO_DRAWN_ALONE:
+        yield map
+        return
+    # Not forked: TensorFlow has threads by now. Deaf to Ctrl-C: this process ends them.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        mp_context=context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    ) as pool:
+        try:
+            yield partial(pool.map, chunksize=8)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _scene(seed: int, height: int, width: int, number: int) -> demo_sources.Background:
+    return demo_sources.background(seed, number, height, width)
+
+
+def _cutout(seed: int, height: int, number: int) -> demo_sources.Foreground:
+    return demo_sources.foreground(seed, number, height)
+
+
+def _demo_origins(kind: str, seed: int, drawn) -> tuple[Origin, ...]:
+    return tuple(
+        Origin(
+            f"demo {kind} {number} of seed {seed} ({picture.kind})",
+            hashlib.sha256(picture.picture.tobytes()).hexdigest(),
+        )
+        for number, picture in enumerate(drawn)
+    )

@@ -1,0 +1,1 @@
+"""Commands that are also tools/*.py in a clone: they read flags and call what does the work."""

@@ -1,0 +1,157 @@
+"""How well masks and depth are found on sequences of real cameras with hand-made masks.
+
+    python tools/evaluate_footage.py --footage=DIR
+    python tools/evaluate_footage.py --footage=DIR --run=runs/mine --sheet=sheet.png
+
+DIR holds NAME/{input,groundtruth,background}, as CDnet does; see fgseg_tf/footage.py. Beside the network stand the
+difference to the empty scene, MOG2 and KNN, each with the threshold that is best on these very sequences.
+
+Masks of a depth sensor can lie beside what they show, because it looks from another place than the camera. Where that
+is so, a line says by how much, and --align scores the sequence with its masks (and depth) moved by as much.
+"""
+
+# isort: off (TensorFlow is not loaded before this)
+# isort: on
+from collections.abc import Callable
+
+import numpy as np
+from absl import flags
+from PIL import Image
+
+from data_pipelines.runtime import startup  # noqa: F401
+from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.progress import Progress
+from fgseg_tf.evaluation import baselines, footage
+from fgseg_tf.inference import prediction_files
+from fgseg_tf.inference.segmenter import Segmenter
+from fgseg_tf.model import weights
+
+_FOOTAGE = flags.DEFINE_string("footage", None, "Folder of sequences, or one sequence.", required=True)
+_RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
+_WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of those.")
+_SIZE = flags.DEFINE_integer("size", None, "Longer side, pixels, at which the network looks, as in predict.")
+_SMOOTH = flags.DEFINE_float("smooth", 0.0, "As in predict; for frames that follow closely.")
+_BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "As in predict.")
+_BASELINES = flags.DEFINE_bool("baselines", True, "Also the difference, MOG2 and KNN.")
+_ALIGN = flags.DEFINE_bool("align", False, "Move masks and depth to where the difference says that they belong.")
+_SHEET = flags.DEFINE_string("sheet", None, "Write a sheet of frames, masks found and masks drawn to this PNG.")
+_SHOWN = flags.DEFINE_integer("shown", 3, "Frames of each sequence on the sheet.", lower_bound=1)
+
+TILE = 220  # pixels, on the sheet
+
+
+def evaluate() -> None:
+    if _BASELINES.value:
+        baselines.opencv()
+    elif _ALIGN.value:
+        raise ValueError("--align goes by the difference, which is a baseline; leave out --nobaselines.")
+    sequences = footage.find(_FOOTAGE.value)
+    network, side, origin = weights.trained(_RUN.value, _WEIGHTS.value)
+    segmenter = Segmenter(network, _SIZE.value or side)
+    compared: dict[str, Callable] = {}
+    beside: list[footage.Sequence] = []
+    if _BASELINES.value and any(each.masked for each in sequences):
+        compared = footage.tuned(sequences)
+        moved = [footage.aligned(each, compared["difference"]) if each.masked else each for each in sequences]
+        beside = [each for each in moved if each.offset]
+        if beside and _ALIGN.value:
+            sequences = moved
+            compared = footage.tuned(sequences)
+    counts: dict[str, dict[str, footage.Counts]] = {}
+    depths: dict[str, list[dict[str, float]]] = {}
+    rows = []
+    with Progress("frames", sum(len(sequence.frames) for sequence in sequences), "frames") as progress:
+        for sequence in sequences:
+            shown = np.linspace(0, len(sequence.frames) - 1, _SHOWN.value).round().astype(int)
+            camera = None
+            for number, (bg, frame, truth, millimetres) in enumerate(footage.pictures(sequence)):
+                if camera is None or sequence.background is None:
+                    camera = segmenter.camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
+                answer = camera.see(frame)
+                answered = {"network": answer.mask >= prediction_files.FOREGROUND}
+                if truth is not None and sequence.masked:
+                    answered |= {name: baseline(bg, frame) for name, baseline in compared.items()}
+                    for name, mask in answered.items():
+                        counts.setdefault(name, {}).setdefault(sequence.name, footage.Counts()).add(mask, truth)
+                    if number in shown:
+                        rows.append(sheet_row(frame, answer.mask, truth))
+                if millimetres is not None and (found := footage.depth_scores(answer.depth, millimetres)):
+                    depths.setdefault(sequence.name, []).append(found)
+                progress.add()
+    print(f"{origin}, looking at {segmenter.side} pixels" + (", both ways" if _BOTH_WAYS.value else ""))
+    for sequence in beside:
+        print(offset_line(sequence))
+    if counts:
+        print(mask_table(counts))
+    if depths:
+        print(depth_table(depths))
+    if _SHEET.value and rows:
+        Image.fromarray(np.concatenate(rows)).save(_SHEET.value)
+        print(f"{_SHEET.value}: frame, the same outlined, mask found, mask drawn (grey: left out)")
+
+
+def offset_line(sequence: footage.Sequence) -> str:
+    offset = sequence.offset
+    assert offset
+    across = f"{abs(offset.right)} pixels {'right' if offset.right > 0 else 'left'}"
+    along = f"{abs(offset.down)} {'down' if offset.down > 0 else 'up'}"
+    return (
+        f"{sequence.name}: its masks lie beside what they show; moved {across} and {along}, the difference has an F of "
+        f"{offset.f:.3f} instead of {offset.f_as_it_is:.3f}. "
+        + ("So it is scored." if _ALIGN.value else "--align scores it so.")
+    )
+
+
+def mask_table(counts: dict) -> str:
+    names = list(counts["network"])
+    width = max(len("mean"), *(len(name) for name in names))
+    lines = [" " * width + f" {'precision':>10} {'recall':>7}" + "".join(f" {name + ' F':>13}" for name in counts)]
+    for name in names:
+        own = counts["network"][name]
+        fs = "".join(f" {of_all[name].f:13.3f}" for of_all in counts.values())
+        lines.append(f"{name:{width}} {own.precision:10.3f} {own.recall:7.3f}{fs}")
+    own = counts["network"].values()
+    means = [np.mean([each.f for each in of_all.values()]) for of_all in counts.values()]
+    lines.append(
+        f"{'mean':{width}} {np.mean([each.precision for each in own]):10.3f} "
+        f"{np.mean([each.recall for each in own]):7.3f}" + "".join(f" {mean:13.3f}" for mean in means)
+    )
+    return "\n".join(lines)
+
+
+def depth_table(depths: dict) -> str:
+    width = max(len(name) for name in depths)
+    lines = [" " * width + "  depth: AbsRel  RMSE, m  d<1.25 | with the right median: AbsRel  RMSE, m  d<1.25"]
+    for name, found in depths.items():
+        mean = {key: np.mean([scores[key] for scores in found]) for key in found[0]}
+        lines.append(
+            f"{name:{width}} {mean['abs_rel']:14.3f} {mean['rmse']:8.2f} {mean['delta1']:7.3f} |"
+            f" {mean['scaled_abs_rel']:29.3f} {mean['scaled_rmse']:8.2f} {mean['scaled_delta1']:7.3f}"
+        )
+    return "\n".join(lines)
+
+
+def sheet_row(frame: np.ndarray, mask: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """uint8 [TILE, 4 TILE, 3]."""
+    levels = np.where(np.isin(truth, footage.LEFT_OUT), 128, np.where(truth == footage.FOREGROUND, 255, 0))
+    grey = [np.repeat(plane[..., None], 3, -1).astype(np.uint8) for plane in (np.round(mask * 255), levels)]
+    tiles = []
+    for picture in (frame, prediction_files.overlay(frame, mask), *grey):
+        tile = Image.new("RGB", (TILE, TILE))
+        tile.paste(Image.fromarray(picture).resize(fitting(picture.shape), Image.Resampling.BOX))
+        tiles.append(np.asarray(tile))
+    return np.concatenate(tiles, axis=1)
+
+
+def fitting(shape: tuple) -> tuple[int, int]:
+    scale = TILE / max(shape[:2])
+    return round(shape[1] * scale), round(shape[0] * scale)
+
+
+def main() -> None:
+    """Runs the command."""
+    run_command(evaluate, __name__, "the folder is given as --footage=DIR")
+
+
+if __name__ == "__main__":
+    main()

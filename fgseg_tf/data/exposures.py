@@ -1,0 +1,232 @@
+"""What differs between two exposures of one camera: the same scene, photographed twice, is not the same picture.
+
+A composite's `fg_bg` is its `bg` outside the object, to the last bit; a second exposure never is. `Capture.change`
+makes two exposures of a composite, seeded, in tf ops, so that the same code trains a network and measures how much it
+bears. An example is the dict of `batches`: `pictures` uint8 [H, W, 7] (bg, fg_bg, mask) and codes of depth [H, W, 1].
+
+    scene      between the two: shadows of the object, leaves and screens, light that wandered, seams, things moved
+    objects    nobody in the frame, or somebody in the empty scene who has left it since
+    camera     one of the two is shifted, turned and zoomed a little; labels follow the frame
+    exposure   gain, contrast, gamma, white balance, light over the picture, vignette, blur or sharpening, noise, JPEG
+
+How strong all this is, is one number from 0 (nothing) to 4; the amounts below are those at 4, and grow evenly with it;
+how often something happens at all has grown to its full share at 2.
+What is shared by the two exposures (a dark room, a grey camera) is part of it: networks should not mind.
+"""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from fgseg_tf.data.random_draws import Draws
+from fgseg_tf.data.shadows import shade
+from fgseg_tf.data.warping import blurred, size_of, warped
+
+SEVEREST = 4
+LADDER = tuple(range(SEVEREST + 1))
+
+# Of both exposures, and of each by itself: natural logarithms of factors, either way.
+SHARED_GAIN, OWN_GAIN = 0.5, 0.22
+SHARED_GAMMA, OWN_GAMMA = 0.4, 0.15
+SHARED_BALANCE, OWN_BALANCE = 0.2, 0.08
+OWN_CONTRAST = 0.15
+GREY = 0.15  # share of cameras that lose colour, more or less of it
+OFFSET = 0.04
+LIGHT = 0.22  # of a smooth field over the picture, logarithm
+VIGNETTE = 0.35  # darker in the corners
+BLUR, SHARPENING = 1.0, 0.6  # of the difference to a Gaussian of BLUR_SIGMA pixels
+READ_NOISE, SHOT_NOISE = 0.03, 0.03  # standard deviations: everywhere, and at white
+WORST_JPEG = 25  # quality
+SHIFT, TURN, ZOOM = 0.012, 0.012, 0.012  # of the shorter side; radians; of 1
+
+STIR, STIRRED = 0.6, 0.02  # leaves: share of frames, distance of the shorter side
+GLOW, GLOWING = 0.5, 0.6  # screens, spots of light: share of frames, logarithm
+SEAM, SEAMED = 0.4, 0.12  # patches of the scene pasted back: share of frames, logarithm
+MOVED = 0.06  # share of frames in which a small thing stands elsewhere
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Severities from least to most, drawn evenly for each example.
+
+    nobody: share of examples whose object is taken away. ghosts: share in which the empty scene shows somebody.
+    """
+
+    least: float = 0.0
+    most: float = 0.0
+    nobody: float = 0.0
+    ghosts: float = 0.0
+
+    def __post_init__(self):
+        if not 0 <= self.least <= self.most <= SEVEREST:
+            raise ValueError(
+                f"a severity from {self.least:g} to {self.most:g} is not on the ladder; it goes from 0 to {SEVEREST}."
+            )
+        if not (self.nobody >= 0 and self.ghosts >= 0 and self.nobody + self.ghosts <= 1):
+            raise ValueError(f"nobody={self.nobody:g} and ghosts={self.ghosts:g} are not shares of all examples.")
+
+    def __bool__(self):
+        """Whether anything would change."""
+        return self.most > 0 or self.nobody > 0 or self.ghosts > 0
+
+    def change(self, example: dict, seed: tf.Tensor) -> dict:
+        """Two exposures of an example. seed: int32 or int64 [2], another one for each example."""
+        return photographed(example, seed, self.least, self.most, self.nobody, self.ghosts) if self else example
+
+
+def photographed(
+    example: dict,
+    seed: tf.Tensor,
+    least: float | tf.Tensor,
+    most: float | tf.Tensor,
+    nobody: float | tf.Tensor = 0.0,
+    ghosts: float | tf.Tensor = 0.0,
+) -> dict:
+    """As `Capture.change`; the numbers may be tensors."""
+    draws = Draws(seed)
+    strength = draws.between(least / SEVEREST, most / SEVEREST)
+    pictures = tf.cast(example["pictures"], tf.float32) / 255
+    bg, fg_bg, mask = tf.split(pictures, [3, 3, 1], axis=-1)
+    # What the object adds: with that, and 1 - mask, it can be laid over any scene.
+    layer = fg_bg - bg * (1 - mask)
+    scene = _changed_scene(bg, mask, strength, draws)
+    kind = draws.one()
+    present = tf.cast(kind >= nobody, tf.float32)
+    ghost = tf.cast(kind >= 1 - ghosts, tf.float32)
+    frame = scene * (1 - present * mask) + present * layer
+    plate = _haunted(bg, layer, mask, ghost)
+    planes = {key: value for key, value in example.items() if key in ("depth", "bg_depth")}
+    # Nobody knows how far the floor is where somebody stood.
+    planes["depth"] = tf.where((present < 1) & (mask > 0), tf.zeros_like(planes["depth"]), planes["depth"])
+    plate, frame, planes = _moved_camera(plate, tf.concat([frame, present * mask], -1), planes, strength, draws)
+    frame, mask = frame[..., :3], frame[..., 3:]
+    exposures = _exposed(tf.concat([plate, frame], -1), strength, draws)
+    mask = tf.cast(tf.round(mask * 255), tf.uint8)
+    return {**example, **planes, "pictures": tf.concat([exposures, mask], -1)}
+
+
+def _changed_scene(bg, mask, strength, draws: Draws):
+    """The scene at the moment of the frame, behind the object."""
+    height, width = size_of(bg)
+    shorter = tf.cast(tf.minimum(height, width), tf.float32)
+    stirring, glowing, seaming, moving = tf.unstack(draws.fields([height, width], 4), axis=-1)
+    scene = bg
+    # Leaves, water: some of the picture is a few pixels elsewhere.
+    steps, level = tf.round(draws.either_way(2) * STIRRED * strength * shorter + draws.either_way(2)), draws.one() * 0.6
+    scene = _if(
+        draws.happens(STIR, strength),
+        scene,
+        lambda was: _blend(was, _rolled(was, steps), _patch(stirring, level, 6.0)),
+    )
+    # A small thing that stands elsewhere now: what is there was taken from another place.
+    away, height_of_spot = draws.either_way(2) * 0.3 * shorter, draws.between(0.9, 1.05)
+    scene = _if(
+        draws.happens(MOVED, strength),
+        scene,
+        lambda was: _blend(was, _rolled(was, away), _patch(moving, height_of_spot, 30.0)),
+    )
+    # Screens, lamps, sunlight through a window, with hard or soft outlines.
+    colour = tf.exp(strength * GLOWING * (draws.either_way() + 0.3 * draws.either_way(3)))
+    edge, steepness = draws.between(0.2, 0.8), tf.exp(draws.between(0.7, 4.0))
+    scene = _if(
+        draws.happens(GLOW, strength),
+        scene,
+        lambda was: _blend(was, was * colour, _patch(glowing, edge, steepness)),
+    )
+    # A piece of the scene pasted back with a seam, in the outline of somebody or of nothing in particular.
+    somebody, border, softness = draws.one() < 0.5, draws.between(0.3, 0.8), draws.one()
+    tone = tf.exp(strength * SEAMED * draws.either_way(3))
+
+    def pasted(was):
+        outline = tf.where(somebody, mask[:, ::-1, 0], _patch(seaming, border, 30.0))
+        return _blend(was, blurred(was, softness) * tone, outline)
+
+    scene = _if(draws.happens(SEAM, strength), scene, pasted)
+    return tf.clip_by_value(scene * shade(mask, strength, draws), 0, 1)
+
+
+def _haunted(bg, layer, mask, ghost):
+    """The empty scene, with the object's mirror image in it where `ghost` is 1: it stood there, and has left."""
+    return bg * (1 - ghost * mask[:, ::-1]) + ghost * layer[:, ::-1]
+
+
+def _moved_camera(plate, frame, planes: dict, strength, draws: Draws):
+    height, width = (tf.cast(side, tf.float32) for side in size_of(plate))
+    shorter = tf.minimum(height, width)
+    angle = TURN * strength * draws.either_way()
+    scale = tf.exp(ZOOM * strength * draws.either_way())
+    right, down = tf.unstack(SHIFT * strength * shorter * draws.either_way(2))
+    cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
+    x, y = (width - 1) / 2, (height - 1) / 2
+    transform = [cosine, -sine, x - cosine * x + sine * y + right, sine, cosine, y - sine * x - cosine * y + down, 0, 0]
+    transform = tf.stack([tf.cast(value, tf.float32) for value in transform])
+
+    def frame_moves():
+        followed = {
+            key: tf.cast(warped(tf.cast(value, tf.float32), transform, "NEAREST"), value.dtype)
+            for key, value in planes.items()
+        }
+        return plate, warped(frame, transform), followed
+
+    return tf.cond(draws.one() < 0.5, frame_moves, lambda: (warped(plate, transform), frame, planes))
+
+
+def _exposed(pair, strength, draws: Draws):
+    """float32 [H, W, 6] -> uint8: the two pictures as two exposures."""
+    height, width = size_of(pair)
+
+    def factors(shared, own, each: int):
+        """exp of something shared and something of each exposure's own; each: numbers per exposure, 1 or 3."""
+        both = tf.tile(draws.either_way(each), [6 // each]) if each == 3 else tf.fill([6], draws.either_way())
+        alone = draws.either_way(6) if each == 3 else tf.repeat(draws.either_way(2), 3)
+        return tf.exp(strength * (shared * both + own * alone))
+
+    # A camera that shows no colour shows none in either picture.
+    grey = tf.cast(draws.one() < GREY, tf.float32) * draws.one() * tf.minimum(2 * strength, 1)
+    colours = tf.reshape(pair, [height, width, 2, 3])
+    colours += grey * (tf.reduce_mean(colours, -1, keepdims=True) - colours)
+    pair = tf.reshape(colours, [height, width, 6])
+    # tf.pow takes six times as long.
+    x = tf.exp(factors(SHARED_GAMMA, OWN_GAMMA, 1) * tf.math.log(tf.maximum(pair, 1e-4)))
+    down, across = tf.linspace(-1.0, 1.0, height)[:, None], tf.linspace(-1.0, 1.0, width)[None]
+    corners = (tf.square(down) + tf.square(across))[..., None] / 2
+    dark = VIGNETTE * strength * tf.stack([draws.one(), draws.one()])
+    light = tf.exp(LIGHT * strength * draws.fields([height, width], 2)) * (1 - dark * corners)
+    x *= factors(SHARED_GAIN, OWN_GAIN, 1) * factors(SHARED_BALANCE, OWN_BALANCE, 3) * tf.repeat(light, 3, axis=-1)
+    x = 0.5 + (x - 0.5) * factors(0, OWN_CONTRAST, 1) + OFFSET * strength * tf.repeat(draws.either_way(2), 3)
+    amounts = tf.stack([draws.between(-SHARPENING, BLUR), draws.between(-SHARPENING, BLUR)]) * strength
+    x = tf.clip_by_value(blurred(x, tf.repeat(amounts, 3)), 0, 1)
+    read, shot = (
+        strength * tf.repeat(tf.stack([draws.one(), draws.one()]), 3) * most for most in (READ_NOISE, SHOT_NOISE)
+    )
+    x += tf.sqrt(tf.square(read) + tf.square(shot) * x) * draws.noise([height, width, 6])
+    levels = tf.cast(tf.round(tf.clip_by_value(x, 0, 1) * 255), tf.uint8)
+    return tf.concat([_as_jpeg(picture, strength, draws) for picture in tf.split(levels, 2, axis=-1)], -1)
+
+
+def _as_jpeg(levels, strength, draws: Draws):
+    quality = tf.cast(tf.round(100 - (100 - WORST_JPEG) * strength * draws.one()), tf.int32)
+
+    def compressed():
+        decoded = tf.io.decode_jpeg(tf.raw_ops.EncodeJpegVariableQuality(images=levels, quality=quality), channels=3)
+        return tf.ensure_shape(decoded, levels.shape)
+
+    return tf.cond(quality < 100, compressed, lambda: levels)
+
+
+def _patch(field, level, steepness):
+    """[H, W] from 0 to 1: where a field is above a level, with an outline as steep as that."""
+    return tf.sigmoid(steepness * 4 * (field - level))
+
+
+def _if(happens, scene, change):
+    """What does not happen is not computed, and most of it does not."""
+    return tf.cond(happens > 0, lambda: change(scene), lambda: scene)
+
+
+def _rolled(scene, steps):
+    return tf.roll(scene, tf.cast(steps, tf.int32), [0, 1])
+
+
+def _blend(scene, other, share):
+    return scene + share[..., None] * (other - scene)

@@ -1,0 +1,1 @@
+"""Scores of a trained network: by split, by severity, on real footage, beside its baselines."""

@@ -1,0 +1,201 @@
+"""A trained network as it is used: the same answers sooner, and in two, so that an empty scene is looked at only once.
+
+What BatchNorm does in a finished network is a factor and an offset for each channel, which the convolution before it
+can do as well; Keras 3 takes a pass over every array for each of the two.
+
+A convolution of several arrays side by side is a sum of convolutions, one of each. Those of what was seen in the empty
+scene are done with it, so that only their sums are left to be added when a frame comes.
+
+A convolution of what was doubled in size sees every value twice or more: as a transposed convolution of what it was
+before, it does with 4 products where it took 9.
+
+New layers are named after those they replace: the names that Keras would give count what was built in this process, and
+a network that was read from a file may have the same ones.
+
+Only keras is imported. The answers are those of the network, but for the order in which numbers are added.
+"""
+
+import keras
+import numpy as np
+
+from fgseg_tf.model.two_branch import PARTS, assembled
+
+DOUBLINGS = 3  # of a branch's five, the last ones: before, there is nothing to be gained
+MULTIPLE = 2**DOUBLINGS  # pixels: then nothing is cut off after these doublings
+
+
+def folded(network: keras.Model) -> keras.Model:
+    """A copy without BatchNorm, in parts as the network is. It cannot be trained further: it normalises nothing."""
+    return assembled(_folded_parts(network))
+
+
+def cut(network: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """(bg -> list of features, {fg_bg, features} -> {mask, depth}): a folded copy of the network, in two.
+
+    The second takes the frame under "fg_bg" and the features under "features_0", "features_1" and so on. Sides must be
+    multiples of MULTIPLE.
+    """
+    stem, background, joint, mask, depth = _folded_parts(network).values()
+    mask, depth = _quickly_doubled(mask), _quickly_doubled(depth)
+    bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
+    of_bg = stem(bg)
+    handed = _Handed()
+    scales = _partly_known(joint, stem(fg_bg), [*of_bg, *background(of_bg[-1])], handed)
+    inputs = {"fg_bg": fg_bg, **{feature.name: feature for feature in handed.features}}
+    outputs = {"mask": mask(scales), "depth": depth(scales)}
+    return (
+        keras.Model(bg, handed.tensors, name="background_features"),
+        keras.Model(inputs, outputs, name="segment_with_background"),
+    )
+
+
+class _Handed:
+    """What the first half hands to the second: tensors there, inputs here."""
+
+    def __init__(self):
+        self.tensors, self.features = [], []
+
+    def over(self, tensor):
+        for known, feature in zip(self.tensors, self.features, strict=True):
+            if known is tensor:
+                return feature
+        self.tensors.append(tensor)
+        self.features.append(keras.Input(tuple(tensor.shape[1:]), name=f"features_{len(self.features)}"))
+        return self.features[-1]
+
+
+def _partly_known(joint: keras.Model, new: list, known: list, handed: _Handed) -> list:
+    """The joint encoder on `new` tensors and such as are known before: its outputs, in the graph of the new ones.
+
+    Its layers are called again, each in the graph that its inputs are in.
+    """
+    sources = {layer.name: _origins(layer) for layer in joint.layers}
+    names = [tensor._keras_history[0].name for tensor in joint.inputs]
+    values = dict(zip(names, [*new, *known], strict=True))
+    before = set(names[len(new) :])
+    joined = {}  # name of a concatenation of both kinds -> names of what it joins
+    for layer in joint.layers:
+        if layer.name in values:
+            continue
+        taken = sources[layer.name]
+        if all(name in before for name in taken):
+            before.add(layer.name)
+            values[layer.name] = layer(_alone([values[name] for name in taken]))
+        elif isinstance(layer, keras.layers.Concatenate) and before & set(taken):
+            joined[layer.name] = taken
+        elif taken[0] in joined:
+            values[layer.name] = _in_two(layer, joined[taken[0]], values, before, handed)
+        else:
+            tensors = [handed.over(values[name]) if name in before else values[name] for name in taken]
+            values[layer.name] = layer(_alone(tensors))
+    return [values[tensor._keras_history[0].name] for tensor in joint.outputs]
+
+
+def _in_two(layer, joined: list[str], values: dict, before: set[str], handed: _Handed):
+    """A convolution of what is joined: its known part in the one graph, added in the other."""
+    kernel, bias = layer.get_weights()
+    ends = np.cumsum([values[name].shape[-1] for name in joined])
+    slices = dict(zip(joined, np.split(kernel, ends[:-1], axis=2), strict=True))
+
+    def part(names: list[str], with_bias: bool):
+        tensors = [values[name] for name in names]
+        own_name = f"{layer.name}_{'known' if with_bias else 'new'}"
+        convolution = keras.layers.Conv2D.from_config(layer.get_config() | {"name": own_name, "use_bias": with_bias})
+        if len(tensors) > 1:
+            tensors = [keras.layers.Concatenate(name=f"{own_name}_joined")(tensors)]
+        result = convolution(tensors[0])
+        own = np.concatenate([slices[name] for name in names], axis=2)
+        convolution.set_weights([own, bias] if with_bias else [own])
+        return result
+
+    known = part([name for name in joined if name in before], with_bias=True)
+    new = part([name for name in joined if name not in before], with_bias=False)
+    return keras.layers.Add(name=f"{layer.name}_sum")([new, handed.over(known)])
+
+
+def _quickly_doubled(branch: keras.Model) -> keras.Model:
+    """A branch whose last DOUBLINGS are transposed convolutions; for sides that are multiples of MULTIPLE."""
+    sources = {layer.name: _origins(layer) for layer in branch.layers}
+    layers = {layer.name: layer for layer in branch.layers}
+    # double, crop, join with what was seen at that size, convolve
+    joins = [layer.name for layer in branch.layers if isinstance(layer, keras.layers.Concatenate)][-DOUBLINGS:]
+    skipped = {name for join in joins for name in (join, sources[join][0], sources[sources[join][0]][0])}
+    values = {tensor._keras_history[0].name: tensor for tensor in branch.inputs}
+    for layer in branch.layers:
+        if layer.name in values or layer.name in skipped:
+            continue
+        taken = sources[layer.name]
+        if taken[0] in joins:
+            cropped, skip = sources[taken[0]]
+            before = sources[layers[sources[cropped][0]].name][0]
+            values[layer.name] = _transposed(layer, values[before], values[skip])
+        else:
+            values[layer.name] = layer(_alone([values[name] for name in taken]))
+    outputs = [values[tensor._keras_history[0].name] for tensor in branch.outputs]
+    return keras.Model(branch.inputs, _alone(outputs), name=branch.name)
+
+
+def _transposed(layer, x, skip):
+    """A 3 x 3 convolution of `x`, doubled, beside `skip`: x is [B, h, w, c], skip [B, 2h, 2w, d]."""
+    kernel, bias = layer.get_weights()
+    of_x, of_skip = np.split(kernel, [x.shape[-1]], axis=2)
+    # Line i of x is lines 2i and 2i + 1; taps of these that fall on one line of the result are added.
+    lines = np.stack([of_x[2], of_x[1] + of_x[2], of_x[0] + of_x[1], of_x[0]])
+    both = np.stack([lines[:, 2], lines[:, 1] + lines[:, 2], lines[:, 0] + lines[:, 1], lines[:, 0]], axis=1)
+    name = layer.name
+    double = keras.layers.Conv2DTranspose(
+        layer.filters, 4, strides=2, padding="same", use_bias=False, name=f"{name}_double"
+    )
+    beside = keras.layers.Conv2D(layer.filters, 3, padding="same", name=f"{name}_beside")
+    result = keras.layers.Add(name=f"{name}_sum")([double(x), beside(skip)])
+    double.set_weights([both.transpose(0, 1, 3, 2)])
+    beside.set_weights([of_skip, bias])
+    return result
+
+
+def _folded_parts(network: keras.Model) -> dict[str, keras.Model]:
+    return {name: _folded(network.get_layer(name)) for name in PARTS}
+
+
+def _folded(part: keras.Model) -> keras.Model:
+    normalizations = {
+        _origins(layer)[0]: layer for layer in part.layers if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    values: dict[str, keras.KerasTensor] = {}
+    for layer in part.layers:
+        tensors = [] if isinstance(layer, keras.layers.InputLayer) else [values[name] for name in _origins(layer)]
+        if not tensors:
+            values[layer.name] = keras.Input(tuple(layer.output.shape[1:]))
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            values[layer.name] = tensors[0]
+        else:
+            after = normalizations.get(layer.name)
+            arrays = _merged(layer, after) if after else layer.get_weights()
+            copy = type(layer).from_config(layer.get_config() | ({"use_bias": True} if after else {}))
+            values[layer.name] = copy(_alone(tensors))
+            copy.set_weights(arrays)
+    inputs, outputs = (
+        [values[tensor._keras_history[0].name] for tensor in ends] for ends in (part.inputs, part.outputs)
+    )
+    return keras.Model(_alone(inputs), _alone(outputs), name=part.name)
+
+
+def _merged(convolution, normalization) -> list[np.ndarray]:
+    """Kernel and bias that do what the two do."""
+    if not isinstance(convolution, keras.layers.Conv2D) or convolution.use_bias:
+        raise ValueError(f"{normalization.name} follows {convolution.name}, not a convolution without a bias.")
+    (kernel,) = convolution.get_weights()
+    gamma, beta, mean, variance = (value.astype(np.float64) for value in normalization.get_weights())
+    factor = gamma / np.sqrt(variance + normalization.epsilon)
+    return [(kernel * factor).astype(np.float32), (beta - mean * factor).astype(np.float32)]
+
+
+def _origins(layer) -> list[str]:
+    """Names of the layers whose outputs this one takes."""
+    inputs = layer.input if isinstance(layer.input, (list, tuple)) else [layer.input]
+    return [tensor._keras_history[0].name for tensor in inputs]
+
+
+def _alone(tensors: list):
+    """As layers take and give them: one by itself, several as a list."""
+    return tensors[0] if len(tensors) == 1 else tensors

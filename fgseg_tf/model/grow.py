@@ -1,0 +1,101 @@
+"""A larger network that begins with all that a smaller one has learned: at first it gives the same answers.
+
+The channels of the smaller network come first among those of each layer. The others are random, and what was learned
+takes nothing from them yet: those weights are 0. A residual block that the smaller one lacks changes nothing yet: the
+scale of its last normalization is 0. (Net2Net, by Chen, Goodfellow and Shlens, 2016, copies channels instead, and tells
+the copies apart by noise.)
+"""
+
+from dataclasses import astuple
+from functools import cache
+
+import keras
+import numpy as np
+
+from fgseg_tf.model import weights
+from fgseg_tf.model.two_branch import ARCHITECTURES, CHANGE, JOINED, NORMALIZED, PARTS, Architecture, build
+
+
+def begin_with(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> str | None:
+    """Puts weights, as of `weights.arrays`, into a new network. Where they are those of a smaller one: its name.
+
+    origin: where they come from, for what is said when they do not fit.
+    """
+    found, own = _name_of(values), _name_of(weights.arrays(network))
+    if found is None or own is None or found == own:
+        weights.put(network, values, origin)
+        return None
+    if not _has_room(ARCHITECTURES[own], ARCHITECTURES[found]):
+        raise ValueError(f"{origin} is a {found} network, larger than {own}; take --network={found}, or other weights.")
+    learned = build(ARCHITECTURES[found])
+    weights.put(learned, values, origin)
+    for part in PARTS:
+        _widen(_by_name(network.get_layer(part)), _by_name(learned.get_layer(part)))
+    return found
+
+
+def _name_of(values: dict[str, np.ndarray]) -> str | None:
+    """Of the architecture that has such weights."""
+    return next((name for name in ARCHITECTURES if _shapes(values) == _shapes_of(name)), None)
+
+
+@cache
+def _shapes_of(name: str) -> dict[str, tuple]:
+    return _shapes(weights.arrays(build(ARCHITECTURES[name])))
+
+
+def _shapes(values: dict[str, np.ndarray]) -> dict[str, tuple]:
+    return {name: value.shape for name, value in values.items()}
+
+
+def _has_room(larger: Architecture, smaller: Architecture) -> bool:
+    return bool(np.greater_equal(*(np.concatenate(astuple(each)) for each in (larger, smaller))).all())
+
+
+def _by_name(part: keras.Model) -> dict[str, keras.layers.Layer]:
+    return {layer.name: layer for layer in part.layers}
+
+
+def _widen(layers: dict[str, keras.layers.Layer], learned: dict[str, keras.layers.Layer]) -> None:
+    """The layers of a part, by their names, begin with those of the same part of a smaller network."""
+    for name, layer in layers.items():
+        arrays = layer.get_weights()
+        if not arrays:
+            continue
+        if name not in learned:
+            # Of a block that is new.
+            if name.endswith(CHANGE + NORMALIZED):
+                arrays[0] = np.zeros_like(arrays[0])
+        elif isinstance(layer, keras.layers.Conv2D):
+            kernel, *bias = learned[name].get_weights()
+            arrays[0] = _widened(arrays[0], _widths(layers, name), kernel, _widths(learned, name))
+            arrays[1:] = [_begun(*both) for both in zip(arrays[1:], bias, strict=True)]
+        else:
+            arrays = [_begun(*both) for both in zip(arrays, learned[name].get_weights(), strict=True)]
+        layer.set_weights(arrays)
+
+
+def _begun(values: np.ndarray, learned: np.ndarray) -> np.ndarray:
+    return np.concatenate([learned, values[len(learned) :]])
+
+
+def _widened(kernel: np.ndarray, widths: list[int], learned: np.ndarray, learned_widths: list[int]) -> np.ndarray:
+    """kernel, learned: [h, w, inputs, outputs]; widths: of the tensors that are joined to make the inputs."""
+    outputs = learned.shape[-1]
+    blocks = []
+    for random, known in zip(_split(kernel, widths), _split(learned, learned_widths), strict=True):
+        block = random.copy()
+        block[..., :outputs] = 0
+        block[:, :, : known.shape[2], :outputs] = known
+        blocks.append(block)
+    return np.concatenate(blocks, axis=2)
+
+
+def _split(kernel: np.ndarray, widths: list[int]) -> list[np.ndarray]:
+    return np.split(kernel, np.cumsum(widths)[:-1], axis=2)
+
+
+def _widths(layers: dict[str, keras.layers.Layer], name: str) -> list[int]:
+    """Of the tensors that a convolution takes."""
+    joined = layers.get(name + JOINED)
+    return [tensor.shape[-1] for tensor in (joined.input if joined else [layers[name].input])]

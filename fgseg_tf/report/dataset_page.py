@@ -1,0 +1,182 @@
+"""A page to browse a data set: some composites, which can be filtered and looked at larger, and what all of them are
+like. One file, nothing fetched.
+
+Filters are a native <select> each, and their state is the fragment of the URL, `#split=train&background=bg005`, so that
+a view can be linked to. What the script needs to know of a composite are data attributes with the same names.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from data_pipelines.inspection.examples import Example, Scenes
+from data_pipelines.inspection.label_statistics import Survey
+from data_pipelines.tfrecord.reader import Catalogue
+from fgseg_tf.report import dataset_statistics as statistics
+from fgseg_tf.report import html as document
+from fgseg_tf.report import report_style
+from fgseg_tf.report.dataset_page_script import SCRIPT
+from fgseg_tf.report.dataset_page_style import STYLE
+from fgseg_tf.report.figures import Legend, encoded, percent
+
+USUAL_COUNT = 60
+LONGEST = 224  # pixels, the longer side of a picture on the page
+BEYOND = 0.001  # share of pixels at either end that are coloured as the end: a few would take up half of the colours
+OBJECT = 128  # of a mask: at least half of the pixel is covered
+NOBODY = "nobody"  # for a cut-out, where there is none
+FILTERS = {"split": "Split", "background": "Background", "cutout": "Cut-out", "flipped": "Cut-out mirrored"}
+
+
+def page(catalogue: Catalogue, scenes: Scenes, survey: Survey, examples: Iterable[Example], severity: float = 0) -> str:
+    """examples: shown one after the other. severity: of what was done to them first, by `capture`."""
+    ends = statistics.depth_range(survey, catalogue.depth_scale, BEYOND)
+    legend = Legend(*ends, "metres" if catalogue.unit == "m" else catalogue.unit)
+    cards = []
+    found: dict[str, Counter[str]] = {name: Counter() for name in FILTERS}
+    for example in examples:
+        facets = _facets(catalogue, example)
+        for name, values in facets.items():
+            found[name].update(values)
+        cards.append(_card(catalogue, scenes, example, facets, legend))
+    title, *lines = catalogue.title()
+    sections = [
+        _header(title, lines),
+        document.section("composites", "Composites", _composites(catalogue, cards, found, legend, severity)),
+        document.section("statistics", "What they are like", statistics.measured(catalogue, survey)),
+        document.section("splits", "Splits", statistics.by_split(catalogue) + statistics.of_pictures(catalogue)),
+        document.section("recipe", "How it was made", statistics.recipe(catalogue)),
+        _dialog(),
+    ]
+    return document.page(title, sections, report_style.STYLE + STYLE, SCRIPT)
+
+
+def _facets(catalogue: Catalogue, example: Example) -> dict[str, list[str]]:
+    """What a composite can be found by."""
+    *_, flipped, _ = catalogue.grid.parts(example.index)
+    return {
+        "split": [example.split],
+        "background": [_background(example)],
+        "cutout": list(dict.fromkeys(_cutout(number) for number, _ in example.cutouts)) or [NOBODY],
+        "flipped": ["yes" if flipped and example.cutouts else "no"],
+    }
+
+
+def _header(title: str, lines: list[str]) -> str:
+    links = {
+        "composites": "composites",
+        "statistics": "what they are like",
+        "splits": "splits",
+        "recipe": "how it was made",
+    }
+    contents = "".join(f'<a href="#{where}">{name}</a>' for where, name in links.items())
+    return (
+        f"<header><h1>{escape(title)}</h1>\n<p class=lead>{escape('; '.join(lines))}</p>"
+        f"<nav aria-label=Contents>{contents}</nav></header>"
+    )
+
+
+def _composites(
+    catalogue: Catalogue, cards: list[str], found: dict[str, Counter], legend: Legend, severity: float
+) -> str:
+    said = f"{len(cards):,} of {catalogue.manifest['records']:,}. Choose one to see it larger."
+    if severity:
+        said += f" Each is shown as two exposures that differ with a severity of {severity:g}, from 0 to 4."
+    selects = "".join(_select(name, label, found[name]) for name, label in FILTERS.items())
+    return (
+        f"<p>{said}</p>{legend.drawn()}"
+        f"<form class=filters aria-label=Filters autocomplete=off hidden>{selects}"
+        f"<p class=count role=status aria-live=polite>{len(cards)} of {len(cards)} shown</p>"
+        "<button type=button class=everything hidden>Show all</button></form>"
+        "<div class=none hidden><p>No composite on this page is all of that.</p>"
+        "<button type=button>Show all</button></div>"
+        f"<ol class=cards>{''.join(cards)}</ol>"
+    )
+
+
+def _select(name: str, label: str, found: Counter) -> str:
+    # Splits keep their order; the others are numbered, so that bg99 comes before bg100.
+    values = found if name == "split" else sorted(found, key=lambda value: (len(value), value))
+    options = "".join(f"<option value={value}>{value} ({found[value]})</option>" for value in values)
+    return f'<label>{label}<select name={name}><option value="">all</option>{options}</select></label>'
+
+
+def _card(catalogue: Catalogue, scenes: Scenes, example: Example, facets: dict[str, list[str]], legend: Legend) -> str:
+    name = escape(example.name)
+    pictures = {
+        "bg": example.bg,
+        "fg_bg": example.fg_bg,
+        "mask": example.mask,
+        "depth": legend.colours(example.metres),
+    }
+    drawn = "".join(_picture(caption, picture, name) for caption, picture in pictures.items())
+    attributes = "".join(f' data-{facet}="{" ".join(values)}"' for facet, values in facets.items())
+    facts = "".join(
+        f"<dt>{label}</dt><dd>{escape(said)}</dd>" for label, said in _facts(catalogue, scenes, example).items()
+    )
+    return (
+        f"<li class=card{attributes}>"
+        f'<button type=button aria-haspopup=dialog aria-label="{name}, {example.split}: larger">'
+        f"<span class=four>{drawn}</span><span class=called><b>{name}</b><span>{example.split}</span></span></button>"
+        f"<dl class=facts hidden>{facts}</dl></li>\n"
+    )
+
+
+def _picture(caption: str, picture: np.ndarray, name: str) -> str:
+    small = Image.fromarray(picture)
+    small.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
+    return (
+        f'<span><img src="{encoded(np.asarray(small))}" width={small.width} height={small.height} '
+        f'alt="{caption} of {name}" loading=lazy><span>{caption}</span></span>'
+    )
+
+
+def _facts(catalogue: Catalogue, scenes: Scenes, example: Example) -> dict[str, str]:
+    *_, place = catalogue.grid.parts(example.index)
+    source = _file(scenes.sources[example.background])
+    facts = {
+        "split": example.split,
+        "background": f"{_background(example)}{_mirrored(example.background_flipped)}, {source}",
+        "cut-outs, from far to near": "; ".join(_cutout_in_words(catalogue, *one) for one in example.cutouts) or NOBODY,
+        "place": f"{place}, of 0 to {catalogue.grid.places - 1}",
+    }
+    if example.mask.any():
+        facts["mask"] = f"{percent(float(example.mask.mean()) / 255)} of the picture"
+    metres = example.metres[(example.mask >= OBJECT) & (example.metres > 0)]
+    if metres.size:
+        nearest, half, farthest = np.quantile(metres, (0, 0.5, 1))
+        unit = catalogue.unit
+        facts["depth of objects"] = f"{nearest:.3g} to {farthest:.3g} {unit}, median {half:.3g} {unit}"
+    return facts
+
+
+def _background(example: Example) -> str:
+    return f"bg{example.background:03d}"
+
+
+def _cutout(number: int) -> str:
+    return f"fg{number:03d}"
+
+
+def _cutout_in_words(catalogue: Catalogue, number: int, flipped: bool) -> str:
+    source = _file(catalogue.manifest["options"]["foregrounds"][number]["source"])
+    return f"{_cutout(number)}{_mirrored(flipped)}, {source}"
+
+
+def _mirrored(flipped: bool) -> str:
+    return " mirrored" if flipped else ""
+
+
+def _file(source: str) -> str:
+    return source.replace("\\", "/").split("/")[-1]
+
+
+def _dialog() -> str:
+    return (
+        "<dialog aria-labelledby=larger><div class=bar><h3 id=larger aria-live=polite>Larger</h3>"
+        "<button type=button class=before>Previous</button><button type=button class=after>Next</button>"
+        "<button type=button class=close>Close</button></div>"
+        "<div class=inside><div class=large></div><div class=about></div></div></dialog>"
+    )

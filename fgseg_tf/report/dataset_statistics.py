@@ -1,0 +1,173 @@
+"""Sections of the page about a data set that are about all of it: what the manifest says, and what a survey found."""
+
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from data_pipelines.inspection.contact_sheet import ramp as colour_ramp
+from data_pipelines.inspection.label_statistics import Survey
+from data_pipelines.tfrecord.reader import Catalogue
+from fgseg_tf.report import histograms, tables
+from fgseg_tf.report.figures import BANDS, bar, encoded, percent
+from fgseg_tf.report.histograms import Histogram
+from fgseg_tf.report.html import capital
+
+HEAT_SIDE = 128  # pixels, the longer side of the heat map
+BY_SOURCE = {"backgrounds", "foregrounds", "physical_height", "field_of_view"}  # options with a value for each
+CHANNELS = "red, green, blue"
+
+
+def depth_range(survey: Survey, scale: float, beyond: float = 0.0) -> tuple[float, float]:
+    """The nearest and the farthest depth that was found. beyond: share of pixels that may be nearer, and farther."""
+    passed = np.cumsum(survey.object_codes[1:] + survey.scenery_codes[1:])
+    if not passed[-1]:
+        return 1.0, 10.0
+    near = np.searchsorted(passed, passed[-1] * beyond, side="right") + 1
+    far = np.searchsorted(passed, passed[-1] * (1 - beyond)) + 1
+    return float(near / scale), float(max(far, near * 1.01) / scale)
+
+
+def measured(catalogue: Catalogue, survey: Survey) -> str:
+    """Histograms and the heat map, of the examples that were surveyed."""
+    seen, total, unit = len(survey.shares), catalogue.manifest["records"], catalogue.unit
+    which = f"all {total:,} composites."
+    if seen < total:
+        which = f"{seen:,} of the {total:,} composites, from every file in proportion."
+    ends = depth_range(survey, catalogue.depth_scale)
+    shares = Histogram("Mask", "share of the picture", "%", "composites", *histograms.of_shares(survey.shares))
+    panels = [histograms.panel(shares, _shares_in_words(survey.shares))]
+    for name, codes in (("objects", survey.object_codes), ("scenery", survey.scenery_codes)):
+        counted = histograms.of_codes(codes, catalogue.depth_scale, *ends)
+        drawn = Histogram(f"Depth of {name}", "depth", unit, "pixels", *counted, logarithmic=True)
+        panels.append(histograms.panel(drawn, _depth_in_words(codes, catalogue.depth_scale, unit)))
+    panels.append(_heat_map(survey.covered))
+    return f"<p>Of {which}</p><div class=panels>{''.join(panels)}</div>"
+
+
+def by_split(catalogue: Catalogue) -> str:
+    total = catalogue.manifest["records"]
+    rows = []
+    for name, split in catalogue.manifest["splits"].items():
+        mask, depth = (split["statistics"][key] for key in ("mask", "depth"))
+        cells = (
+            f"{split['records']:,}",
+            _percent(split["records"] / total),
+            f"{len(split['backgrounds']):,}",
+            f"{len(split['foregrounds']):,}",
+            _size(split["bytes"]),
+            _percent(mask["mean"]),
+            f"{depth['mean']:.3g} {catalogue.unit}",
+        )
+        rows.append(_row(name, cells))
+    heads = ("composites", "share", "backgrounds", "cut-outs", "size", "mean mask", "mean depth")
+    return tables.table("Composites by split", _head(heads), rows)
+
+
+def of_pictures(catalogue: Catalogue) -> str:
+    rows = []
+    for key, found in catalogue.manifest["statistics"].items():
+        unit = f", {catalogue.unit}" if key == "depth" else ", 0 to 1"
+        label = f"{key}: {CHANNELS}{unit}" if isinstance(found["mean"], list) else f"{key}{unit}"
+        rows.append(_row(label, (_numbers(found["mean"]), _numbers(found["std"]))))
+    return tables.table("Pixels of all composites", _head(("mean", "standard deviation")), rows)
+
+
+def recipe(catalogue: Catalogue) -> str:
+    manifest, options = catalogue.manifest, catalogue.manifest["options"]
+    facts = {
+        "composites": f"{manifest['records']:,} in {len(catalogue.files)} files, {_size(manifest['bytes'])}",
+        "pictures": f"{catalogue.height} x {catalogue.width} pixels, height x width",
+        "backgrounds": f"{catalogue.grid.backgrounds:,}",
+        "cut-outs": f"{catalogue.grid.foregrounds:,}, also mirrored",
+        "pictures left out": f"{len(manifest.get('refused_sources', ())):,}",
+        "depth": f"{manifest['labels']} labels; unit: {manifest['depth_unit']}, {catalogue.depth_scale:g} codes each",
+        "seed": options["seed"],
+    }
+    made_by = {name: _value(value) for name, value in options.items() if name not in BY_SOURCE}
+    return f"{_facts(facts)}<details><summary>Everything that it was made by</summary>{_facts(made_by)}</details>"
+
+
+def _shares_in_words(shares: np.ndarray) -> str:
+    somebody = shares[shares > 0]
+    nobody = (
+        f"{percent(1 - len(somebody) / max(1, len(shares)))} have nobody in them" if len(somebody) < len(shares) else ""
+    )
+    if not len(somebody):
+        return nobody
+    half, most = np.quantile(somebody, (0.5, 0.9))
+    said = f"half cover less than {percent(half)}, nine of ten less than {percent(most)}"
+    return f"{said}; {nobody}, and are not counted" if nobody else said
+
+
+def _depth_in_words(codes: np.ndarray, scale: float, unit: str) -> str:
+    known = int(codes[1:].sum())
+    if not known:
+        return "nothing is known of it"
+    passed = np.cumsum(codes[1:])
+    half, most = (1 + int(np.searchsorted(passed, known * share)) for share in (0.5, 0.9))
+    said = f"half is nearer than {half / scale:.3g} {unit}, nine tenths than {most / scale:.3g} {unit}"
+    return f"{said}; of {percent(codes[0] / codes.sum())} of the pixels it is unknown" if codes[0] else said
+
+
+def _heat_map(covered: np.ndarray) -> str:
+    height, width = covered.shape
+    highest = float(covered.max())
+    across, down = (
+        float((covered.sum(axis) * (np.arange(side) + 0.5)).sum() / max(covered.sum(), 1e-9) / side)
+        for axis, side in ((0, width), (1, height))
+    )
+    said = (
+        f"how often a pixel is foreground, up to {percent(highest)}; the middle of all foreground is {percent(across)} "
+        f"from the left and {percent(down)} from the top"
+    )
+    picture = Image.fromarray((covered / max(highest, 1e-9)).astype(np.float32))
+    picture.thumbnail((HEAT_SIDE, HEAT_SIDE), Image.Resampling.BOX)
+    colours = colour_ramp(1 - np.asarray(picture))
+    legend = bar(
+        colour_ramp(1 - np.linspace(0, 1, BANDS)[None])[0],
+        {0.0: percent(0), 0.5: percent(highest / 2), 1.0: percent(highest)},
+        f"Colours of the heat map, from 0, dark, to {percent(highest)}, light",
+        "of composites have foreground here",
+    )
+    return (
+        '<figure class="panel"><figcaption>Where foreground is '
+        f"<small>{escape(said)}</small></figcaption>"
+        f'<img class=heat src="{encoded(colours)}" width={width} height={height} alt="{escape(capital(said))}">'
+        f"{legend}</figure>"
+    )
+
+
+def _head(names: tuple[str, ...]) -> str:
+    return "<tr><td></td>" + "".join(f"<th scope=col>{escape(name)}</th>" for name in names) + "</tr>"
+
+
+def _row(name: str, cells: tuple[str, ...]) -> str:
+    return f"<tr><th scope=row>{escape(name)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _facts(facts: dict) -> str:
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
+    return f"<dl class=facts>{rows}</dl>"
+
+
+def _percent(share: float) -> str:
+    """With as many places as the others of its column."""
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def _numbers(value: float | list[float]) -> str:
+    return ", ".join(f"{one:.3f}" for one in (value if isinstance(value, list) else [value]))
+
+
+def _value(value) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {one}" for key, one in value.items()) or "none"
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+
+
+def _size(count: int) -> str:
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count / 1e3:.0f} kB"

@@ -1,0 +1,238 @@
+"""report.html: what came out of an evaluation, one file to read, on a phone too.
+
+Everything is inside: style, pictures, curves. No scripts, nothing fetched. Headings in order, tables and figures with
+names, everything reachable by keyboard; whatever is wider than the screen scrolls in a box of its own.
+"""
+
+import json
+from html import escape
+
+from fgseg_tf.evaluation import score_table
+from fgseg_tf.evaluation.evaluator import Evaluation
+from fgseg_tf.report import charts, ladder_section
+from fgseg_tf.report import figures as report_pictures
+from fgseg_tf.report import html as document
+from fgseg_tf.report import tables as report_tables
+from fgseg_tf.report.report_style import STYLE
+from fgseg_tf.runs import run_folder
+
+OTHER_DATA = (
+    "these are not the data of the training: seen and unseen are as these divide them, and what they hold out may have "
+    "been learned from."
+)
+PLACES = {"mask": "mask", **score_table.PLACES}
+OVERVIEW = (("mask", "iou"), ("depth", "abs_rel"), ("depth", "delta1"), ("depth_object", "abs_rel"))
+KINDS = {
+    "typical": ("Typical cases", "Frames around the median IoU."),
+    "worst_mask": ("Worst masks", "Of frames with somebody in them, the lowest IoU."),
+    "worst_empty": ("Worst false alarms", "Frames with nobody in them in which most was called foreground."),
+    "worst_depth": ("Worst depth", "The highest AbsRel."),
+}
+
+
+def page(settings: dict, flags: str, history: list[dict], evaluation: Evaluation) -> str:
+    """settings: of run.json; flags: run.flags; history: history.json."""
+    scores = evaluation.scores
+    hardest = list(scores["splits"])[-1]
+    sections = [
+        _header(settings, evaluation, hardest),
+        document.section("scores", "Scores", _overview(scores) + _splits(scores, hardest) + _thresholds(scores)),
+        *_ladder(scores, hardest),
+        document.section("training", "Training", _training(settings, history)),
+        *_cases(evaluation, hardest),
+        document.section("run", "What was run", _run(settings, flags, scores)),
+    ]
+    return document.page(_title(settings), sections, STYLE)
+
+
+def write(folder: str, text: str) -> None:
+    """Appears whole, as report.html."""
+    document.write(run_folder.path(folder, "report.html"), text)
+
+
+def headline(split: str, scores: dict) -> list[str]:
+    """Sentences that say how good it is, from one split of metrics.json."""
+    told = [f"On {score_table.SPLITS.get(split, split)} ({scores['examples']:,} examples):"]
+    mask = {row.row.name: row for row in score_table.lines(scores, "mask")}
+    depth = {row.row.name: row for row in score_table.lines(scores, "depth")}
+    if "iou" in mask:
+        told.append(f"the mask overlaps the truth by {_share(mask['iou'].values['network'])} (IoU, mean of images)")
+        others = {name: value for name, value in mask["iou"].values.items() if name != "network" and value is not None}
+        if others:
+            best = max(others, key=lambda name: others[name])
+            told[-1] += f"; the best that needs no training, {_called(best)}, by {_share(others[best])}"
+        told[-1] += "."
+    if "abs_rel" in depth:
+        told.append(
+            f"Depth is off by {_share(depth['abs_rel'].values['network'])} of the distance on average, and within a "
+            f"quarter of it on {_share(depth['delta1'].values['network'])} of pixels."
+        )
+    on_objects = scores["network"].get("depth_object/abs_rel")
+    if on_objects is not None:
+        told.append(f"On objects it is off by {_share(on_objects)}")
+        alone = scores.get("background_depth", {}).get("depth_object/abs_rel")
+        told[-1] += "." if alone is None else f"; the true depth of what they hide is off by {_share(alone)}."
+    return told
+
+
+def _header(settings: dict, evaluation: Evaluation, hardest: str) -> str:
+    scores = evaluation.scores
+    first, *rest = headline(hardest, scores["splits"][hardest])
+    iou = scores["splits"][hardest]["network"].get("mask/iou")
+    delta = scores["splits"][hardest]["network"].get("depth/delta1")
+    figures = "".join(
+        f'<div class="figure"><dt>{name}</dt><dd>{"–" if value is None else f"{value:.3f}"}</dd></div>'
+        for name, value in (("mask IoU", iou), ("depth δ &lt; 1.25", delta))
+    )
+    # Nothing is unseen where composites were shuffled.
+    leaky = "" if hardest != "test" else "<p class=note>Split at random: test pictures were seen in training.</p>"
+    other = "" if scores.get("trained_on_these_data", True) else f"<p class=note>Note: {escape(OTHER_DATA)}</p>"
+    contents = (
+        ("scores", "scores", True),
+        ("ladder", "ladder", scores.get("ladder")),
+        ("training", "training", True),
+        ("typical", "pictures", evaluation.cases.get("typical")),
+        ("run", "the run", True),
+    )
+    links = "".join(f'<a href="#{where}">{name}</a>' for where, name, there in contents if there)
+    return (
+        f"<header><h1>{escape(_title(settings))}</h1>\n<p class=lead>{escape(first)}</p>\n"
+        f"<dl class=figures>{figures}</dl>"
+        + "".join(f"<p>{escape(document.capital(sentence))}</p>" for sentence in rest)
+        + f"{leaky}{other}<nav aria-label=Contents>{links}</nav></header>"
+    )
+
+
+def _overview(scores: dict) -> str:
+    """The scores that matter most, splits beside one another: the hardest first, where a phone shows it."""
+    splits = dict(reversed(scores["splits"].items()))
+    groups = []
+    for place, name in OVERVIEW:
+        lines = {split: line for split, found in splits.items() for line in _named(found, place, name)}
+        columns = {column: None for line in lines.values() for column in line.values}
+        rows = []
+        for column in columns:
+            cells = (report_tables.cell(lines[split], column) if split in lines else "<td>–</td>" for split in splits)
+            rows.append(f"<tr><th scope=row>{escape(score_table.COLUMNS[column])}</th>{''.join(cells)}</tr>")
+        if rows:
+            label = next(iter(lines.values())).row.label
+            title = escape(f"{document.capital(PLACES[place])}: {label}")
+            groups.append(
+                f"<tr><th colspan={len(splits) + 1} scope=rowgroup class=group>{title}</th></tr>{''.join(rows)}"
+            )
+    heads = "".join(
+        f"<th scope=col>{escape(split.replace('_', ' '))}<br>{found['examples']:,}</th>"
+        for split, found in splits.items()
+    )
+    return report_tables.table("By split, with numbers of examples", f"<tr><td></td>{heads}</tr>", groups)
+
+
+def _named(found: dict, place: str, name: str) -> list[score_table.Line]:
+    return [line for line in score_table.lines(found, place) if line.row.name == name]
+
+
+def _splits(scores: dict, hardest: str) -> str:
+    blocks = []
+    for split, found in reversed(scores["splits"].items()):
+        title = f"{score_table.SPLITS.get(split, split)}, {found['examples']:,} examples"
+        tables = "".join(_scores_table(found, place, name) for place, name in PLACES.items())
+        blocks.append(
+            f"<details{' open' if split == hardest else ''}><summary>{escape(document.capital(title))}</summary>"
+            f"<div class=tables>{tables}</div></details>"
+        )
+    return "\n".join(blocks)
+
+
+def _scores_table(found: dict, place: str, caption: str) -> str:
+    lines = score_table.lines(found, place)
+    if not lines:
+        return ""
+    return report_tables.by_column(document.capital(caption), "", {line.row.label: line for line in lines})
+
+
+def _thresholds(scores: dict) -> str:
+    found = scores["thresholds"]
+    if not found:
+        return "<p class=faint>Without baselines.</p>"
+    difference = found["difference"]
+    median = f", then a median over {difference['median']} px" if difference["median"] > 1 else ""
+    return (
+        "<p class=faint>Baselines are tuned for the best mean IoU on training examples. difference: over "
+        f"{difference['threshold'] * 255:.0f} of 255 in any channel{median}. MOG2 and KNN: OpenCV's, as on a fixed "
+        f"camera that has one picture of the empty scene; varThreshold {found['mog2']['threshold']}, dist2Threshold "
+        f"{found['knn']['threshold']}, shadows are background. "
+        f"{score_table.EMPTY_SCENE}</p>"
+    )
+
+
+def _ladder(scores: dict, hardest: str) -> list[str]:
+    """No section where nobody climbed."""
+    steps = scores.get("ladder")
+    if not steps:
+        return []
+    said = (
+        f"{steps[0]['examples']:,} examples of {score_table.SPLITS.get(hardest, hardest)}, at severities of what "
+        "differs between two exposures: from 0, composites as they are, to 4, badly different ones; false alarms are "
+        "of the same examples with nobody in the frame."
+    )
+    if scores["thresholds"]:
+        said += " The baselines were tuned at each severity anew."
+    return [document.section("ladder", "Ladder", f"<p>{escape(said)}</p>{ladder_section.section(steps)}")]
+
+
+def _training(settings: dict, history: list[dict]) -> str:
+    drawn = charts.panels(history)
+    stages = "".join(f"<li>{escape(stage)}</li>" for stage in settings["stages"])
+    seconds = sum(row.get("seconds", 0) for row in history)
+    seen = max((row["seen"] for row in history), default=0)
+    said = f"<p>{seen:,} examples in {_duration(seconds)}; across: examples seen.</p>" if history else ""
+    return f"{said}<div class=panels>{drawn}</div><p>Stages, EPOCHS@SIZE:</p><ol class=stages>{stages}</ol>"
+
+
+def _cases(evaluation: Evaluation, hardest: str) -> list[str]:
+    legend = report_pictures.Legend.of(evaluation.cases)
+    sections = []
+    for kind, (title, said) in KINDS.items():
+        cases = evaluation.cases.get(kind)
+        if cases:
+            where = f"<p>{escape(said)} From {escape(score_table.SPLITS.get(hardest, hardest))}.</p>"
+            body = "".join(report_pictures.case(case, legend) for case in cases)
+            sections.append(document.section(kind, title, f"{where}{legend.drawn()}{body}"))
+    return sections
+
+
+def _run(settings: dict, flags: str, scores: dict) -> str:
+    height, width = scores["image_size"]
+    facts = {
+        "network": f"{settings['network']}, {scores['parameters']:,} parameters",
+        "scored at": f"{height}x{width} pixels" + (", both ways" if scores["both_ways"] else ""),
+        "scored on": scores["data"].get("shards") or "composites made on the fly, by the recipe in run.json",
+        "data digest": scores["digest"],
+        "depth labels": scores["labels"],
+        "scoring took": _duration(scores["seconds"]["all"]),
+    }
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
+    shown = f'<pre tabindex=0 aria-label="run.flags">{escape(flags.strip())}</pre>' if flags.strip() else ""
+    everything = escape(json.dumps(settings, indent=1))
+    return (
+        f"<dl class=facts>{rows}</dl>{shown}<details><summary>Everything that decided the outcome (run.json)</summary>"
+        f'<pre tabindex=0 aria-label="run.json">{everything}</pre></details>'
+    )
+
+
+def _title(settings: dict) -> str:
+    return f"Foreground and depth: the {settings['network']} network"
+
+
+def _called(column: str) -> str:
+    return "a tuned difference" if column == "difference" else f"OpenCV's {score_table.COLUMNS[column]}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

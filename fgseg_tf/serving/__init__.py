@@ -1,0 +1,1 @@
+"""What TF Serving gets: the SavedModel, warm-up requests, configuration; other formats; a client."""

@@ -1,0 +1,131 @@
+"""The network for other places than TF Serving: LiteRT (TFLite) files, and ONNX.
+
+All of them take bg, fg_bg: float32 [1, H, W, 3] from 0 to 1, of one size, and answer mask [1, H, W, 1] from 0 to 1 and
+depth [1, H, W, 1] in the unit of the run. Each is held against the Keras network on the same pictures before it is
+written, and is not written if it is further off than TOLERANCES say.
+"""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fgseg_tf.model import fold
+from fgseg_tf.model.depth_code import decode_depth, encode_depth
+from fgseg_tf.serving.parity import ParityError
+from fgseg_tf.serving.saved_model import holding
+
+# Mean absolute difference to the Keras network: of masks, and of depth's code (0.01 of which is 7 % of a distance).
+TOLERANCES = {"tflite_float16": (0.002, 0.002), "tflite_int8": (0.02, 0.015), "onnx": (1e-5, 1e-5)}
+FILES = {"tflite_float16": "float16.tflite", "tflite_int8": "int8.tflite", "onnx": "network.onnx"}
+NAMES = ("mask", "depth")
+ONNX_OPSET = 17
+
+
+def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration: Iterable[dict]) -> bytes:
+    """kind: of TOLERANCES. calibration: bg and fg_bg, float32 [1, H, W, 3], as they will be; for int8 only."""
+    used = fold.folded(network)
+    answer = _function(used, size)
+    if kind == "onnx":
+        return _onnx(answer)
+    return _tflite(answer, holding(used), calibration if kind == "tflite_int8" else None)
+
+
+def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]) -> tuple[float, float]:
+    """Mean absolute differences of mask and of depth's code; ParityError where one is over its tolerance."""
+    run = _onnx_runner(content) if kind == "onnx" else _tflite_runner(content)
+    differences = []
+    for pair in pairs:
+        wanted, found = network(pair, training=False), run(pair)
+        code = encode_depth(found["depth"]).numpy()
+        differences.append(
+            [np.abs(found["mask"] - wanted["mask"].numpy()).mean(), np.abs(code - wanted["depth"].numpy()).mean()]
+        )
+    errors = np.mean(differences, axis=0)
+    for name, error, most in zip(NAMES, errors, TOLERANCES[kind], strict=True):
+        if not error <= most:
+            raise ParityError(
+                f"{kind}: {name} is off by {error:.2g} in the mean, at most {most:g}; it was not written."
+            )
+    return float(errors[0]), float(errors[1])
+
+
+def write(folder: str, kind: str, content: bytes) -> str:
+    tf.io.gfile.makedirs(folder)
+    where = os.path.join(folder, FILES[kind])
+    with tf.io.gfile.GFile(where + ".part", "wb") as file:
+        file.write(content)
+    tf.io.gfile.rename(where + ".part", where, overwrite=True)
+    return where
+
+
+def _function(used: keras.Model, size: tuple[int, int]):
+    specs = [tf.TensorSpec([1, *size, 3], tf.float32, name) for name in ("bg", "fg_bg")]
+
+    @tf.function(input_signature=specs)
+    def answer(bg, fg_bg):
+        predicted = used({"bg": bg, "fg_bg": fg_bg}, training=False)
+        return {"mask": predicted["mask"], "depth": decode_depth(predicted["depth"])}
+
+    return answer
+
+
+def _tflite(answer, module: tf.Module, calibration) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, answer.get_concrete_function())
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        with _without_warnings():
+            if calibration is None:
+                converter.target_spec.supported_types = [tf.float16]
+                return converter.convert()
+            return _int8(converter, calibration)
+
+
+def _int8(converter: tf.lite.TFLiteConverter, calibration: Iterable[dict]) -> bytes:
+    def examples():
+        return ({key: np.asarray(value) for key, value in pair.items()} for pair in calibration)
+
+    converter.representative_dataset = examples
+    # In steps of 1/256 of the farthest depth, what is near would be anywhere: metres are made of the code in float.
+    apart = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=["EXP", "MUL"])
+    made = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=examples, debug_options=apart)
+    return made.get_nondebug_quantized_model()
+
+
+def _onnx(answer) -> bytes:
+    try:
+        import tf2onnx
+    except ImportError as error:
+        raise ValueError("ONNX is written with tf2onnx: pip install 'fgseg_tf[onnx]'.") from error
+    model, _ = tf2onnx.convert.from_function(answer, answer.input_signature, opset=ONNX_OPSET)
+    return model.SerializeToString()
+
+
+def _tflite_runner(content: bytes) -> Callable:
+    with _without_warnings():
+        interpreter = tf.lite.Interpreter(model_content=content)
+    signature = interpreter.get_signature_runner()
+    return lambda pair: signature(**{key: np.asarray(value) for key, value in pair.items()})
+
+
+def _onnx_runner(content: bytes) -> Callable:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return lambda pair: dict(
+        zip(NAMES, session.run(list(NAMES), {key: np.asarray(value) for key, value in pair.items()}), strict=True)
+    )
+
+
+@contextmanager
+def _without_warnings():
+    """That the interpreter will move to another package."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,104 @@
+"""Whether what is exported answers as the network that was trained, on pictures of several sizes and batches."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fgseg_tf.inference import upsampling
+from fgseg_tf.inference.segmenter import prepared
+from fgseg_tf.model.depth_code import decode_depth, encode_depth
+from fgseg_tf.serving import saved_model
+
+TOLERANCE = 1e-5  # of masks, and of depth's code: 0.007 % of the distance
+# Height, width, batch; and one that is larger than the network looks at.
+SHAPES = ((1.0, 1.0, 1), (0.7, 1.0, 3), (1.0, 0.55, 2), (1.5, 2.1, 1))
+
+
+class ParityError(ValueError):
+    """What is exported answers something else."""
+
+
+def pairs(side: int, shapes: Sequence[tuple[float, float, int]] = SHAPES) -> list[dict]:
+    """bg, fg_bg: uint8 [B, H, W, 3], soft colours, and in the frame a disc of others. shapes: in units of `side`."""
+    rng = np.random.default_rng(0)
+    found = []
+    for high, wide, batch in shapes:
+        height, width = max(2, round(high * side)), max(2, round(wide * side))
+        coarse = rng.uniform(0, 255, (batch, 5, 5, 3)).astype(np.float32)
+        scene = tf.image.resize(coarse, (height, width), "bicubic").numpy() + rng.normal(0, 4, (1, height, width, 3))
+        down, across = np.mgrid[0:height, 0:width]
+        distance = np.hypot((down - 0.6 * height) / height, (across - 0.4 * width) / width)
+        alpha = np.clip((0.25 - distance) * 40, 0, 1)[None, ..., None]
+        colour = rng.uniform(0, 255, (batch, 1, 1, 3))
+        frame = scene * (1 - alpha) + (colour + rng.normal(0, 20, scene.shape)) * alpha + rng.normal(0, 2, scene.shape)
+        found.append({"bg": _levels(scene), "fg_bg": _levels(frame)})
+    return found
+
+
+def expected(network: keras.Model, side: int, pair: dict) -> dict:
+    """mask, depth: float32 [B, H, W, 1], of the Keras network itself."""
+    small = {name: prepared(tf.constant(picture), side) for name, picture in pair.items()}
+    answer = network(small, training=False)
+    mask, code = (tf.cast(answer[name], tf.float32) for name in ("mask", "depth"))
+    full = upsampling.enlarged(mask, pair["fg_bg"].shape[1:3])
+    depth = decode_depth(upsampling.laid_apart(code, mask, full))
+    return {"mask": full.numpy(), "depth": depth.numpy()}
+
+
+def difference(answer: dict, wanted: dict) -> float:
+    """The largest difference of a mask, or of a code of depth."""
+    codes = (encode_depth(each["depth"]).numpy() for each in (answer, wanted))
+    found = [np.abs(np.asarray(answer["mask"]) - wanted["mask"]).max(), np.abs(np.subtract(*codes)).max()]
+    return float(np.max(found)) if np.isfinite(found).all() else float("inf")
+
+
+def check_saved_model(network: keras.Model, side: int, depth_scale: float, folder: str) -> float:
+    """Loads a SavedModel and asks every signature. Answers the largest difference; ParityError if it is too large."""
+    signatures = tf.saved_model.load(folder).signatures
+    missing = set(saved_model.SIGNATURES) - set(signatures)
+    if missing:
+        raise ParityError(f"{folder} has no signature {', '.join(sorted(missing))}.")
+    worst = 0.0
+    for pair in pairs(side):
+        wanted = expected(network, side, pair)
+        for name, answer in _answers(signatures, pair).items():
+            found = difference(answer, wanted)
+            if found > TOLERANCE:
+                shape = " x ".join(str(length) for length in pair["fg_bg"].shape)
+                raise ParityError(
+                    f"{name} of {folder} is off by {found:.2g} on pictures of {shape} (at most {TOLERANCE:g}): it was "
+                    "not made visible."
+                )
+            worst = max(worst, found)
+        _check_files(signatures[saved_model.BYTES], pair, wanted, depth_scale, folder)
+    return worst
+
+
+def _answers(signatures: dict[str, Callable], pair: dict) -> dict[str, dict]:
+    tensors = {name: tf.constant(picture) for name, picture in pair.items()}
+    floats = {name: tf.cast(picture, tf.float32) / 255 for name, picture in tensors.items()}
+    encoded = signatures[saved_model.ENCODE](bg=tensors["bg"])
+    return {
+        saved_model.DEFAULT: signatures[saved_model.DEFAULT](**tensors),
+        saved_model.FLOAT: signatures[saved_model.FLOAT](**floats),
+        saved_model.SEGMENT: signatures[saved_model.SEGMENT](fg_bg=tensors["fg_bg"], **encoded),
+    }
+
+
+def _check_files(signature: Callable, pair: dict, wanted: dict, depth_scale: float, folder: str) -> None:
+    """PNGs in, PNGs out: what is in them may differ by one level, where a value lies between two."""
+    files = {f"{name}_bytes": tf.stack([tf.io.encode_png(one) for one in picture]) for name, picture in pair.items()}
+    answer = signature(**files)
+    for name, scale, kind in (("mask", 255.0, tf.uint8), ("depth", depth_scale, tf.uint16)):
+        for file, plane in zip(answer[f"{name}_png_bytes"], wanted[name], strict=True):
+            levels = tf.io.decode_png(file, channels=1, dtype=kind).numpy().astype(float)
+            # A depth far away has more levels in a step of its code.
+            close = np.maximum(1.0, 1e-4 * plane * scale) if name == "depth" else 1.0
+            if not (np.abs(levels - np.minimum(plane * scale, 65535)) <= close).all():
+                raise ParityError(f"{name}_png_bytes of {saved_model.BYTES} of {folder} is not the {name}.")
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(values), 0, 255).astype(np.uint8)

@@ -1,0 +1,57 @@
+"""Versions of a model side by side, as TF Serving watches for them: `DIR/1`, `DIR/2` and so on.
+
+A version appears whole or not at all, is never changed, and its number is larger than all before it. (A local rename is
+one step; on gs:// and the like it is a copy, during which a server may see part of a version.)
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+from fgseg_tf.runs.run_folder import path
+
+UNFINISHED = ".unfinished-"  # what is not a number is passed over by TF Serving
+
+
+class VersionError(ValueError):
+    """What, where, what to do."""
+
+
+def existing(folder: str) -> list[int]:
+    if not tf.io.gfile.isdir(folder):
+        return []
+    names = (name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def wanted(folder: str, version: int) -> int:
+    """The version to write: the next one for 0, or that one."""
+    last = max(existing(folder), default=0)
+    if version and version <= last:
+        raise VersionError(
+            f"--version={version}: {path(folder, str(last))} is there, and versions only grow; take {last + 1} or more."
+        )
+    return version or last + 1
+
+
+@contextmanager
+def appearing(folder: str, version: int) -> Iterator[str]:
+    """A folder to write into; it becomes `folder/version` at the end, and is gone if anything fails."""
+    tf.io.gfile.makedirs(folder)
+    unfinished = path(folder, f"{UNFINISHED}{version}-{uuid.uuid4().hex[:8]}")
+    tf.io.gfile.makedirs(unfinished)
+    try:
+        yield unfinished
+        final = path(folder, str(version))
+        try:
+            tf.io.gfile.rename(unfinished, final)
+        except tf.errors.OpError as error:
+            if not tf.io.gfile.exists(final):
+                raise
+            raise VersionError(f"{final} was written by somebody else meanwhile; export again.") from error
+    except BaseException:
+        if tf.io.gfile.exists(unfinished):
+            tf.io.gfile.rmtree(unfinished)
+        raise

@@ -1,0 +1,73 @@
+"""Requests that TF Serving makes to itself when it loads a version, so that the first client does not wait for it.
+
+`assets.extra/tf_serving_warmup_requests`: a TFRecord of PredictionLog, one for each signature and size.
+"""
+
+from types import ModuleType
+
+import tensorflow as tf
+
+from fgseg_tf.runs.run_folder import path
+from fgseg_tf.serving import parity
+from fgseg_tf.serving.saved_model import BYTES, DEFAULT, ENCODE, FLOAT, SEGMENT, SIGNATURES
+
+FOLDER, FILE = "assets.extra", "tf_serving_warmup_requests"
+
+
+def protos() -> tuple[ModuleType, ModuleType]:
+    """tensorflow_serving.apis' modules of requests and logs; ValueError where it is not installed."""
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ImportError as error:
+        raise ValueError(
+            "warm-up requests are written with tensorflow-serving-api: pip install 'fgseg_tf[serving]', or export "
+            "with --nowarmup."
+        ) from error
+    return predict_pb2, prediction_log_pb2
+
+
+def requests(signatures: dict, side: int) -> list[tuple[str, dict]]:
+    """(signature, inputs) for each of them, on a pair as large as the network looks at; each was answered here."""
+    (pair,) = parity.pairs(side, ((0.75, 1.0, 1),))
+    files = {f"{name}_bytes": [tf.io.encode_jpeg(picture[0]).numpy()] for name, picture in pair.items()}
+    floats = {name: (picture / 255).astype("f4") for name, picture in pair.items()}
+    encoded = {key: value.numpy() for key, value in signatures[ENCODE](bg=tf.constant(pair["bg"])).items()}
+    found = [
+        (DEFAULT, pair),
+        (FLOAT, floats),
+        (BYTES, files),
+        (ENCODE, {"bg": pair["bg"]}),
+        (SEGMENT, {"fg_bg": pair["fg_bg"], **encoded}),
+    ]
+    for signature, inputs in found:
+        signatures[signature](**{key: tf.constant(value) for key, value in inputs.items()})
+    return found
+
+
+def write(folder: str, name: str, requests: list[tuple[str, dict]]) -> None:
+    """folder: of a SavedModel. name: that the model is served under. requests: (signature, input name -> array)."""
+    predict_pb2, prediction_log_pb2 = protos()
+    left_out = set(SIGNATURES) - {signature for signature, _ in requests}
+    if left_out:
+        raise ValueError(f"no warm-up request for {', '.join(sorted(left_out))}.")
+    tf.io.gfile.makedirs(path(folder, FOLDER))
+    with tf.io.TFRecordWriter(path(folder, FOLDER, FILE)) as writer:
+        for signature, inputs in requests:
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = name
+            request.model_spec.signature_name = signature
+            for key, value in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())
+
+
+def read(folder: str) -> list[tuple[str, str, dict]]:
+    """(model, signature, inputs) of a SavedModel's requests."""
+    _, prediction_log_pb2 = protos()
+    found = []
+    for record in tf.data.TFRecordDataset(path(folder, FOLDER, FILE)):
+        request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
+        inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+        found.append((request.model_spec.name, request.model_spec.signature_name, inputs))
+    return found

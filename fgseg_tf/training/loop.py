@@ -1,0 +1,350 @@
+"""The story of a training: stage after stage over `strategy.run`, resumable at any moment.
+
+    claim the run's folder -> for each stage: freeze, optimizer, step -> epochs: train, score a little, checkpoint
+    -> the averaged network as model.keras
+
+What comes after a kill is what would have come without it: the order of examples is a function of how many were seen,
+and a checkpoint holds everything else that changes. Only history.json tells: of an epoch that was gone on with, it has
+the means of what came after the kill.
+"""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fgseg_tf.data.base import Data, Order
+from fgseg_tf.data.exposures import Capture
+from fgseg_tf.measures import metrics
+from fgseg_tf.model import grow, weights
+from fgseg_tf.model.depth_code import decode_depth
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.runs import run_folder
+from fgseg_tf.training import distribution
+from fgseg_tf.training.checkpoints import Checkpoints, DivergedError
+from fgseg_tf.training.schedule import Stage
+from fgseg_tf.training.step import Learner, Optimization, make_optimizer, make_step
+from fgseg_tf.training.tensorboard import Logs
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+LOOKED_AT_EVERY = 20  # steps between two looks at the losses: each look waits for the device
+VALIDATED = ("mask_iou", "depth_abs_rel", "depth_delta_1")
+
+
+@dataclass(frozen=True)
+class Training:
+    """A whole training. The defaults are those of the flags.
+
+    start: where its first weights come from, as of `weights.of`; random ones where it is empty. They may be those of a
+        smaller network (see widening.py).
+    examples_per_epoch: 0 for all of the training split. echo: how often each composite is shown, as of `Echo`.
+    validate: examples scored after each epoch; 0 for none.
+    checkpoint_minutes: between checkpoints within an epoch; there is one after each epoch.
+    """
+
+    stages: tuple[Stage, ...]
+    network: str = "base"
+    start: str = ""
+    examples_per_epoch: int = 0
+    optimization: Optimization = field(default_factory=Optimization)
+    precision: str = "float32"
+    jit_compile: bool = False
+    seed: int = 0
+    deterministic: bool = False
+    mirror: bool = True
+    echo: int = 1
+    capture: Capture = field(default_factory=Capture)
+    validate: int = 256
+    checkpoint_minutes: float = 5.0
+
+    def __post_init__(self):
+        if self.network not in ARCHITECTURES:
+            raise ValueError(f"--network={self.network} is not a size; take {', '.join(ARCHITECTURES)}.")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"--precision={self.precision} is not one; take {', '.join(PRECISIONS)}.")
+        if self.echo < 1:
+            raise ValueError(f"--echo={self.echo} shows nothing; take 1 or more.")
+        for flag in ("examples_per_epoch", "validate", "seed", "checkpoint_minutes"):
+            if not getattr(self, flag) >= 0:
+                raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number.")
+
+    def settings(self, data: Data) -> dict:
+        """What decides the outcome, for run.json: a run goes on only with the same."""
+        said = asdict(replace(self, stages=()))
+        said |= said.pop("optimization")
+        del said["checkpoint_minutes"], said["validate"]
+        said["stages"] = [str(stage) for stage in self.stages]
+        said |= {"data": data.description, "data_digest": data.digest}
+        said |= {"depth_unit": data.depth_unit, "image_size": [data.height, data.width], "labels": data.labels}
+        return said
+
+
+def train(
+    training: Training, data: Data, folder: str, strategy: tf.distribute.Strategy, progress: Callable, say: Callable
+) -> keras.Model:
+    """Trains in the folder, or goes on there, and answers the trained network, in float32.
+
+    progress: makes what counts the examples of an epoch: progress(title, total, "examples"), a context with `already`
+    and `add`. say: prints a line. Only the chief of several workers writes and prints.
+
+    Raises ValueError for what cannot be trained, DivergedError, which is one, when losses stop being numbers.
+    """
+    check(training, data, strategy)
+    # First: some of the first weights may be random, and every worker is to draw the same.
+    keras.utils.set_random_seed(training.seed)
+    first, grown_from = _first_weights(training, folder)
+    _claim(folder, training.settings(data), strategy)
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    run = _Run(training, data, folder, strategy, first, progress, say)
+    if grown_from:
+        run.say(f"{training.network} begins with the answers of a {grown_from} network, and with room for more")
+    return run.run()
+
+
+def check(training: Training, data: Data, strategy: tf.distribute.Strategy) -> None:
+    """Refuses, before anything expensive, what could not be trained to its end."""
+    replicas = strategy.num_replicas_in_sync
+    if training.jit_compile and replicas > 1:
+        raise ValueError(
+            f"--jit_compile is for one replica, and here are {replicas}; leave it out (a TPU compiles anyway)."
+        )
+    for stage in training.stages:
+        data.scaled(stage.side)
+        if stage.batch % replicas:
+            raise ValueError(
+                f"a batch of {stage.batch} cannot be dealt out to {replicas} replicas; take a multiple of {replicas}."
+            )
+        steps_per_epoch(training, stage, data)
+
+
+def steps_per_epoch(training: Training, stage: Stage, data: Data) -> int:
+    examples = training.examples_per_epoch or data.counts["train"]
+    if examples < stage.batch:
+        raise ValueError(
+            f"an epoch has {examples} examples, fewer than a batch of {stage.batch}; take a smaller --batch or more "
+            "data."
+        )
+    return examples // stage.batch
+
+
+def _first_weights(training: Training, folder: str) -> tuple[dict | None, str | None]:
+    """Of `start`, where a training begins with it, and the name of the smaller network that they were learned by;
+    refused here when they do not fit.
+    """
+    if not training.start or run_folder.begun(folder):
+        return None, None
+    network = build(ARCHITECTURES[training.network])
+    smaller = grow.begin_with(network, weights.of(training.start), f"--start={training.start}")
+    return weights.arrays(network), smaller
+
+
+def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> None:
+    """By the chief first; the others then find it claimed, and compare their own flags with the chief's."""
+    worker = distribution.worker(strategy)
+    for turn in (0,) if worker is None else (0, 1):
+        refusal = None
+        if turn == min(worker or 0, 1):
+            try:
+                run_folder.claim(folder, settings)
+            except run_folder.RunError as error:
+                refusal = error
+        # Or the others would wait for one that has gone.
+        if distribution.on_any(strategy, refusal is not None):
+            raise refusal or run_folder.RunError(f"--run={folder} was refused by another worker, which says why.")
+
+
+class _Run:
+    """Everything that the epochs of one training share."""
+
+    def __init__(self, training, data, folder, strategy, first, progress, say):
+        self.training, self.data, self.folder, self.strategy = training, data, folder, strategy
+        self.chief = distribution.worker(strategy) in (None, 0)
+        self.progress: Callable = progress if self.chief else _Silence
+        self.say: Callable = say if self.chief else lambda line: None
+        # What is scored and saved: the running average, on one device, in float32.
+        self.shown = build(ARCHITECTURES[training.network])
+        with strategy.scope():
+            synchronized = strategy.num_replicas_in_sync > 1
+            network = build(ARCHITECTURES[training.network], synchronized, training.precision)
+            if first:
+                weights.put(network, first, f"--start={training.start}")
+            self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
+            self.checkpoints = Checkpoints(run_folder.checkpoints(folder), self.learner, writes=self.chief)
+        self.checkpoints.restore()
+        seen = int(self.learner.seen.numpy())
+        self.history = [row for row in run_folder.read_history(folder) if row["seen"] <= seen]
+        self.saved = time.monotonic()
+
+    def run(self) -> keras.Model:
+        self.say(
+            f"{self.training.network}: {self.learner.network.count_params():,} parameters, "
+            f"{self.data.counts['train']:,} training examples of {self.data.height}x{self.data.width}, "
+            f"{self.strategy.num_replicas_in_sync} replica(s)"
+        )
+        with Logs(self.folder if self.chief else None) as logs:
+            for number in range(int(self.checkpoints.stage.numpy()), len(self.training.stages)):
+                try:
+                    self._run_stage(number, logs)
+                except DivergedError as error:
+                    raise DivergedError(f"stage {number + 1}: {error}. {self._advice()}") from error
+        self.learner.show_average(self.shown)
+        if self.chief:
+            run_folder.save_network(self.folder, self.shown)
+        return self.shown
+
+    def _run_stage(self, number: int, logs: Logs) -> None:
+        training, learner, stage = self.training, self.learner, self.training.stages[number]
+        epoch_steps = steps_per_epoch(training, stage, self.data)
+        learner.freeze(stage.freeze)
+        with self.strategy.scope():
+            optimizer = make_optimizer(training.optimization, stage.rate, stage.epochs * epoch_steps)
+            optimizer.build(learner.trainable(stage))
+        self.checkpoints.restore_optimizer(optimizer)
+        size = self.data.scaled(stage.side)
+        title = f"stage {number + 1}/{len(training.stages)}"
+        self.say(f"{title}: {stage}, {size[0]}x{size[1]} pixels, {epoch_steps} steps an epoch")
+        step = make_step(learner, stage, optimizer, self.strategy, training.jit_compile)
+        batches = iter(self._batches(stage, size))
+        for epoch in range(int(self.checkpoints.step.numpy()) // epoch_steps, stage.epochs):
+            began = time.monotonic()
+            row = self._run_epoch(
+                f"{title} epoch {epoch + 1}", stage, (epoch + 1) * epoch_steps, step, batches, optimizer
+            )
+            seconds = time.monotonic() - began
+            row |= {"seconds": round(seconds, 3), **self._validate(size)}
+            row |= {"stage": number + 1, "epoch": epoch + 1, "seen": int(learner.seen.numpy())}
+            self._note(row, logs)
+            if training.validate:
+                logs.pictures(lambda: self._some_pictures(size), int(learner.seen.numpy()), seconds)
+            if epoch + 1 < stage.epochs:
+                self._save(optimizer)
+        self.checkpoints.stage.assign(number + 1)
+        self.checkpoints.step.assign(0)
+        self._save()
+
+    def _run_epoch(self, title: str, stage: Stage, last_step: int, step, batches, optimizer) -> dict:
+        """Trains up to a step of the stage; answers the means of what the steps said."""
+        waiting: list[dict] = []
+        sums: dict[str, float] = {}
+        first = int(self.checkpoints.step.numpy())
+        with self.progress(title, last_step * stage.batch, "examples") as progress:
+            progress.already(first * stage.batch)
+            for number in range(first, last_step):
+                waiting.append(step(next(batches)))
+                if len(waiting) < LOOKED_AT_EVERY and number + 1 < last_step:
+                    continue
+                for name, value in self._look(waiting, number + 1 - len(waiting)).items():
+                    sums[name] = sums.get(name, 0.0) + value
+                self.checkpoints.step.assign(number + 1)
+                self.learner.seen.assign_add(len(waiting) * stage.batch)
+                progress.add(len(waiting) * stage.batch)
+                waiting = []
+                due = time.monotonic() - self.saved > 60 * self.training.checkpoint_minutes
+                if number + 1 < last_step and distribution.on_any(self.strategy, due):
+                    self._save(optimizer)
+        self.checkpoints.check_weights()
+        done = last_step - first
+        return {"examples": done * stage.batch, **{name: value / done for name, value in sums.items()}}
+
+    def _look(self, waiting: list[dict], first: int) -> dict:
+        """Sums of what some steps said, of which the first is `first`, counted from 0; all must be numbers."""
+        sums: dict[str, float] = {}
+        for number, shown in enumerate(waiting, start=first + 1):
+            values = {name: float(value) for name, value in shown.items()}
+            for name in ("loss", "gradient_norm"):
+                if not math.isfinite(values[name]):
+                    raise DivergedError(f"the {name.replace('_', ' ')} of step {number} is {values[name]}")
+            if values.get("loss_scale", 1) < 1:
+                raise DivergedError(f"the gradients of step {number} overflow however the loss is scaled")
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value
+        return sums
+
+    def _advice(self) -> str:
+        latest = self.checkpoints.latest()
+        other = "take a lower --rate (or rate= in --stages), a --clip, or --precision=float32, and a new --run."
+        if not latest:
+            return f"Nothing was kept yet: {other}"
+        return f"The last good checkpoint is kept: the same flags go on from {latest}. If they end here again, {other}"
+
+    def _save(self, optimizer=None) -> None:
+        self.checkpoints.save(optimizer)
+        self.saved = time.monotonic()
+
+    def _note(self, row: dict, logs: Logs) -> None:
+        """An epoch is over: says so, everywhere."""
+        self.history.append(row)
+        told = ("loss", "mask", "depth", *VALIDATED)
+        self.say("  " + "  ".join(f"{name} {row[name]:.4f}" for name in told if name in row))
+        logs.epoch(row, row["seen"])
+        if self.chief:
+            run_folder.write_json(self.folder, "history.json", self.history)
+
+    def _batches(self, stage: Stage, size: tuple[int, int]):
+        # Several workers deal out a stream among them by places in it, so it must be the same for all.
+        deterministic = self.training.deterministic or distribution.worker(self.strategy) is not None
+        order = Order(self.training.seed, int(self.learner.seen.numpy()), deterministic)
+
+        # While tf.data's tuner sleeps, up to a minute, it can hold up the end of a distributed iterator, and so of a
+        # stage (seen on both stacks). Without it there are as many threads as processors.
+        untuned = tf.data.Options()
+        untuned.autotune.enabled = False
+
+        def of_worker(context: tf.distribute.InputContext):
+            mine = replace(order, worker=context.input_pipeline_id, workers=context.num_input_pipelines)
+            share = context.get_per_replica_batch_size(stage.batch)
+            mirror, capture, echo = self.training.mirror, self.training.capture, self.training.echo
+            change = capture.change if capture else None
+            return self.data.training(share, size, mine, mirror, change, echo).with_options(untuned)
+
+        return self.strategy.distribute_datasets_from_function(of_worker)
+
+    def _validate(self, size: tuple[int, int]) -> dict:
+        """Scores of the averaged network on some examples of the last, hardest, split."""
+        if not self.training.validate:
+            return {}
+        self.learner.show_average(self.shown)
+        split = self._hardest_split()
+        count = min(self.training.validate, self.data.counts[split])
+        # As hard as in training, but all with their objects: those are what is scored.
+        capture = replace(self.training.capture, nobody=0.0, ghosts=0.0)
+        batches = self.data.scoring(
+            split, self.training.stages[0].batch, size, count, capture.change if capture else None
+        )
+        rows = [np.array(self._quick_scores(batch)) for batch in batches]  # [metric, value or weight, example] each
+        values, weights = np.moveaxis(np.concatenate(rows, axis=-1), 1, 0)
+        means = (values * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+        return {name: float(mean) for name, mean in zip(VALIDATED, means, strict=True)}
+
+    @tf.function(reduce_retracing=True)
+    def _quick_scores(self, batch):
+        predicted = self.shown({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
+        metres = decode_depth(predicted["depth"])
+        iou = metrics.iou(batch["mask"], predicted["mask"])
+        return iou, metrics.abs_rel(batch["depth"], metres), metrics.delta(batch["depth"], metres)
+
+    def _some_pictures(self, size) -> dict:
+        split = self._hardest_split()
+        batch = next(iter(self.data.scoring(split, 4, size, 4)))
+        predicted = self.shown({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
+        return {**batch, "predicted_mask": predicted["mask"], "predicted_depth": decode_depth(predicted["depth"])}
+
+    def _hardest_split(self) -> str:
+        return self.data.test_splits[-1] if self.data.test_splits else "train"
+
+
+class _Silence(contextlib.nullcontext):
+    """A progress that nobody sees."""
+
+    def __init__(self, *_):
+        super().__init__(self)
+
+    def already(self, done: int) -> None: ...
+
+    def add(self, done: int) -> None: ...

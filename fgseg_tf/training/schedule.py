@@ -1,0 +1,109 @@
+"""The schedule of a training, as one line: stages one after the other, weights carried over.
+
+    10@64; 2@96; 1@192 freeze=mask+joint depth_loss=ssim
+
+is ten epochs at 64 pixels (the shorter side), two at 96, and one at 192 in which the mask branch and the joint encoder
+stay as they are. What a stage does not say is as the flags say: `rate`, `batch`, `mask_loss`, `depth_loss`, `freeze`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from fgseg_tf.measures import losses
+from fgseg_tf.model.two_branch import PARTS
+
+
+@dataclass(frozen=True)
+class Stage:
+    """side: pixels of the shorter side, 0 for the data's own size. freeze: parts of the network that do not learn."""
+
+    epochs: int
+    side: int
+    batch: int
+    rate: float
+    mask_loss: losses.Loss
+    depth_loss: losses.Loss
+    freeze: tuple[str, ...] = ()
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Those whose loss counts: a frozen branch has nothing to learn."""
+        return tuple(branch for branch in ("mask", "depth") if branch not in self.freeze)
+
+    def __str__(self):
+        said = f"{self.epochs}@{self.side} rate={self.rate:g} batch={self.batch}"
+        said += f" mask_loss={self.mask_loss} depth_loss={self.depth_loss}"
+        return said + (f" freeze={'+'.join(self.freeze)}" if self.freeze else "")
+
+
+def parse_stages(text: str, usual: Stage) -> tuple[Stage, ...]:
+    """usual: what a stage is where it says nothing else."""
+    stages, at = [], 0
+    for part in text.split(";"):
+        if not part.strip():
+            raise ValueError(f"--stages={text!r}: there is an empty stage at character {at + 1}; write 10@64; 2@96.")
+        stages.append(_stage(part, at, text, usual))
+        at += len(part) + 1
+    return tuple(stages)
+
+
+def _stage(part: str, at: int, text: str, usual: Stage) -> Stage:
+    (first, place), *rest = _words(part, at)
+    where = f"--stages={text!r}: {first!r} at character {place + 1}"
+    epochs, separator, side = first.partition("@")
+    if not (separator and epochs.isdecimal() and side.isdecimal() and int(epochs)):
+        raise ValueError(f"{where} is not EPOCHS@SIZE, such as 10@64 (size 0 is that of the data).")
+    if 0 < int(side) < 32:
+        raise ValueError(f"{where} is a size below 32 pixels, at which the network sees nothing.")
+    stage = replace(usual, epochs=int(epochs), side=int(side))
+    for word, place in rest:
+        where = f"--stages={text!r}: {word!r} at character {place + 1}"
+        key, separator, value = word.partition("=")
+        if not separator or key not in _READERS:
+            raise ValueError(f"{where} is not one of {', '.join(f'{key}=' for key in _READERS)}.")
+        try:
+            stage = replace(stage, **{key: _READERS[key](value)})
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+    if not stage.branches:
+        raise ValueError(f"--stages={text!r}: in {part.strip()!r} both branches are frozen; nothing is left to learn.")
+    return stage
+
+
+def _words(part: str, at: int) -> Iterator[tuple[str, int]]:
+    """(word, its place in the whole)."""
+    place = 0
+    for word in part.split():
+        place = part.index(word, place)
+        yield word, at + place
+        place += len(word)
+
+
+def _positive(kind, what: str):
+    def read(text: str):
+        try:
+            value = kind(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not {what}.") from None
+        if not 0 < value < float("inf"):
+            raise ValueError(f"{text} is not {what} over 0.")
+        return value
+
+    return read
+
+
+def parse_parts(text: str) -> tuple[str, ...]:
+    names = tuple(text.split("+")) if text else ()
+    for name in names:
+        if name not in PARTS:
+            raise ValueError(f"{name!r} is not a part of the network; take {', '.join(PARTS)}, joined by +.")
+    return tuple(sorted(set(names), key=PARTS.index))
+
+
+_READERS = {
+    "rate": _positive(float, "a number"),
+    "batch": _positive(int, "a whole number"),
+    "mask_loss": lambda text: losses.parse(text, "mask"),
+    "depth_loss": lambda text: losses.parse(text, "depth"),
+    "freeze": parse_parts,
+}

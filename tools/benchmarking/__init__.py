@@ -1,0 +1,1 @@
+"""What tools/benchmark.py measures: our rates, those of the plain ways, and the limits."""

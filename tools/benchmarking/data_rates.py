@@ -1,0 +1,158 @@
+"""How fast data is made, beside what it could be compared with; every figure in one run, in turns."""
+
+import itertools
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarking.pillow_loop import Paste, PillowLoop
+from data_pipelines.compositing import depth_labels
+from data_pipelines.compositing.placement import Placement
+from data_pipelines.compositing.plan import Options, Prepared, composites, placements, prepare
+from data_pipelines.sources import source_set
+from data_pipelines.tfrecord import export as generation
+from data_pipelines.tfrecord import schema
+from data_pipelines.tfrecord.shards import Shard
+
+SOURCES = 24  # demo backgrounds, and as many cut-outs
+
+
+def export_rates(side: int, count: int, rounds: int) -> list[dict]:
+    """Composites a second at side x side: ours, a Pillow loop on all cores, and our encoders alone.
+
+    Each row: what, rates (one a round), and its share of our rate by the median of the rounds' ratios.
+    """
+    drawn = source_set.from_demo(0, SOURCES, SOURCES, side, side)
+    codes = depth_labels.to_code(drawn.true_depth).numpy()
+    # 100 places a pair are more composites than are asked for; the rest is the published set's.
+    options = Options(height=side, width=side, labels="ground", placement=Placement(places=100), holdout=0)
+    prepared = prepare(drawn, codes, options)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        PillowLoop(drawn.backgrounds, codes, drawn.foregrounds, folder, options.jpeg_quality) as peer,
+    ):
+        # Slow, but with nothing to set up, so fewer are enough.
+        pastes = _pastes(prepared, count // 5)
+        encode = _encoders(prepared, count)
+        starts = itertools.count(step=count)
+
+        def ours():
+            shard = Shard("train", 0, 1, next(starts) % (prepared.splits[0].count - count), count)
+            return _steady_rate(lambda tell: generation.make_shards(prepared, [shard], folder, None, 1, 0, tell))
+
+        return in_turns(
+            {
+                "ours: composite, encode, write shards": ours,
+                "a Pillow loop on all cores, three files each": lambda: peer.rate(pastes),
+                "our encoders alone, nothing else": lambda: _steady_rate(encode),
+            },
+            rounds,
+        )
+
+
+def teacher_rates(teacher: depth_labels.Teacher, side: int, count: int, batch: int, rounds: int) -> list[dict]:
+    """Composites a second with --labels=teacher, and the network alone on a constant batch of the same size."""
+    drawn = source_set.from_demo(0, 4, 4, side, side)
+    options = Options(height=side, width=side, labels="teacher", placement=Placement("random", places=1000), holdout=0)
+    prepared = prepare(drawn, np.ones((4, side, side), np.uint16), options)
+    see = tf.function(lambda pictures: teacher.network(pictures, training=False))
+    pictures = tf.random.stateless_uniform([batch, *teacher.input_size, 3], [1, 2])
+
+    def network(tell):
+        for _ in range(count // batch):
+            see(pictures)
+            tell(batch)
+
+    with tempfile.TemporaryDirectory() as folder:
+        shard = Shard("train", 0, 1, 0, count // batch * batch)
+        return in_turns(
+            {
+                "ours: composite, look, encode, write shards": lambda: _steady_rate(
+                    lambda tell: generation.make_shards(prepared, [shard], folder, teacher, batch, 0, tell)
+                ),
+                "the teacher's network alone": lambda: _steady_rate(network),
+            },
+            rounds,
+        )
+
+
+def peak_memory_mb() -> float:
+    """Of this process, so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _pastes(prepared: Prepared, count: int) -> list[Paste]:
+    placed = {
+        k: v.numpy() for k, v in placements(prepared, prepared.splits[0], tf.range(count, dtype=tf.int64)).items()
+    }
+    return [
+        Paste(
+            background=int(placed["background"][at]),
+            foreground=int(placed["foreground"][at, 0]),
+            flipped=bool(placed["flipped"][at, 0]),
+            left=round(float(placed["left"][at, 0])),
+            top=round(float(placed["top"][at, 0])),
+            width=max(1, round(float(placed["width"][at, 0]))),
+            height=max(1, round(float(placed["height"][at, 0]))),
+            code=int(placed["metres"][at, 0] * depth_labels.DEPTH_SCALE),
+        )
+        for at in range(count)
+    ]
+
+
+def _encoders(prepared: Prepared, count: int) -> Callable[[Callable[[int], None]], None]:
+    """Encodes composites that lie in memory, over and over, with as many threads as the pipeline has."""
+    some = list(composites(prepared, prepared.splits[0], 0, 64))
+    quality = prepared.options.jpeg_quality
+
+    def encode(at):
+        branches = [
+            lambda e=element: (
+                schema.encode_picture(e["fg_bg"], quality),
+                schema.encode_labels(e["mask"]),
+                schema.encode_labels(e["depth"]),
+            )
+            for element in some
+        ]
+        return tf.switch_case(tf.cast(at % len(some), tf.int32), branches)
+
+    dataset = tf.data.Dataset.range(count).map(encode, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.batch(generation.WRITTEN_AT_ONCE).prefetch(2).with_options(generation.threading(0, False))
+
+    def run(tell):
+        for jpegs, *_ in dataset:
+            tell(len(jpegs))
+
+    return run
+
+
+def _steady_rate(work: Callable[[Callable[[int], None]], object]) -> float:
+    """work: tells of so many composites whenever they are done. What comes before the first, graphs, is left out."""
+    marks = []
+    work(lambda count: marks.append((time.perf_counter(), count)))
+    return sum(count for _, count in marks[1:]) / (marks[-1][0] - marks[0][0])
+
+
+def in_turns(measures: dict[str, Callable[[], float]], rounds: int) -> list[dict]:
+    """One uncounted round to warm up, then each in turn, so that a noisy minute hits all of them."""
+    rates: dict[str, list[float]] = {what: [] for what in measures}
+    for turn in range(rounds + 1):
+        for what, measure in measures.items():
+            rate = measure()
+            if turn:
+                rates[what].append(rate)
+    first = next(iter(rates.values()))
+    return [
+        {
+            "what": what,
+            "rates": own,
+            "median": median(own),
+            "ours_by_it": median(a / b for a, b in zip(first, own, strict=True)),
+        }
+        for what, own in rates.items()
+    ]

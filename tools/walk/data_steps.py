@@ -1,0 +1,267 @@
+"""The first half of the walk, from pictures to a record: what each step tells and shows of one composite.
+
+Nothing is made here. What is told comes from the code that makes data sets, called with what it has there.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+
+from data_pipelines.compositing import compose, cutout_pyramid, depth_labels, ground, placement, splits
+from data_pipelines.compositing import plan as preparation
+from data_pipelines.compositing.placement import Placement
+from data_pipelines.compositing.plan import Prepared
+from data_pipelines.inspection import contact_sheet
+from data_pipelines.sources import cutout_cleanup, folder_scan, source_set
+from data_pipelines.sources.source_set import Sources
+from data_pipelines.teacher import network as teacher
+from data_pipelines.tfrecord import export as generation
+from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord import schema, shards
+from data_pipelines.tfrecord.reader import Catalogue, Place
+from walk import panels
+from walk.panels import Panel, Step, around, boxed, grey, over_green, over_squares, pixels, sized
+
+BRIM = ((9, 17), (14, 6), (0, 0))  # transparent pixels around a drawn cut-out, as a background remover leaves them
+SEAMS = {"hard": "all or nothing", "soft": "as it was drawn", "feathered": "faded inwards"}
+EDGE = 24  # pixels a side, of what is shown of an edge
+
+
+def sources_step(found: Sources, prepared: Prepared, index: int) -> Step:
+    number, cutout, _, _ = prepared.grid.parts(index)
+    background, origin = found.backgrounds[number], found.foreground_origins[cutout].source
+    drawn = found.true_depth is not None
+    raw = _as_handed_over(found.foregrounds[cutout]) if drawn else folder_scan.read_untrimmed(origin)
+    trimmed = cutout_cleanup.trim(raw)
+    cleaned = cutout_cleanup.clean_halo(trimmed)
+    alpha = trimmed[..., 3]
+    seen = alpha >= cutout_cleanup.VISIBLE
+    change = _apart(cleaned[..., :3], trimmed[..., :3]).max(-1) * seen
+    # Where the halo is worst to look at: much colour changed, and much of it is seen.
+    worst = np.unravel_index(np.argmax(change * alpha.astype(int) * (255 - alpha)), alpha.shape)
+    lines = [
+        f"bg{number:03d} is {found.background_origins[number].source}: {pixels(background)} pixels.",
+        f"fg{cutout:03d} is {origin}: {pixels(raw)} pixels."
+        + drawn * " Drawn cut-outs come clean; the brim, and the white in the soft edge, were added for this walk.",
+        f"Trimmed to what can be seen (alpha of {cutout_cleanup.VISIBLE} or more): {pixels(trimmed)}.",
+        f"Halo: {np.count_nonzero(change):,} of {np.count_nonzero(seen):,} visible pixels take the colour of opaque "
+        f"ones nearby, which changes them by {change[change > 0].mean() if change.any() else 0:.0f} levels in the "
+        "mean. Alpha stays as it is.",
+        f"Scaled once, to {len(np.unique(prepared.materials.longest[cutout]))} sizes; a composite takes the smallest "
+        "one that is large enough.",
+    ]
+    if drawn:
+        soft = seen & (alpha < folder_scan.OPAQUE)
+        off = [_apart(of[soft][:, :3], found.foregrounds[cutout][soft][:, :3]).mean() for of in (trimmed, cleaned)]
+        lines[3] += f" The soft edge was {off[0]:.0f} levels off its true colour, and is {off[1]:.0f} off now."
+    return Step(
+        "A background and a cut-out",
+        "sources",
+        (source_set, folder_scan, cutout_cleanup, cutout_pyramid),
+        tuple(lines),
+        (
+            Panel(f"bg{number:03d}", background, "the empty scene"),
+            Panel(f"fg{cutout:03d}", sized(over_squares(raw)), "as it is handed over"),
+            Panel("trimmed and cleaned", sized(over_squares(cleaned)), "what is placed"),
+            Panel("its edge, before", around(over_green(trimmed), worst, EDGE), "over green: the old background in it"),
+            Panel("its edge, after", around(over_green(cleaned), worst, EDGE), "over green: colour from inside"),
+        ),
+    )
+
+
+def placement_step(prepared: Prepared, split: splits.Split, index: int) -> Step:
+    grid, options = prepared.grid, prepared.options
+    number, cutout, flipped, place = grid.parts(index)
+    assert prepared.stage.horizon is not None, "on the ground there is one"
+    scene, focal = prepared.backgrounds[number], float(prepared.stage.focal[number]) * options.height
+    published = replace(prepared, options=replace(options, placement=Placement(layout="rows")))
+    indices = tf.constant(grid.index(number, cutout, flipped, np.arange(grid.places)))
+    standing, in_rows = (_first_objects(preparation.placed(each, split, indices)) for each in (prepared, published))
+    feet, tall, metres = standing["top"] + standing["height"], standing["height"], standing["metres"]
+    # Far ones first, so that near ones are drawn over them.
+    colours = [*contact_sheet.coloured(metres[None], metres.min(), metres.max() * 1.01)[0][::-1], panels.OUTLINE]
+    boxes = [*_boxes(standing)[::-1], _boxes(standing)[place]]
+    nearest, farthest = (
+        preparation.whole(prepared, preparation.plan_of_one(prepared, split, int(indices[at])))["fg_bg"].numpy()
+        for at in (0, -1)
+    )
+    chosen = sorted({0, grid.places // 4, grid.places // 2, 3 * grid.places // 4, grid.places - 1, place})
+    return Step(
+        "Where it stands, and how large it is",
+        "placement",
+        (splits, ground, placement),
+        (
+            f"Composite {index} of {grid.size} is {grid.name(index)}: background {number}, cut-out {cutout}, "
+            f"{'mirrored' if flipped else 'not mirrored'}, place {place}. Name and number say the same: "
+            f"(({number} x {grid.foregrounds} + {cutout}) x 2 + {flipped}) x {grid.places} + {place} = {index}. Random "
+            "numbers are keyed by it and the seed, so it is the same on every machine and in any order.",
+            f"Where: the floor that the depth map shows is dealt into {grid.places} parts, from near to far. In part "
+            f"{place}, its foot is at row {feet[place]:.0f}, where the floor is {metres[place]:.2f} m away."
+            + (number in prepared.without_floor)
+            * " (No floor was seen: the lower third of the picture stands in.)",
+            f"How large: focal length x height / distance = {focal:.0f} px x "
+            f"{tall[place] * metres[place] / focal:.2f} m / {metres[place]:.2f} m = {tall[place]:.0f} px.",
+            "Larger = lower = nearer: on a floor, 1 / depth grows evenly with the row, from 0 at the horizon (here row "
+            f"{float(prepared.stage.horizon[number]) * options.height:.0f}), and so does the height in pixels.",
+        ),
+        (
+            Panel("on the ground", boxed(scene, boxes, colours), "near ones are light; the one of this walk is bold"),
+            Panel(
+                "in rows", boxed(scene, _boxes(in_rows)[::-1], colours[:-1]), "--placement=rows, as published: 4 x 5"
+            ),
+            Panel(grid.name(int(indices[0])), nearest, f"the nearest place, {metres[0]:.1f} m"),
+            Panel(grid.name(int(indices[-1])), farthest, f"the farthest place, {metres[-1]:.1f} m"),
+        ),
+        caption="Some of its places",
+        table=(
+            ("place", "foot at row", "metres", "pixels tall"),
+            *(
+                (
+                    f"{at}, this one" if at == place else f"{at}",
+                    f"{feet[at]:.0f}",
+                    f"{metres[at]:.2f}",
+                    f"{tall[at]:.0f}",
+                )
+                for at in chosen
+            ),
+        ),
+    )
+
+
+def compositing_step(prepared: Prepared, plan: dict, made: dict) -> Step:
+    bg, fg_bg, alpha = made["bg"], made["fg_bg"], made["mask"][..., 0]
+    half = np.unravel_index(np.argmin(np.abs(alpha.astype(int) - 128)), alpha.shape)
+    top, left, bottom, right = plan["window"][0].numpy().tolist()
+    seams = {
+        seam: preparation.composed(replace(prepared, options=replace(prepared.options, seam=seam)), plan)["fg_bg"]
+        for seam in compose.SEAMS
+    }
+    return Step(
+        "Compositing: bg, fg_bg and mask",
+        "compositing",
+        (preparation, compose),
+        (
+            "fg_bg = bg x (1 - alpha) + cut-out x alpha, and the mask is that alpha: "
+            f"{np.count_nonzero(alpha == 255):,} pixels are covered wholly, "
+            f"{np.count_nonzero((alpha > 0) & (alpha < 255)):,} in part, {np.count_nonzero(alpha == 0):,} not at all.",
+            f"At row {half[0]}, column {half[1]} alpha is {alpha[half]} of 255: {1 - alpha[half] / 255:.0%} of bg "
+            f"{bg[half].tolist()} is left, the cut-out adds the rest, and fg_bg is {fg_bg[half].tolist()}.",
+            f"Work is done in rows {top} to {bottom} and columns {left} to {right} only. Outside the mask, fg_bg and "
+            f"bg differ by {_apart(fg_bg, bg)[alpha == 0].max()} levels.",
+            f"The seam here is {prepared.options.seam}: as the cut-out was drawn (--seam).",
+        ),
+        (
+            Panel("bg", bg, "nobody is there"),
+            Panel("fg_bg", fg_bg, "the frame"),
+            Panel("mask", alpha, "white is covered"),
+            *(Panel(f"--seam={seam}", around(seen.numpy(), half, EDGE), SEAMS[seam]) for seam, seen in seams.items()),
+        ),
+    )
+
+
+def depth_step(prepared: Prepared, plan: dict, made: dict, looking: teacher.Teacher, scale: tuple) -> Step:
+    options, number, metres = prepared.options, int(plan["background"]), float(plan["metres"][0])
+    scenery = depth_labels.from_code(prepared.depth_codes[number]).numpy()
+    patch = preparation.composed(prepared, plan)
+    own = depth_labels.from_code(schema.in_full(patch["depth"], patch["box"], options.height, options.width)).numpy()[
+        ..., 0
+    ]
+    both = depth_labels.from_code(made["depth"]).numpy()[..., 0]
+    guess = depth_labels.look_at_all(looking, prepared.backgrounds[[number]], 1)[0]
+    off, hides = depth_labels.disagreement(guess, scenery), preparation.HIDES_WHEN_NEARER[options.labels]
+    whose = {
+        "exact": "drawn scenes know it (--labels=exact). Of a photograph it is a teacher's guess; the packaged one "
+        f"would be {off['abs_rel']:.1%} off here.",
+        "ground": "what the packaged teacher sees in it (--labels=ground). It learned from drawn scenes: in "
+        "photographs its order of near and far is often right, its metres are not.",
+    }
+    known = own[own > 0]
+    shape = "a flat card" if prepared.materials.reliefs is None else "with its relief"
+    reach = f"seen from {known.min():.2f} to {known.max():.2f} m" if known.size else "hidden"
+    return Step(
+        "Depth, in metres",
+        "depth",
+        (depth_labels, teacher),
+        (
+            f"Of the background, {scenery.min():.2f} to {scenery.max():.2f} m: {whose[options.labels]}",
+            f"Of the object: it stands at {metres:.2f} m, {shape}, {reach}. Scenery {hides:.0%} nearer hides it.",
+            "Together: the object's depth where it covers half of a pixel or more "
+            f"({np.count_nonzero(own):,} pixels), the scenery's elsewhere. Nothing in between is ever made up.",
+            "Metres along the optical axis; larger is farther. In 16 bits "
+            f"{metres:.2f} m is code {int(depth_labels.to_code(metres))} ({depth_labels.DEPTH_SCALE:.0f} a metre, so a "
+            f"step is {1000 / depth_labels.DEPTH_SCALE:.1f} mm); 0 is unknown, here {np.sum(both == 0)} pixels.",
+        ),
+        (
+            Panel("depth of bg", contact_sheet.coloured(scenery, *scale), "as it is labelled"),
+            Panel("the packaged teacher's", contact_sheet.coloured(guess, *scale), "what it sees in bg"),
+            Panel("depth of the object", contact_sheet.coloured(own, *scale), "grey: not its own"),
+            Panel("depth", contact_sheet.coloured(both, *scale), "both together: the label"),
+        ),
+        scale=scale,
+    )
+
+
+def record_step(catalogue: Catalogue, place: Place, serialized: bytes, made: dict) -> Step:
+    height, width = catalogue.height, catalogue.width
+    parsed = schema.parse(serialized, schema.COMPOSITE)
+    _, backgrounds, codes = schema.read_backgrounds(catalogue.path(shards.BACKGROUNDS), height, width)
+    back = schema.decode_composite(parsed, tf.constant(backgrounds), tf.constant(codes))
+    back = {key: back[key].numpy() for key in ("bg", "fg_bg", "mask", "depth")}
+    equal = {key: "equal" if np.array_equal(back[key], made[key]) else "NOT equal" for key in ("mask", "depth")}
+    off = {key: _apart(back[key], made[key]) for key in ("bg", "fg_bg")}
+    top, left, bottom, right = parsed["mask_box"].numpy().tolist()
+    quality = catalogue.manifest["options"]["jpeg_quality"]
+    return Step(
+        "The record, written and read back",
+        "record",
+        (generation, schema, shards, catalogues),
+        (
+            f"All {catalogue.manifest['records']:,} composites of these pictures were written, to "
+            f"{len(catalogue.files)} TFRecord files. This one is record {place.number} of {place.file.name}, so of the "
+            f"split {place.file.split}.",
+            f"It is {len(serialized):,} bytes, and 16 more for its length and checksums; fg_bg, mask and depth as "
+            f"plain numbers would be {height * width * 6:,}. bg is stored once, for all records that show it.",
+            f"Read back, the mask is {equal['mask']} and the depth is {equal['depth']}, to the last bit. Pictures are "
+            f"JPEG of quality {quality}: fg_bg is off by {off['fg_bg'].mean():.2f} levels in the mean and "
+            f"{off['fg_bg'].max()} at most, bg by {off['bg'].mean():.2f} and {off['bg'].max()}.",
+        ),
+        (
+            Panel("fg_bg, read back", boxed(back["fg_bg"], [(top, left, bottom, right)]), "with mask_box"),
+            Panel("what JPEG changed", grey(off["fg_bg"].max(-1), 32), "white: 32 levels or more"),
+            Panel("mask, as stored", sized(back["mask"][top:bottom, left:right, 0]), "only its box"),
+        ),
+        caption="What it holds",
+        table=(("key", "holds", "meaning"), *(_field(feature, parsed) for feature in schema.COMPOSITE)),
+    )
+
+
+def _field(feature: schema.Feature, parsed: dict) -> tuple[str, str, str]:
+    value = parsed[feature.key].numpy()
+    if feature.key == "name":
+        said = value.decode()
+    else:
+        said = f"{len(value):,} bytes" if feature.dtype is tf.string else str(value.tolist())
+    return feature.key, said, feature.meaning
+
+
+def _as_handed_over(cutout: np.ndarray) -> np.ndarray:
+    """A cut-out as it comes from a background remover that found it before a white wall."""
+    alpha = cutout[..., 3:] / 255
+    mixed = np.round(cutout[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
+    return np.pad(np.concatenate([mixed, cutout[..., 3:]], -1), BRIM)
+
+
+def _first_objects(placed: dict) -> dict[str, np.ndarray]:
+    """Of composites with one object each."""
+    return {key: placed[key][:, 0].numpy() for key in ("top", "left", "height", "width", "metres")}
+
+
+def _boxes(placed: dict[str, np.ndarray]) -> np.ndarray:
+    top, left, tall, wide = (placed[key] for key in ("top", "left", "height", "width"))
+    return np.stack([top, left, top + tall, left + wide], axis=1)
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Levels between two pictures."""
+    return np.abs(one.astype(int) - other)
