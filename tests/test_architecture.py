@@ -4,8 +4,8 @@ import ast
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = {f"fgseg_tf.{name}" for name in ("train", "evaluate", "export", "predict")}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "core", "manager"}
 LONGEST = 350  # lines

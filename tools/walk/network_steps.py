@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from data_pipelines.inspection.contact_sheet import coloured as depth_colours
 from fgseg_tf.data import base as batches
-from fgseg_tf.data import exposures
+from fgseg_tf.data import exposures, shard_data
 from fgseg_tf.inference import prediction_files, scene_match, upsampling
 from fgseg_tf.inference import segmenter as segmentation
 from fgseg_tf.measures import losses, metrics
@@ -44,7 +44,7 @@ def exposures_step(stored: tuple, side: int, composed: dict, example: dict, seve
     return Step(
         "What the network is given: resized, and as two exposures",
         "exposures",
-        (dataset, batches, exposures, depth_code),
+        (shard_data, batches, exposures, depth_code),
         (
             f"{stored[0]} x {stored[1]} is looked at with {size[0]} x {size[1]} pixels: these weights learned at "
             f"{side}, and sides are multiples of {fold.MULTIPLE}. Pictures and mask are averaged over areas, "

@@ -1,0 +1,173 @@
+"""python -m fgseg_tf.export as its users run it: versions, warm-up, configs, files, and what is refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from repository import ROOT
+
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.measures import losses
+from fgseg_tf.model import weights
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.runs import run_folder
+from fgseg_tf.serving import parity, server_config, warmup
+from fgseg_tf.serving import saved_model as serving
+from fgseg_tf.training.loop import Training
+from fgseg_tf.training.schedule import Stage
+
+
+def run(*flags):
+    command = [sys.executable, "-m", "fgseg_tf.export", *map(str, flags)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+
+
+def refusal(*flags) -> str:
+    done = run(*flags)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("export: ")
+    return last
+
+
+@pytest.fixture(scope="module")
+def data():
+    return CompositeData(Recipe(None, None, 4, 4, height=32, width=32, holdout=0.25, labels="exact", placements=4))
+
+
+@pytest.fixture(scope="module")
+def finished(data, untrained_network, tmp_path_factory) -> Path:
+    """A run of `small` that is finished."""
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    begin(folder, data)
+    run_folder.save_network(str(folder), untrained_network)
+    return folder
+
+
+def begin(folder: Path, data, network: str = "small") -> None:
+    stage = Stage(2, 32, 8, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))
+    run_folder.claim(str(folder), Training((stage,), network=network).settings(data))
+
+
+@pytest.fixture(scope="module")
+def exported(finished, tmp_path_factory) -> Path:
+    """The folder of a version 1, and what was said."""
+    folder = tmp_path_factory.mktemp("models") / "mine"
+    done = run(f"--run={finished}", f"--output={folder}", "--name=mine")
+    assert done.returncode == 0, done.stderr
+    assert f"{folder}/1 is there: off by" in done.stdout
+    return folder
+
+
+def test_a_version_and_its_surroundings(exported):
+    pytest.importorskip("tensorflow_serving")
+    assert {path.name for path in exported.iterdir()} == {"1", "serving"}
+    about = json.loads((exported / "1" / "assets.extra" / "model.json").read_text())
+    assert about["network"] == "small"
+    assert (about["side"], about["version"], about["depth_unit"], about["depth_scale"]) == (32, 1, "metre", 256.0)
+    assert 0 < about["parity"] < parity.TOLERANCE
+
+
+def test_warm_up_requests_can_be_replayed(exported):
+    pytest.importorskip("tensorflow_serving")
+    signatures = tf.saved_model.load(str(exported / "1")).signatures
+    replayed = set()
+    for name, signature, inputs in warmup.read(str(exported / "1")):
+        wanted = signatures[signature].structured_input_signature[1]
+        assert name == "mine"
+        assert set(inputs) == set(wanted)
+        tensors = {key: tf.constant(value, wanted[key].dtype) for key, value in inputs.items()}
+        for key, tensor in tensors.items():
+            # As a server sends it on: of the type that the signature says, without a cast.
+            kind = wanted[key].dtype
+            assert kind == tf.string or tf.as_dtype(inputs[key].dtype) == kind
+            assert wanted[key].shape.is_compatible_with(tensor.shape)
+        answer = signatures[signature](**tensors)
+        assert all(len(value) == 1 for value in answer.values())
+        replayed.add(signature)
+    assert replayed == set(serving.SIGNATURES)
+
+
+def test_configs_are_what_the_server_reads(exported):
+    config = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2")
+    from google.protobuf import text_format
+
+    text = (exported / "serving" / "models.config").read_text()
+    (model,) = text_format.Parse(text, config.ModelServerConfig()).model_config_list.config
+    assert (model.name, model.base_path, model.model_platform) == ("mine", "/models/mine", "tensorflow")
+    compose = (exported / "serving" / "compose.yaml").read_text()
+    for file in ("models.config", "batching.config"):
+        assert f"/models/mine/serving/{file}" in compose
+        assert (exported / "serving" / file).exists()
+    assert "..:/models/mine:ro" in compose
+
+
+def test_configs_that_were_changed_are_kept(tmp_path):
+    first = server_config.write(str(tmp_path), "mine")
+    assert len(first) == 3
+    (tmp_path / "serving" / "models.config").write_text("mine, changed")
+    (tmp_path / "serving" / "batching.config").unlink()
+    assert server_config.write(str(tmp_path), "mine") == [f"{tmp_path}/serving/batching.config"]
+    assert (tmp_path / "serving" / "models.config").read_text() == "mine, changed"
+
+
+def test_versions_grow(exported, finished):
+    before = {path: path.stat().st_mtime_ns for path in (exported / "1").rglob("*")}
+    done = run(f"--run={finished}", f"--output={exported}", "--name=mine", "--version=5", "--nowarmup")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in exported.iterdir()} == {"1", "5", "serving"}
+    assert not (exported / "5" / "assets.extra" / warmup.FILE).exists()
+    assert {path: path.stat().st_mtime_ns for path in (exported / "1").rglob("*")} == before
+    assert "/5 is there, and versions only grow; take 6 or more" in refusal(
+        f"--run={finished}", f"--output={exported}", "--version=5"
+    )
+
+
+def test_runs_that_cannot_be_exported(data, finished, tmp_path):
+    where = f"--output={tmp_path}/models"
+    begin(tmp_path / "begun", data)
+    assert "is not finished (no model.keras); start its training again" in refusal(f"--run={tmp_path}/begun", where)
+    assert "is not a run" in refusal(f"--run={tmp_path}/nowhere", where)
+    begin(tmp_path / "other", data, "base")
+    (tmp_path / "other" / "model.keras").write_bytes((finished / "model.keras").read_bytes())
+    assert "is not of the architecture base" in refusal(f"--run={tmp_path}/other", where)
+    assert not (tmp_path / "models").exists()
+
+
+def test_what_cannot_be_meant(finished, tmp_path):
+    where = f"--output={tmp_path}/models"
+    assert "--name=a b is not a name" in refusal(f"--run={finished}", where, "--name=a b")
+    assert "--file_size=12 is not HEIGHTxWIDTH" in refusal(
+        f"--run={finished}", where, "--format=onnx", "--file_size=12"
+    )
+    done = run(f"--run={finished}", where, "elsewhere")
+    assert done.returncode == 1
+    assert "'elsewhere' is not a flag" in done.stdout + done.stderr
+
+
+def test_a_saved_model_that_answers_something_else_is_refused(untrained_network, saved_model, monkeypatch):
+    monkeypatch.setattr(parity, "SHAPES", ((1.0, 1.0, 1),))
+    with pytest.raises(parity.ParityError, match=r"^serving_default of .* is off by .* it was not made visible"):
+        parity.check_saved_model(build(ARCHITECTURES["small"]), 48, 256.0, saved_model)
+    # Only what is in its files is wrong: millimetres where the unit is a metre.
+    with pytest.raises(parity.ParityError, match=r"^depth_png_bytes of serving_bytes of .* is not the depth"):
+        parity.check_saved_model(untrained_network, 48, 1000.0, saved_model)
+
+
+def test_files_for_other_places(finished, tiny_dataset, tmp_path):
+    flags = [f"--run={finished}", f"--output={tmp_path}/files", "--file_size=48x64", f"--data={tiny_dataset}"]
+    done = run(*flags, "--format=onnx", "--format=tflite_float16")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "files").iterdir()} == {"network.onnx", "float16.tflite"}
+    assert "network.onnx: 2," in done.stdout
+    assert "pictures of 48x64; off by" in done.stdout
+
+
+def test_the_packaged_network_is_of_its_architecture():
+    for name in weights.cards():
+        weights.check(weights.packaged(name)[0], name, name)
+    with pytest.raises(ValueError, match=r"^mine is not of the architecture small"):
+        weights.check(weights.packaged("base")[0], "small", "mine")

@@ -1,0 +1,95 @@
+"""tools/export_tfrecords.py as its users run it: what it refuses, in one sentence and before it writes anything."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from repository import ROOT
+
+
+def run(*flags):
+    done = subprocess.run(
+        [sys.executable, "tools/export_tfrecords.py", *flags], cwd=ROOT, capture_output=True, text=True, timeout=900
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Backgrounds (one of them cut short) and cut-outs of a user, and a folder with nothing in it."""
+    root = tmp_path_factory.mktemp("with a space")
+    for name in ("backgrounds", "foregrounds", "empty"):
+        (root / name).mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        noise = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+        noise.resize((80, 60), Image.Resampling.BICUBIC).save(root / "backgrounds" / f"{number}.jpg")
+        cutout = Image.fromarray(rng.integers(0, 256, (9, 5, 3), dtype=np.uint8)).resize((25, 45)).convert("RGBA")
+        alpha = np.zeros((45, 25), np.uint8)
+        alpha[3:42, 3 + number : 22] = 255
+        cutout.putalpha(Image.fromarray(alpha))
+        cutout.save(root / "foregrounds" / f"{number}.png")
+    whole = (root / "backgrounds" / "0.jpg").read_bytes()
+    (root / "backgrounds" / "short.jpg").write_bytes(whole[: len(whole) // 2])
+    return root
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--image_size=31"], "--image_size=31x31 is too small; take 32 or more a side."),
+        (["--object_size=0.1,1.2"], "which cannot stand in it whole; lower it to 1 or less"),
+        (["--teacher_weights={root}/foregrounds/0.png"], "0.png"),
+        (["--backgrounds={root}/nowhere", "--foregrounds={root}/foregrounds"], "There is no folder {root}/nowhere"),
+        (["--backgrounds={root}/empty", "--foregrounds={root}/foregrounds"], "{root}/empty holds no usable background"),
+        (["--backgrounds={root}/backgrounds"], "--backgrounds=DIR and --foregrounds=DIR go together"),
+        (["--backgrounds={root}/backgrounds", "--foregrounds={root}/foregrounds"], "short.jpg is damaged or cut short"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_nothing_is_written(folders, tmp_path, flags, sentence):
+    status, _, errors = run(*(flag.format(root=folders) for flag in flags), f"--output={tmp_path}/out")
+    assert status == 1
+    assert sentence.format(root=folders) in errors
+    assert "Traceback" not in errors
+    assert not (tmp_path / "out").exists()
+
+
+def test_own_pictures_with_the_packaged_teacher(folders, tmp_path):
+    status, said, errors = run(
+        f"--backgrounds={folders}/backgrounds",
+        f"--foregrounds={folders}/foregrounds",
+        f"--output={tmp_path}/out",
+        "--flagfile=data_pipelines/flagfiles/recommended.flags",
+        "--image_size=48x64",
+        "--placements=2",
+        "--holdout=0.25",
+        "--skip_bad",
+    )
+    assert status == 0, errors
+    assert "64 composites" in said
+    assert "left out 1 picture:" in said
+    assert Image.open(tmp_path / "out" / "sheet.png").size[0] > 200
+    # The flags that it kept make the same set again.
+    status, _, errors = run(f"--flagfile={tmp_path}/out/export.flags", f"--output={tmp_path}/again")
+    assert status == 0, errors
+    for shard in (tmp_path / "out").glob("*.tfrecord"):
+        assert (tmp_path / "again" / shard.name).read_bytes() == shard.read_bytes()
+
+
+@pytest.mark.parametrize("flagfile", ["full", "rows"])
+def test_large_flagfiles_shrunken(flagfile, tmp_path):
+    status, said, errors = run(
+        f"--flagfile=data_pipelines/flagfiles/{flagfile}.flags",
+        "--backgrounds_count=4",
+        "--foregrounds_count=4",
+        "--image_size=48",
+        "--holdout=0.25",
+        "--limit=12",
+        f"--output={tmp_path}/out",
+    )
+    assert status == 0, errors
+    assert "12 composites" in said
+    # 4 x 4 x 2 x 20, as 100 x 100 x 2 x 20 is 400 000.
+    assert '"places": 20' in (tmp_path / "out" / "manifest.json").read_text()

@@ -1,0 +1,146 @@
+"""python -m fgseg_tf.predict as its users run it, with a network that was not trained."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from repository import ROOT
+
+from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.inference import prediction_files, scene_match
+from fgseg_tf.inference.segmenter import Answer, Segmenter
+from fgseg_tf.measures import losses
+from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.runs import run_folder
+from fgseg_tf.training.loop import Training
+from fgseg_tf.training.schedule import Stage
+
+HEIGHT, WIDTH = 40, 56
+
+
+def run(*flags):
+    command = [sys.executable, "-m", "fgseg_tf.predict", *flags]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    return done.returncode, done.stdout, done.stderr
+
+
+def scene(seed: int) -> np.ndarray:
+    blocks = np.random.default_rng(seed).integers(0, 256, (HEIGHT // 4, WIDTH // 4, 3))
+    return np.kron(blocks, np.ones((4, 4, 1))).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A finished run, an empty scene, and frames: five good ones of it and one that cannot be read."""
+    made = tmp_path_factory.mktemp("predict")
+    data = CompositeData(Recipe(None, None, 4, 4, height=36, width=48, holdout=0.25, labels="exact", placements=4))
+    stage = Stage(2, 32, 8, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))
+    run_folder.claim(str(made / "run"), Training((stage,), network="small").settings(data))
+    run_folder.save_network(str(made / "run"), build(ARCHITECTURES["small"]))
+    (made / "frames").mkdir()
+    Image.fromarray(scene(0)).save(made / "empty.png")
+    for number in range(5):
+        frame = scene(0)
+        frame[4 : 20 + number, 8 : 12 + 4 * number] = scene(1)[4 : 20 + number, 8 : 12 + 4 * number]
+        Image.fromarray(frame).save(made / "frames" / f"f{number}.png")
+    (made / "frames" / "f2b.jpg").write_bytes(b"\xff\xd8 cut short")
+    return made
+
+
+def picture(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_a_folder_of_frames(folder):
+    where = folder / "answers"
+    status, said, errors = run(
+        f"--background={folder}/empty.png", f"--frames={folder}/frames", f"--output={where}", f"--run={folder}/run"
+    )
+    assert status == 1
+    assert f"skipped: {folder}/frames/f2b.jpg is" in errors
+    assert "predict: 1 frame(s) could not be read, named above; all others are done." in errors
+    assert "Traceback" not in errors
+    assert f"5 frames are in {where}: mask, depth, overlay, frames.csv" in said
+    names = [f"f{number}" for number in range(5)]
+    for kind, ending in (("mask", "png"), ("depth", "png"), ("overlay", "jpg")):
+        assert sorted(path.name for path in (where / kind).iterdir()) == [f"{name}.{ending}" for name in names]
+    facts = json.loads((where / "predict.json").read_text())
+    assert facts["side"] == 43  # 32 the shorter, in the shape of 36 x 48
+    assert facts["both_ways"] is False
+    # The same as from inside.
+    camera = Segmenter(run_folder.load_network(str(folder / "run")), 43).camera(scene(0))
+    for name in names:
+        answer = camera.see(picture(folder / "frames" / f"{name}.png"))
+        mask, depth = picture(where / "mask" / f"{name}.png"), picture(where / "depth" / f"{name}.png")
+        assert mask.shape == depth.shape == (HEIGHT, WIDTH)
+        assert np.abs(mask / 255 - answer.mask).max() < 0.01
+        np.testing.assert_allclose(depth.astype(float) / facts["depth_scale"], answer.depth, rtol=0.01, atol=0.004)
+        assert picture(where / "overlay" / f"{name}.jpg").shape == (HEIGHT, WIDTH, 3)
+    with open(where / "frames.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == names
+    doubted = any(float(row["similarity"]) < scene_match.BELONGS for row in rows)
+    assert doubted == ("warning: the empty scene" in errors)
+
+
+def test_one_frame_of_another_scene_is_doubted(folder):
+    Image.fromarray(scene(7)).save(folder / "other.png")
+    status, _, errors = run(
+        f"--background={folder}/other.png",
+        f"--frames={folder}/frames/f0.png",
+        f"--output={folder}/one",
+        f"--run={folder}/run",
+        "--write=mask",
+        "--size=56",
+        "--both_ways",
+    )
+    assert status == 0, errors
+    facts = json.loads((folder / "one" / "predict.json").read_text())
+    assert (facts["side"], facts["both_ways"]) == (56, True)
+    camera = Segmenter(run_folder.load_network(str(folder / "run")), 56).camera(scene(7), both_ways=True)
+    answer = camera.see(picture(folder / "frames" / "f0.png"))
+    assert np.abs(picture(folder / "one" / "mask" / "f0.png") / 255 - answer.mask).max() < 0.01
+    assert "warning: the empty scene does not seem to belong to f0: similarity 0." in errors
+    assert sorted(path.name for path in (folder / "one").iterdir()) == ["frames.csv", "mask", "predict.json"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--smooth=1"], "predict: --smooth=1 is not from 0 to below 1."),
+        (
+            ["--frames=clip.mp4"],
+            "predict: clip.mp4 is a video; take the frames out of it first: mkdir frames && ffmpeg",
+        ),
+    ],
+)
+def test_what_is_refused(folder, flags, said):
+    usual = [f"--background={folder}/empty.png", f"--frames={folder}/frames", f"--output={folder}/no"]
+    status, _, errors = run(*usual, *flags)
+    assert status == 1
+    assert said in errors
+    assert "Traceback" not in errors
+    assert not (folder / "no").exists()
+
+
+def test_an_overlay_darkens_the_background_and_outlines_the_object():
+    frame = np.full((12, 20, 3), 200, np.uint8)
+    mask = np.zeros((12, 20), np.float32)
+    mask[4:8, 5:15] = 1
+    shown = prediction_files.overlay(frame, mask)
+    assert (shown[5, 6] == 200).all()
+    assert (shown[0, 0] == 90).all()  # 0.45 of it
+    assert (shown[3, 5:15] == prediction_files.OUTLINE).all()
+    assert (shown[4:8, 4] == prediction_files.OUTLINE).all()
+    np.testing.assert_array_equal(frame, 200)
+
+
+def test_a_row_tells_the_share_of_foreground():
+    mask = np.zeros((4, 5), np.float32)
+    mask[0, :2] = 0.5
+    assert prediction_files.row("a", Answer(mask, mask, 0.98765)) == ("a", "0.10000", "0.988")

@@ -1,0 +1,92 @@
+"""`python -m fgseg_tf.train` as its users type it: real processes, real files, real refusals."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+FLAGFILES = sorted((ROOT / "fgseg_tf" / "flagfiles").glob("*.flags"))
+# What makes any schedule one of seconds on pictures of 48 x 64.
+SHRUNKEN_SIDES = {"64": "32", "96": "40"}
+
+
+def train(*flags: str, fails: bool = False) -> subprocess.CompletedProcess:
+    done = subprocess.run(
+        [sys.executable, "-m", "fgseg_tf.train", *flags], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
+    assert (done.returncode != 0) == fails, done.stderr[-3000:]
+    return done
+
+
+def shrunken(flagfile: Path, folder: Path) -> Path:
+    """The same flags with one epoch a stage, at sizes that fit, of the small network."""
+    text = flagfile.read_text()
+    text = re.sub(r"\b\d+@(\d+)", lambda found: f"1@{SHRUNKEN_SIDES.get(found[1], '48')}", text)
+    copy = folder / flagfile.name
+    copy.write_text(text + "\n--network=small\n--start=\n--examples_per_epoch=8\n--batch=4\n--validate=4\n")
+    return copy
+
+
+@pytest.mark.parametrize("flagfile", FLAGFILES, ids=[path.stem for path in FLAGFILES])
+def test_every_flagfile_trains(flagfile, tiny_dataset, tmp_path):
+    """Shrunken, and all of its stages."""
+    run = tmp_path / "run"
+    done = train(f"--flagfile={shrunken(flagfile, tmp_path)}", f"--data={tiny_dataset}", f"--run={run}")
+    stages = json.loads((run / "run.json").read_text())["settings"]["stages"]
+    history = json.loads((run / "history.json").read_text())
+    assert [row["stage"] for row in history] == list(range(1, len(stages) + 1))
+    (wanted,) = re.findall(r"^--stages=(.*)", flagfile.read_text(), re.MULTILINE)
+    assert len(stages) == wanted.count("@")
+    assert (
+        done.stdout.splitlines()[-1] == f"{run}/model.keras is trained; next: python -m fgseg_tf.evaluate --run={run}"
+    )
+    assert {"run.json", "run.flags", "checkpoints", "history.json", "logs", "model.keras"} <= {
+        path.name for path in run.iterdir()
+    }
+    assert f"--data={tiny_dataset}" in (run / "run.flags").read_text()
+
+
+def test_the_published_schedule_is_that():
+    text = (ROOT / "fgseg_tf/flagfiles/published.flags").read_text()
+    (stages,) = re.findall(r"^--stages=(.*)", text, re.MULTILINE)
+    stages = [stage.split(maxsplit=1) for stage in stages.split(";")]
+    assert [stage[0] for stage in stages] == ["10@64", "2@96", "1@192"] * 2
+    assert {stage[1] for stage in stages[:3]} == {"depth_loss=dice"}
+    assert {stage[1] for stage in stages[3:]} == {"freeze=stem+background+joint+mask"}
+    assert "--mask_loss=dice\n" in text
+    assert "--depth_loss=ssim\n" in text
+
+
+def test_on_the_fly_nothing_but_the_run_is_written(tmp_path):
+    run = tmp_path / "run"
+    flags = ["--data=demo", "--backgrounds_count=3", "--foregrounds_count=3", "--placements=2", "--image_size=48x64"]
+    flags += ["--holdout=0.3", "--network=small", "--stages=1@32", "--batch=4", "--validate=4"]
+    train(*flags, f"--run={run}")
+    settings = json.loads((run / "run.json").read_text())["settings"]
+    assert settings["data"]["recipe"]["labels"] == settings["labels"] == "exact"
+    assert settings["image_size"] == [48, 64]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--data=DATA", "--stages=1@32;oops"], "'oops' at character 6 is not EPOCHS@SIZE"),
+        (["--data=DATA", "--backgrounds=x", "--foregrounds=y"], "are two sources of data; give one of them"),
+        ([], "say what to train on: --data=DIR, --data=demo, or --backgrounds=DIR --foregrounds=DIR"),
+        (["--data=/nowhere/at/all"], "There is no data set in /nowhere/at/all"),
+        (["--data=DATA", "--stages=1@32", "--batch=1000"], "fewer than a batch of 1000"),
+    ],
+)
+def test_refusals_are_one_sentence(flags, said, tiny_dataset, tmp_path):
+    run = tmp_path / "run"
+    done = train(*(flag.replace("DATA", tiny_dataset) for flag in flags), f"--run={run}", fails=True)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("train: ")
+    assert said in last
+    assert "Traceback" not in done.stderr
+    assert not run.exists()

@@ -1,0 +1,218 @@
+"""The SavedModel: every signature against the Keras network, in a process without Keras, and through the C API."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from repository import ROOT
+from tiny_data import DEPTH_SCALE, SIDE
+
+from fgseg_tf.serving import parity
+from fgseg_tf.serving import saved_model as serving
+
+SUPPORT = ROOT / "tests" / "support"
+HEIGHT, WIDTH = 40, 48
+WRONG = tf.errors.InvalidArgumentError
+
+
+@pytest.fixture(scope="module")
+def signatures(saved_model):
+    return tf.saved_model.load(saved_model).signatures
+
+
+@pytest.fixture(scope="module")
+def pair() -> dict:
+    return {name: tf.constant(value) for name, value in parity.pairs(1, ((HEIGHT, WIDTH, 2),))[0].items()}
+
+
+@pytest.fixture(scope="module")
+def wanted(untrained_network, pair) -> dict:
+    """By hand: no larger than the network looks at, so it is the network's own answer."""
+    floats = {name: value.numpy().astype("f4") / 255 for name, value in pair.items()}
+    answer = untrained_network(floats, training=False)
+    mask, code = (np.asarray(answer[name]) for name in ("mask", "depth"))
+    assert mask.std() > 1e-2
+    assert code.std() > 1e-2
+    return {"mask": mask, "depth": 0.25 * 1024**code}
+
+
+def close(answer: dict, wanted: dict) -> None:
+    np.testing.assert_allclose(answer["mask"], wanted["mask"], atol=1e-5)
+    np.testing.assert_allclose(answer["depth"], wanted["depth"], rtol=1e-4)
+
+
+def test_every_signature_answers_as_the_network_does(untrained_network, saved_model):
+    assert 0 < parity.check_saved_model(untrained_network, SIDE, DEPTH_SCALE, saved_model) < 1e-5
+
+
+def test_names_are_as_promised(signatures):
+    given = {name: set(signature.structured_input_signature[1]) for name, signature in signatures.items()}
+    assert set(given) == set(serving.SIGNATURES)
+    assert given["serving_default"] == given["serving_float"] == {"bg", "fg_bg"}
+    assert given["serving_bytes"] == {"bg_bytes", "fg_bg_bytes"}
+    assert set(signatures["serving_default"].structured_outputs) == {"mask", "depth", "similarity"}
+    encoded = set(signatures["encode_background"].structured_outputs)
+    assert given["segment_with_background"] == {"fg_bg"} | encoded
+
+
+def test_pictures_as_they_are(signatures, pair, wanted):
+    close(signatures["serving_default"](**pair), wanted)
+
+
+def test_a_background_that_was_encoded_before(signatures, pair, wanted):
+    encoded = signatures["encode_background"](bg=pair["bg"])
+    answer = signatures["segment_with_background"](fg_bg=pair["fg_bg"], **encoded)
+    close(answer, wanted)
+    expected = signatures["serving_default"](**pair)
+    for name, value in expected.items():
+        np.testing.assert_allclose(answer[name], value, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["serving_default", "serving_float", "segment_with_background", "serving_bytes"])
+def test_one_background_for_many_frames(signatures, pair, name):
+    frames = tf.concat([pair["fg_bg"], pair["bg"][:1]], 0)
+    one, each = pair["bg"][:1], tf.repeat(pair["bg"][:1], 3, 0)
+
+    def ask(bg):
+        if name == "serving_bytes":
+            files = {"bg_bytes": bg, "fg_bg_bytes": frames}
+            files = {key: tf.stack([tf.io.encode_png(one) for one in value]) for key, value in files.items()}
+            return signatures[name](**files)
+        if name == "serving_float":
+            return signatures[name](bg=tf.cast(bg, tf.float32) / 255, fg_bg=tf.cast(frames, tf.float32) / 255)
+        if name == "serving_default":
+            return signatures[name](bg=bg, fg_bg=frames)
+        return signatures[name](fg_bg=frames, **signatures["encode_background"](bg=bg))
+
+    for key, value in ask(each).items():
+        answer = ask(one)[key]
+        assert len(answer) == 3
+        if value.dtype == tf.string:
+            assert answer.numpy().tolist() == value.numpy().tolist()
+        else:
+            np.testing.assert_allclose(answer, value, atol=1e-5, rtol=1e-5)
+
+
+def test_similarity_tells_of_another_scene(signatures, pair):
+    other = signatures["serving_default"](bg=pair["bg"][::-1], fg_bg=pair["fg_bg"])["similarity"]
+    own = signatures["serving_default"](bg=pair["bg"], fg_bg=pair["bg"])["similarity"]
+    assert (own.numpy() > other.numpy() + 0.2).all()
+
+
+def test_files_of_several_sizes(signatures, untrained_network):
+    """Each by itself: what is answered for one does not depend on what else was asked."""
+    pairs = [parity.pairs(1, ((*size, 1),))[0] for size in ((40, 48), (31, 90), (9, 8))]
+    files = {f"{name}_bytes": tf.stack([tf.io.encode_png(pair[name][0]) for pair in pairs]) for name in ("bg", "fg_bg")}
+    answer = signatures["serving_bytes"](**files)
+    for number, pair in enumerate(pairs):
+        expected = parity.expected(untrained_network, SIDE, pair)
+        mask = tf.io.decode_png(answer["mask_png_bytes"][number]).numpy()
+        assert mask.shape == (*pair["bg"].shape[1:3], 1)
+        assert np.abs(mask / 255.0 - expected["mask"][0]).max() < 0.5 / 255 + 1e-5
+        inside = expected["mask"][0, ..., 0] >= 0.5
+        np.testing.assert_allclose(answer["share"][number], inside.mean(), atol=1e-3)
+        if inside.any():
+            np.testing.assert_allclose(answer["nearest"][number], expected["depth"][0, ..., 0][inside].min(), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "said"),
+    [
+        ("serving_default", {"bg": (1, 4, 5, 3), "fg_bg": (1, 4, 6, 3)}, "bg is 5 x 4 pixels and fg_bg 6 x 4"),
+        ("serving_default", {"bg": (2, 4, 5, 3), "fg_bg": (3, 4, 5, 3)}, "there are 2 empty scenes and 3 frames"),
+        ("serving_default", {"bg": (1, 0, 5, 3), "fg_bg": (1, 0, 5, 3)}, "pictures have no pixels"),
+    ],
+)
+def test_shapes_that_cannot_be(signatures, name, inputs, said):
+    with pytest.raises(WRONG, match=said):
+        signatures[name](**{key: tf.zeros(shape, tf.uint8) for key, shape in inputs.items()})
+
+
+@pytest.mark.parametrize("value", [255.0, -0.01, np.nan, np.inf])
+def test_floats_that_are_not_from_0_to_1(signatures, value):
+    good = tf.zeros((1, 9, 8, 3))
+    bad = tf.tensor_scatter_nd_update(good, [[0, 4, 5, 1]], [value])
+    for inputs, name in (({"bg": bad, "fg_bg": good}, "bg"), ({"bg": good, "fg_bg": bad}, "fg_bg")):
+        with pytest.raises(WRONG, match=f"{name} has values that are not from 0 to 1: divide by 255"):
+            signatures["serving_float"](**inputs)
+
+
+def test_a_background_of_another_camera(signatures, pair):
+    encoded = signatures["encode_background"](bg=pair["bg"][:, :-1])
+    with pytest.raises(WRONG, match="bg is 48 x 39 pixels and fg_bg 48 x 40"):
+        signatures["segment_with_background"](fg_bg=pair["fg_bg"], **encoded)
+    encoded = signatures["encode_background"](bg=pair["bg"])
+    with pytest.raises(WRONG, match="give all that one call of encode_background answered, and only that"):
+        signatures["segment_with_background"](fg_bg=pair["fg_bg"], **{**encoded, "bg_grey": encoded["bg_grey"][:1]})
+
+
+def test_from_one_pixel_to_twelve_million(signatures):
+    for height, width in ((1, 1), (1, 300), (3000, 4000)):
+        picture = tf.fill((1, height, width, 3), tf.constant(90, tf.uint8))
+        answer = signatures["serving_default"](bg=picture, fg_bg=picture)
+        assert answer["mask"].shape == answer["depth"].shape == (1, height, width, 1)
+        assert np.isfinite(answer["depth"].numpy()).all()
+
+
+def test_alone_with_tensorflow_and_two_thousand_damaged_files(saved_model, pair, wanted, tmp_path):
+    np.savez(tmp_path / "arrays.npz", **{key: value.numpy() for key, value in pair.items()}, mask=wanted["mask"])
+    command = [sys.executable, str(SUPPORT / "saved_model_alone.py"), saved_model, str(tmp_path / "arrays.npz"), "2000"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    print(said)
+    assert said["worst"] < 1e-5
+    assert said["png"] < 0.5 / 255 + 1e-5
+    assert said["answered"] + said["refused"] == 2000
+    assert min(said["answered"], said["refused"]) > 200, "a good part of each, or it was not tried"
+    assert said["after"] - said["before"] < 100, "megabytes, over 1 500 files"
+
+
+def test_through_the_c_api(saved_model, pair, wanted, tmp_path):
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if not compiler:
+        pytest.skip("there is no C compiler here")
+    libraries = Path(tf.sysconfig.get_lib())
+    program = tmp_path / "serve_saved_model"
+    build = [compiler, "-O1", "-o", program, SUPPORT / "serve_saved_model.c", f"-I{tf.sysconfig.get_include()}"]
+    build += [
+        f"-L{libraries}",
+        "-l:libtensorflow_cc.so.2",
+        "-l:libtensorflow_framework.so.2",
+        f"-Wl,-rpath,{libraries}",
+    ]
+    done = subprocess.run([str(part) for part in build], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for name, value in pair.items():
+        (tmp_path / f"{name}.raw").write_bytes(value[0].numpy().tobytes())
+        (tmp_path / f"{name}.png").write_bytes(tf.io.encode_png(value[0]).numpy())
+    names = operations(saved_model)
+    default, files = names["serving_default"], names["serving_bytes"]
+    command = [program, saved_model, HEIGHT, WIDTH, tmp_path / "bg.raw", tmp_path / "fg_bg.raw", tmp_path / "mask"]
+    command += [default["bg"], default["fg_bg"], default["mask"], files["bg_bytes"], files["fg_bg_bytes"]]
+    command += [files["mask_png_bytes"], tmp_path / "bg.png", tmp_path / "fg_bg.png"]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    invalid_argument = 3
+    assert done.stdout.split() == [str(invalid_argument)] * 3, done.stderr
+    mask = np.frombuffer((tmp_path / "mask").read_bytes(), np.float32).reshape(HEIGHT, WIDTH, 1)
+    np.testing.assert_allclose(mask, wanted["mask"][0], atol=1e-5)
+    png = tf.io.decode_png((tmp_path / "mask.png").read_bytes()).numpy() / 255.0
+    assert np.abs(png - wanted["mask"][0]).max() < 0.5 / 255 + 1e-5
+
+
+def operations(folder: str) -> dict[str, dict[str, str]]:
+    """Of each signature, the tensor behind each name."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = (Path(folder) / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
+    return {
+        name: {key: info.name for ends in (signature.inputs, signature.outputs) for key, info in ends.items()}
+        for name, signature in graph.signature_def.items()
+    }
