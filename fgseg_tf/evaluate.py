@@ -7,13 +7,14 @@ Without --data, on the test splits of the data that the run was trained on. Exit
 something is wrong with what it was given.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import keras
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.errors import sentence
 from data_pipelines.runtime.progress import Progress

@@ -8,8 +8,10 @@ Without --run, the weights that come with the package. Nothing becomes visible t
 does. Exit status 1, with one sentence, when something is wrong.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import re
 
 import keras
@@ -17,7 +19,6 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from fgseg_tf.data.base import Data
 from fgseg_tf.data.composite_data import CompositeData, Recipe

@@ -8,8 +8,10 @@ Without --run, by weights that come with the package. Exit status 1, with one se
 what it was given; also, after everything else is done, when frames could not be read.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +20,6 @@ import numpy as np
 from absl import flags
 from PIL import Image
 
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.inference import frames, prediction_files, scene_match

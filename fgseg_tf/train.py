@@ -8,8 +8,10 @@
 status 1, with one sentence, when something is wrong with what it was given; what was learned is kept.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import sys
 
 import tensorflow as tf
@@ -17,7 +19,6 @@ from absl import flags
 
 from data_pipelines.compositing.placement import LAYOUTS
 from data_pipelines.compositing.plan import parse_size
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.errors import sentence
 from data_pipelines.runtime.progress import Progress

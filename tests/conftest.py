@@ -1,7 +1,9 @@
 """What several tests look at: a few small sources made by hand, and a finished data set made from them."""
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import os
 
 import numpy as np
@@ -21,7 +23,6 @@ from tiny_data import (
 )
 
 from data_pipelines.compositing.plan import Options
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.sources.source_set import Origin, Sources
 from data_pipelines.tfrecord import export as generation
 from fgseg_tf.model import weights

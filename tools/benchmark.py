@@ -11,8 +11,10 @@ Figures are medians over rounds in which all take turns; ratios are medians of t
 machine disturbs less than the rates.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import json
 import os
 import sys
@@ -20,7 +22,6 @@ import sys
 from absl import app, flags, logging
 from benchmarking import data_rates, network_rates
 
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.errors import REFUSALS, sentence
 from data_pipelines.teacher import network as teacher
 from fgseg_tf.data.shard_data import ShardData

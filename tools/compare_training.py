@@ -7,15 +7,16 @@ A file names the trainings: see tools/losses.txt, tools/schedules.txt. Each is `
 OUTPUT/table.md.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import subprocess
 import sys
 
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from fgseg_tf.evaluation import training_comparison
 from fgseg_tf.runs import run_folder

@@ -8,8 +8,10 @@ No two frames are alike in light and noise, and walkers have shadows. Scenes are
 land, in turn.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import io
 
 import tensorflow as tf
@@ -17,7 +19,6 @@ from absl import flags
 from PIL import Image
 
 from data_pipelines.demo import sequence as demo_sequence
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
 

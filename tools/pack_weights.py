@@ -6,13 +6,14 @@ The network's size is its name there. A card says what they are: the file's SHA-
 and the settings of the run.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import os
 
 from absl import flags
 
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from fgseg_tf.model import weights
 from fgseg_tf.runs import run_folder

@@ -13,8 +13,10 @@ better, so more scenes, not more steps, would help. 200 scenes of a third seed: 
 0.50). Photographs are beyond it: on 12 pictures of a classroom, scaled_abs_rel 0.40 (flat: 0.36).
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -22,7 +24,6 @@ from pathlib import Path
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.teacher.scenes import real_pictures, start_rendering, wait_for
 from data_pipelines.teacher.training import CHOSEN_BY, Recipe, train

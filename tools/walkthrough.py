@@ -9,8 +9,10 @@ and, with the pictures, to walk/index.html. Exit status 1, with one sentence, wh
 given.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import io
 import re
 import sys
@@ -29,7 +31,6 @@ from walk.panels import Panel, Step
 
 from data_pipelines.compositing import depth_labels
 from data_pipelines.compositing import plan as preparation
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.sources import image_files, source_set
 from data_pipelines.teacher import network as teacher

@@ -10,15 +10,16 @@ Masks of a depth sensor can lie beside what they show, because it looks from ano
 is so, a line says by how much, and --align scores the sequence with its masks (and depth) moved by as much.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 from collections.abc import Callable
 
 import numpy as np
 from absl import flags
 from PIL import Image
 
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.evaluation import baselines, footage

@@ -7,8 +7,10 @@ Killed and started again with the same flags, it goes on where it was. Exit stat
 is wrong with what it was given; finished shards are kept.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import sys
 from collections.abc import Callable
 from functools import cache, partial
@@ -19,7 +21,6 @@ from absl import flags
 from data_pipelines.compositing.placement import LAYOUTS, Placement
 from data_pipelines.compositing.plan import LABELS, Options, parse_size
 from data_pipelines.inspection import contact_sheet
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.sources import source_set
 from data_pipelines.teacher import network as teacher

@@ -7,15 +7,16 @@ The server decodes the pictures, so that they are sent as they are: JPEG or PNG.
 the server is away or refuses; answers so far are kept.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 import csv
 import os
 
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.inference import frames

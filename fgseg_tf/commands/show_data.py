@@ -10,8 +10,10 @@
 Exit status 2, with one sentence, when something is wrong with what it was given.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -19,7 +21,6 @@ from absl import flags
 
 from data_pipelines.inspection import contact_sheet, examples, label_statistics
 from data_pipelines.inspection import unpack as unpacking
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_folder_command
 from data_pipelines.tfrecord import reader as catalogues
 from fgseg_tf.data.base import scoring_seed

@@ -6,13 +6,13 @@ Exit status 0 and a summary when everything is right; 1 and a list when somethin
 there is nothing that can be looked at: no data set, one that is not finished, or one of another schema.
 """
 
-# isort: off (TensorFlow is not loaded before this)
-# isort: on
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
 
 from absl import flags
 
 from data_pipelines.inspection.verify import Verdict, verify
-from data_pipelines.runtime import startup  # noqa: F401
 from data_pipelines.runtime.cli import run_folder_command
 
 _PROBLEMS = flags.DEFINE_integer("problems", 20, "How many problems to print; the rest are counted.", lower_bound=1)
