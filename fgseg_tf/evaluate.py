@@ -17,9 +17,10 @@ from absl import flags
 
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.files import join_path, write_json
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.data.base import Data
-from fgseg_tf.data.open import reopened
+from fgseg_tf.data.open import reopen_data
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.evaluation import baselines, evaluator, score_table
 from fgseg_tf.report import evaluation_report as report
@@ -48,12 +49,12 @@ def evaluate() -> None:
     if _BASELINES.value:
         baselines.opencv()
     network = run_folder.load_network(_RUN.value)
-    data = ShardData(_DATA.value) if _DATA.value else reopened(settings["data"])
+    data = ShardData(_DATA.value) if _DATA.value else reopen_data(settings["data"])
     evaluator.check(settings, data, _ANY_SIZE.value)
     size = data.scaled(run_folder.trained_side(settings) if _SIZE.value is None else _SIZE.value)
     found = scored(network, data, size)
     found.scores["trained_on_these_data"] = data.digest == settings["data_digest"]
-    run_folder.write_json(_RUN.value, "metrics.json", found.scores)
+    write_json(join_path(_RUN.value, "metrics.json"), found.scores)
     page = report.page(settings, said_flags(), run_folder.read_history(_RUN.value), found)
     report.write(_RUN.value, page)
     if _BOTH_WAYS.value:
@@ -79,7 +80,7 @@ def scored(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluator
 
 def said_flags() -> str:
     """run.flags, if it is there: a run that was killed at its very end has none."""
-    where = run_folder.path(_RUN.value, "run.flags")
+    where = join_path(_RUN.value, "run.flags")
     if not tf.io.gfile.exists(where):
         return ""
     with tf.io.gfile.GFile(where) as file:

@@ -19,9 +19,11 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE
+from data_pipelines.config import DatasetConfig, PlacementConfig, SourcesConfig
 from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.files import join_path, write_json
 from fgseg_tf.data.base import Data
-from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.model import weights
@@ -79,7 +81,7 @@ def export_saved_model(network: keras.Model, side: int, facts: dict) -> None:
         worst = parity.check_saved_model(network, side, DEPTH_SCALE, folder)
         if _WARMUP.value:
             warmup.write(folder, _NAME.value, warmup.requests(tf.saved_model.load(folder).signatures, side))
-        run_folder.write_json(run_folder.path(folder, warmup.FOLDER), "model.json", facts | {"parity": worst})
+        write_json(join_path(join_path(folder, warmup.FOLDER), "model.json"), facts | {"parity": worst})
     for path in server_config.write(_OUTPUT.value, _NAME.value):
         print(f"{path}: new")
     print(f"{_OUTPUT.value}/{number} is there: off by {worst:.1g} from the Keras network, at most {parity.TOLERANCE:g}")
@@ -104,15 +106,11 @@ def drawn(size: tuple[int, int]) -> Data:
     """Lively ones: several objects, some of them cut by the edge."""
     print("drawing pictures to calibrate and check with", flush=True)
     return CompositeData(
-        Recipe(
-            backgrounds_count=48,
-            foregrounds_count=24,
+        DatasetConfig(
+            sources=SourcesConfig(backgrounds_count=48, foregrounds_count=24),
+            placement=PlacementConfig("random", max_objects=3, truncation=0.3, object_size=(0.1, 1.2)),
             height=size[0],
             width=size[1],
-            placement="random",
-            max_objects=3,
-            truncation=0.3,
-            object_size=(0.1, 1.2),
             labels="exact",
             seed=5,
         )

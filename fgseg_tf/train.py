@@ -12,52 +12,29 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 
 # isort: split
 
-import sys
-
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines.compositing.placement import LAYOUTS
-from data_pipelines.compositing.plan import parse_size
-from data_pipelines.runtime.cli import run_command
+from data_pipelines import dataset_flags
+from data_pipelines.runtime.cli import flags_as_given, run_command
 from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.files import join_path, write_atomic
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.data.base import Data
-from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import ARCHITECTURES
-from fgseg_tf.runs import run_folder
 from fgseg_tf.training import distribution
 from fgseg_tf.training.loop import PRECISIONS, Training, train
 from fgseg_tf.training.schedule import Stage, parse_parts, parse_stages
 from fgseg_tf.training.step import OPTIMIZERS, Optimization
 
-_RECIPE, _OPTIMIZATION = Recipe(), Optimization()
+_OPTIMIZATION = Optimization()
 
 _RUN = flags.DEFINE_string("run", None, "Folder of this training; local or gs://.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of shards from tools/export_tfrecords.py, or demo: made on the fly.")
-_BACKGROUNDS = flags.DEFINE_string("backgrounds", None, "Folder of empty scenes, to make composites on the fly.")
-_FOREGROUNDS = flags.DEFINE_string("foregrounds", None, "Folder of cut-outs with transparency, likewise.")
-_BACKGROUNDS_COUNT = flags.DEFINE_integer("backgrounds_count", 0, "On the fly: how many; 0: 100 demo ones, or all.")
-_FOREGROUNDS_COUNT = flags.DEFINE_integer("foregrounds_count", 0, "On the fly: how many; 0: 100 demo ones, or all.")
-_SKIP_BAD = flags.DEFINE_bool("skip_bad", False, "On the fly: go on without pictures that cannot be used.")
-_KEEP_DUPLICATES = flags.DEFINE_bool("keep_duplicates", False, "On the fly: keep copies of a picture.")
-_IMAGE_SIZE = flags.DEFINE_string("image_size", "224", "On the fly: side in pixels, or HEIGHTxWIDTH.")
-_PLACEMENT = flags.DEFINE_enum("placement", _RECIPE.placement, LAYOUTS, "On the fly: where objects stand.")
-_PLACEMENTS = flags.DEFINE_integer("placements", _RECIPE.placements, "On the fly: places of each pair.")
-_MAX_OBJECTS = flags.DEFINE_integer("max_objects", _RECIPE.max_objects, "On the fly: most cut-outs in a frame.")
-_TRUNCATION = flags.DEFINE_float("truncation", _RECIPE.truncation, "On the fly: share of objects cut by the edge.")
-_OBJECT_SIZE = flags.DEFINE_list("object_size", ["0.1", "0.9"], "On the fly: least and most, of the shorter side.")
-_EMPTY = flags.DEFINE_float("empty", _RECIPE.empty, "On the fly: share of frames with nobody in them.")
-_FLIP_BACKGROUNDS = flags.DEFINE_bool("flip_backgrounds", False, "On the fly: mirror every other background.")
-_SEAM = flags.DEFINE_enum("seam", _RECIPE.seam, ["hard", "soft", "feathered"], "On the fly: edges of objects.")
-_LABELS = flags.DEFINE_enum("labels", None, ["ground", "exact"], "On the fly: depth; exact for demo, else ground.")
-_TEACHER_WEIGHTS = flags.DEFINE_string("teacher_weights", "small", "On the fly: small, or a published .h5 file.")
-_SPLIT = flags.DEFINE_enum("split", _RECIPE.split, ["sources", "random"], "On the fly: hold out pictures, or leak.")
-_HOLDOUT = flags.DEFINE_float("holdout", _RECIPE.holdout, "On the fly: share of pictures kept for testing.")
-_LIMIT = flags.DEFINE_integer("limit", 0, "On the fly: so many composites in all; 0 for every one.")
 
 _NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "How large: 0.5, 1.6 or 9.0 million parameters.")
 _START = flags.DEFINE_string(
@@ -98,12 +75,12 @@ _NOBODY = flags.DEFINE_float("nobody", 0.0, "Share of examples from which the ob
 _GHOSTS = flags.DEFINE_float("ghosts", 0.0, "Share of examples whose empty scene shows somebody who has left.")
 _STRATEGY = flags.DEFINE_enum("strategy", "auto", list(distribution.NAMES), "Which devices train together.")
 _TPU = flags.DEFINE_string("tpu", "", "Address of the TPU; empty for the one of this machine.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of sources and splits on the fly, first weights, and order.", lower_bound=0)
 _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Same weights from the same flags, also after a kill; slower."
 )
 _VALIDATE = flags.DEFINE_integer("validate", 256, "Unseen examples scored after each epoch; 0 for none.")
 _CHECKPOINT_MINUTES = flags.DEFINE_float("checkpoint_minutes", 5.0, "Between checkpoints within an epoch.")
+flags.adopt_module_key_flags(dataset_flags)
 
 
 def run() -> None:
@@ -115,9 +92,7 @@ def run() -> None:
         train(training, data, _RUN.value, strategy, Progress, print)
     except tf.errors.DataLossError as error:
         raise ValueError(f"{data.explain()} ({sentence(error)})") from error
-    said = [flag.serialize() for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])]
-    with tf.io.gfile.GFile(run_folder.path(_RUN.value, "run.flags"), "w") as file:
-        file.write("\n".join(line for line in said if line) + "\n")
+    write_atomic(join_path(_RUN.value, "run.flags"), flags_as_given())
     print(f"{_RUN.value}/model.keras is trained; next: python -m fgseg_tf.evaluate --run={_RUN.value}")
 
 
@@ -146,7 +121,7 @@ def wanted() -> Training:
         ),
         precision=_PRECISION.value,
         jit_compile=_JIT_COMPILE.value,
-        seed=_SEED.value,
+        seed=dataset_flags.SEED.value,
         deterministic=_DETERMINISTIC.value,
         mirror=_MIRROR.value,
         echo=_ECHO.value,
@@ -157,39 +132,15 @@ def wanted() -> Training:
 
 
 def open_data() -> Data:
-    folders = _BACKGROUNDS.value, _FOREGROUNDS.value
+    """Opens what the flags name: shards, or composites on the fly."""
+    folders = dataset_flags.BACKGROUNDS.value, dataset_flags.FOREGROUNDS.value
     if _DATA.value not in (None, "demo"):
         if any(folders):
             raise ValueError("--data=DIR and --backgrounds/--foregrounds are two sources of data; give one of them.")
         return ShardData(_DATA.value)
     if _DATA.value is None and not any(folders):
         raise ValueError("say what to train on: --data=DIR, --data=demo, or --backgrounds=DIR --foregrounds=DIR.")
-    height, width = parse_size(_IMAGE_SIZE.value)
-    return CompositeData(
-        Recipe(
-            *folders,
-            backgrounds_count=_BACKGROUNDS_COUNT.value,
-            foregrounds_count=_FOREGROUNDS_COUNT.value,
-            skip_bad=_SKIP_BAD.value,
-            keep_duplicates=_KEEP_DUPLICATES.value,
-            height=height,
-            width=width,
-            placement=_PLACEMENT.value,
-            placements=_PLACEMENTS.value,
-            max_objects=_MAX_OBJECTS.value,
-            truncation=_TRUNCATION.value,
-            object_size=pair("object_size", _OBJECT_SIZE.value),
-            empty=_EMPTY.value,
-            flip_backgrounds=_FLIP_BACKGROUNDS.value,
-            seam=_SEAM.value,
-            labels=_LABELS.value or ("ground" if any(folders) else "exact"),
-            teacher_weights=_TEACHER_WEIGHTS.value,
-            split=_SPLIT.value,
-            holdout=_HOLDOUT.value,
-            seed=_SEED.value,
-            limit=_LIMIT.value,
-        )
-    )
+    return CompositeData(dataset_flags.config_from_flags(labels="ground" if any(folders) else "exact"))
 
 
 def severities(text: str) -> tuple[float, float]:
@@ -199,14 +150,6 @@ def severities(text: str) -> tuple[float, float]:
         return float(least), float(most if dash else least)
     except ValueError:
         raise ValueError(f"--capture={text} is not a severity; write 2, or 0-3 for all from 0 to 3.") from None
-
-
-def pair(name: str, values: list[str]) -> tuple[float, float]:
-    try:
-        least, most = (float(value) for value in values)
-    except ValueError:
-        raise ValueError(f"--{name}={','.join(values)} is not two numbers such as 0.1,1.2.") from None
-    return least, most
 
 
 def main() -> None:

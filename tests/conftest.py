@@ -22,7 +22,7 @@ from tiny_data import (
     draw_room,
 )
 
-from data_pipelines.compositing.plan import Options
+from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Origin, Sources
 from data_pipelines.tfrecord import export as generation
 from fgseg_tf.model import weights
@@ -56,7 +56,7 @@ def tiny_sources() -> Sources:
 def tiny_dataset(tiny_sources, tmp_path_factory) -> str:
     """The folder of a finished data set: 80 composites, exact labels, two shards a split. Change only copies of it."""
     folder = str(tmp_path_factory.mktemp("tiny_dataset"))
-    options = Options(height=HEIGHT, width=WIDTH, labels="exact", holdout=0.3, placement=LIVELY)
+    options = DatasetConfig(height=HEIGHT, width=WIDTH, labels="exact", holdout=0.3, placement=LIVELY)
     generation.export(tiny_sources, options, folder, load_teacher=None, teacher_identity={}, shard_count=2)
     return folder
 

@@ -18,6 +18,7 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.files import join_path, read_json
 from fgseg_tf.evaluation import training_comparison
 from fgseg_tf.runs import run_folder
 
@@ -37,23 +38,23 @@ def compare() -> None:
     # All of one seed first: whoever stops early has them all once, and not one of them thrice.
     for seed in range(_SEEDS.value):
         for variant in variants:
-            run = run_folder.path(_OUTPUT.value, f"{variant.folder}-{seed}")
+            run = join_path(_OUTPUT.value, f"{variant.folder}-{seed}")
             print(f"== {variant.name}, seed {seed}", flush=True)
-            if not tf.io.gfile.exists(run_folder.path(run, "model.keras")):
+            if not tf.io.gfile.exists(join_path(run, "model.keras")):
                 python("train", f"--run={run}", f"--data={_DATA.value}", *variant.flags, f"--seed={seed}")
-            if not tf.io.gfile.exists(run_folder.path(run, "metrics.json")):
+            if not tf.io.gfile.exists(join_path(run, "metrics.json")):
                 python("evaluate", f"--run={run}", f"--count={_COUNT.value}", "--nobaselines", "--ladder=0")
-            found[variant.name].append(run_folder.read_json(run, "metrics.json"))
+            found[variant.name].append(read_json(join_path(run, "metrics.json"), run_folder.REMEDY))
     split = list(found[variants[0].name][0]["splits"])[-1]
     text = training_comparison.table(found, split)
-    with tf.io.gfile.GFile(run_folder.path(_OUTPUT.value, "table.md"), "w") as file:
+    with tf.io.gfile.GFile(join_path(_OUTPUT.value, "table.md"), "w") as file:
         file.write(text + "\n")
     print(text)
 
 
 def claim(variant: training_comparison.Variant) -> None:
     """What is finished under this name was trained and scored so, and is not taken for something else."""
-    note = run_folder.path(_OUTPUT.value, f"{variant.folder}.flags")
+    note = join_path(_OUTPUT.value, f"{variant.folder}.flags")
     wanted = "\n".join((f"--data={_DATA.value}", f"--count={_COUNT.value}", *variant.flags)) + "\n"
     tf.io.gfile.makedirs(_OUTPUT.value)
     if tf.io.gfile.exists(note):

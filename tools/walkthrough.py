@@ -31,13 +31,14 @@ from walk.panels import Panel, Step
 
 from data_pipelines.compositing import depth_labels
 from data_pipelines.compositing import plan as preparation
+from data_pipelines.config import DatasetConfig, SourcesConfig, parse_size
 from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.files import read_json, write_json
 from data_pipelines.sources import image_files, source_set
 from data_pipelines.teacher import network as teacher
 from data_pipelines.tfrecord import export as generation
 from data_pipelines.tfrecord import reader as catalogues
 from data_pipelines.tfrecord import shards
-from fgseg_tf.data.composite_data import Recipe
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.inference import segmenter as segmentation
@@ -67,7 +68,7 @@ def tell() -> None:
         show(len(told), step, output)
     told.append(summary_step(told))
     show(len(told), told[-1], output)
-    name = shards.read_json(f"{output}/{NOTE}")["walk"]
+    name = read_json(f"{output}/{NOTE}", shards.REMEDY)["walk"]
     page = report_walk.page("From picture to prediction", f"One record, {name}, step by step.", told)
     write(f"{output}/index.html", page.encode())
     print(f"\nAll of it on one page: {output}/index.html. The data set is in {output}/shards.")
@@ -75,10 +76,10 @@ def tell() -> None:
 
 def walk(output: str) -> Iterator[Step]:
     """The whole project, in the order in which a record goes through it."""
-    found, options = pictures_and_options()
+    found, config = pictures_and_config()
     load_teacher = cache(lambda: teacher.load("small", teacher.usual_size("small")))
-    codes = preparation.background_depth(found, options, load_teacher, 8)
-    prepared = preparation.prepare(found, codes, options)
+    codes = preparation.background_depth(found, config, load_teacher, 8)
+    prepared = preparation.prepare(found, codes, config)
     grid = prepared.grid
     index = min(USUAL_INDEX, grid.size - 1) if _INDEX.value is None else _INDEX.value
     if not 0 <= index < grid.size:
@@ -101,14 +102,14 @@ def walk(output: str) -> Iterator[Step]:
     yield of_data.depth_step(prepared, plan, made, load_teacher(), scale)
 
     folder = f"{output}/shards"
-    generation.export(found, options, folder, load_teacher=load_teacher, teacher_identity={"weights": "small"})
+    generation.export(found, config, folder, load_teacher=load_teacher, teacher_identity={"weights": "small"})
     catalogue = catalogues.read_catalogue(folder)
     (place,) = catalogues.find(catalogue, [name])
     ((_, serialized),) = catalogues.read(catalogue, [place])
     yield of_data.record_step(catalogue, place, serialized, made)
 
     network, side = weights.packaged(NETWORK)
-    data, stored = ShardData(folder), (options.height, options.width)
+    data, stored = ShardData(folder), (config.height, config.width)
     size = tuple(segmentation.working_size(stored, side).numpy().tolist())
     this = partial(data.scoring, place.file.split, 1, first=place.file.first + place.number, count=1)
     (composed,) = this(size=size)
@@ -126,34 +127,25 @@ def walk(output: str) -> Iterator[Step]:
     yield of_network.prediction_step(segmenter, large, made, name, f"{output}/answers", scale)
 
 
-def pictures_and_options() -> tuple[source_set.Sources, preparation.Options]:
-    backgrounds, foregrounds = _BACKGROUNDS.value, _FOREGROUNDS.value
+def pictures_and_config() -> tuple[source_set.Sources, DatasetConfig]:
+    backgrounds, foregrounds, count = _BACKGROUNDS.value, _FOREGROUNDS.value, _COUNT.value
+    height, width = parse_size(_IMAGE_SIZE.value)
     drawn = not (backgrounds or foregrounds)
-    size, count = preparation.parse_size(_IMAGE_SIZE.value), _COUNT.value
-    options = preparation.Options(*size, seed=_SEED.value, labels="exact" if drawn else "ground")
-    if drawn:
-        found = source_set.from_demo(options.seed, count, count, *size)
-    elif not (backgrounds and foregrounds):
-        raise ValueError("--backgrounds=DIR and --foregrounds=DIR go together; give both, or neither for drawn ones.")
-    else:
-        at_most = [
-            min(count, len(image_files.in_folder(folder, "picture")[0])) or None
-            for folder in (backgrounds, foregrounds)
-        ]
-        found = source_set.from_folders(
-            backgrounds,
-            foregrounds,
-            *size,
-            longest=options.placement.largest(*size),
-            field_of_view=Recipe.field_of_view,
-            physical_height=Recipe.physical_height,
-            background_count=at_most[0],
-            foreground_count=at_most[1],
-            skip_bad=_SKIP_BAD.value,
-        )
+    at_most = [
+        count if drawn or not folder else min(count, len(image_files.in_folder(folder, "picture")[0]))
+        for folder in (backgrounds, foregrounds)
+    ]
+    config = DatasetConfig(
+        sources=SourcesConfig(backgrounds, foregrounds, at_most[0], at_most[1], skip_bad=_SKIP_BAD.value),
+        height=height,
+        width=width,
+        seed=_SEED.value,
+        labels="exact" if drawn else "ground",
+    )
+    found = source_set.load_sources(config)
     # Of fewer, none can be held out.
     enough = min(len(found.backgrounds), len(found.foregrounds)) >= 4
-    return found, options if enough else replace(options, holdout=0.0)
+    return found, config if enough else replace(config, holdout=0.0)
 
 
 def summary_step(told: list[Step]) -> Step:
@@ -213,7 +205,7 @@ def refuse_strangers(output: str) -> None:
 
 def begin(output: str, name: str) -> None:
     """Takes away what an earlier walk left that this one would go on with."""
-    shards.write_json(f"{output}/{NOTE}", {"walk": name})
+    write_json(f"{output}/{NOTE}", {"walk": name})
     for folder in ("shards", "answers"):
         if tf.io.gfile.exists(f"{output}/{folder}"):
             tf.io.gfile.rmtree(f"{output}/{folder}")

@@ -26,7 +26,6 @@ import tensorflow as tf
 
 from data_pipelines.compositing.cutout_pyramid import RELIEF_UNIT, Pyramid
 
-SEAMS = ("hard", "soft", "feathered")
 FEATHER = 5  # pixels over which a feathered edge fades, inwards
 
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-LAYOUTS = ("random", "rows", "ground", "mixed")
-ROWS, COLUMNS, CANVAS = 4, 5, 150
+from data_pipelines.config import COLUMNS, PlacementConfig
+
+CANVAS = 150  # px of the published canvas
 ROW_HEIGHTS = (90, 80, 70, 60)  # px on the published canvas, nearest row first
 ROW_FEET = (148, 132, 116, 100)
 DRAWS = 9  # random numbers for each object
@@ -27,53 +28,6 @@ SCATTERED = 0.2  # share of the frames of `mixed` that are as in `random`
 FURTHER_OBJECT = 0.4  # chance of one more object, while --max_objects allows it
 LEAST_VISIBLE = 0.3  # of the height and of the width of an object that is cut by the edge
 NEAREST_CUT = 0.35  # an object cut by the lower edge is this much nearer than the floor in view, at most
-
-
-@dataclass(frozen=True)
-class Placement:
-    """How objects are placed. The defaults are the published layout: one whole object in every frame."""
-
-    layout: str = "ground"  # one of LAYOUTS
-    places: int = 20  # of each pair of sources
-    max_objects: int = 1  # in one composite, painted far to near
-    truncation: float = 0.0  # share of objects that the edge of the picture may cut
-    object_size: tuple[float, float] = (0.1, 0.9)  # longest side, as a share of the picture's shorter side
-    empty: float = 0.0  # share of frames with nobody in them
-    flip_backgrounds: bool = False  # mirror every other background
-
-    def __post_init__(self):
-        low, high = self.object_size
-        if self.layout not in LAYOUTS:
-            *others, last = LAYOUTS
-            raise ValueError(f"--placement={self.layout} is not a layout; take {', '.join(others)} or {last}.")
-        if self.places < 1:
-            raise ValueError(f"--placements={self.places} makes nothing; take 1 or more.")
-        if self.in_rows and self.places > ROWS * COLUMNS:
-            raise ValueError(
-                f"--placement={self.layout} has {ROWS * COLUMNS} places; --placements={self.places} is more."
-            )
-        if not 1 <= self.max_objects <= 16:
-            raise ValueError(f"--max_objects={self.max_objects} is not from 1 to 16.")
-        for flag, share in (("truncation", self.truncation), ("empty", self.empty)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"--{flag}={share} is not a share from 0 to 1.")
-        if not 0 < low <= high <= 4:
-            raise ValueError(f"--object_size={low},{high} is not a range such as 0.1,1.2 (at most 4).")
-        if high > 1 and not self.truncation:
-            raise ValueError(
-                f"--object_size={low},{high} makes cut-outs larger than the picture, which cannot stand in it whole; "
-                "lower it to 1 or less, or let the edge cut objects (--truncation=0.3)."
-            )
-
-    @property
-    def in_rows(self) -> bool:
-        """Whether any frame is."""
-        return self.layout in ("rows", "mixed")
-
-    def largest(self, height: int, width: int) -> int:
-        """The longest side, in pixels, that an object is ever shown with; rows ask for a height, whatever the width."""
-        sized = 0 if self.layout == "rows" else math.ceil(self.object_size[1] * min(height, width))
-        return max(sized, height, width) if self.in_rows else sized
 
 
 @dataclass(frozen=True)
@@ -115,7 +69,7 @@ def place(
     parts: tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor],
     draws: tf.Tensor,
     foreground_pool: tf.Tensor,
-    placement: Placement,
+    placement: PlacementConfig,
     stage: Stage,
     height: int,
     width: int,

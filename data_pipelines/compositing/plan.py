@@ -4,61 +4,30 @@ After this, a composite is a pure function of its index.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing import cutout_pyramid, ground
 from data_pipelines.compositing import depth_labels as depths
-from data_pipelines.compositing.compose import SEAMS, Materials, compose, materials, windows
-from data_pipelines.compositing.placement import Placement, Stage, draw, place
+from data_pipelines.compositing.compose import Materials, compose, materials, windows
+from data_pipelines.compositing.placement import Stage, draw, place
 from data_pipelines.compositing.splits import Grid, Split, limit, make_splits
+from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.tfrecord import schema
 
-LABELS = ("teacher", "ground", "exact")
-LEAST_SIDE = 32  # pixels; below it no network and no SSIM works
 PLANNED_AT_ONCE = 256
 # Scenery hides an object when it is nearer by this share. A teacher errs by tens of percent, the truth does not.
 HIDES_WHEN_NEARER = {"exact": 0.05, "ground": 0.15, "teacher": 0.15}
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a data set is, apart from its sources. The defaults are those of the flags."""
-
-    height: int = 224
-    width: int = 224
-    seed: int = 0
-    placement: Placement = field(default_factory=Placement)
-    seam: str = "soft"
-    labels: str = "ground"
-    split: str = "sources"
-    holdout: float = 0.16
-    limit: int = 0  # composites in all; 0 for every one
-    jpeg_quality: int = 80
-
-    def __post_init__(self):
-        if min(self.height, self.width) < LEAST_SIDE:
-            raise ValueError(f"--image_size={self.height}x{self.width} is too small; take {LEAST_SIDE} or more a side.")
-        if self.seam not in SEAMS:
-            raise ValueError(f"--seam={self.seam} is not a seam; take {', '.join(SEAMS)}.")
-        if self.labels not in LABELS:
-            raise ValueError(f"--labels={self.labels} is not a kind of label; take {', '.join(LABELS)}.")
-        if not 1 <= self.jpeg_quality <= 100:
-            raise ValueError(f"--jpeg_quality={self.jpeg_quality} is not from 1 to 100.")
-        if not 0 <= self.seed < 1 << 62:
-            raise ValueError(f"--seed={self.seed} is not a whole number from 0 to 2**62.")
-        if self.limit < 0:
-            raise ValueError(f"--limit={self.limit} is negative; 0 is for no limit.")
-
-
-@dataclass(frozen=True)
 class Prepared:
     """depth_codes: uint16 [backgrounds, height, width]. without_floor: backgrounds in which no floor was found."""
 
-    options: Options
+    config: DatasetConfig
     grid: Grid
     splits: tuple[Split, ...]
     stage: Stage
@@ -68,20 +37,12 @@ class Prepared:
     without_floor: tuple[int, ...]
 
 
-def parse_size(text: str, flag: str = "image_size") -> tuple[int, int]:
-    """224 or 192x256 -> (height, width)."""
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
-        raise ValueError(f"--{flag}={text} is not a size; write 224, or 192x256 for height x width.")
-    return int(sides[0]), int(sides[-1])
-
-
-def background_depth(sources: Sources, options: Options, load_teacher: Callable, batch: int) -> np.ndarray:
+def background_depth(sources: Sources, config: DatasetConfig, load_teacher: Callable, batch: int) -> np.ndarray:
     """uint16 [backgrounds, height, width]: the truth for `exact`, else what the teacher sees."""
-    if options.labels == "exact":
+    if config.labels == "exact":
         if sources.true_depth is None:
             raise ValueError(
-                "--labels=exact needs sources that know their depth (--sources=demo); take ground or teacher."
+                "`labels`=exact needs sources that know their depth (`sources`=demo); take ground or teacher."
             )
         metres = sources.true_depth
     else:
@@ -92,21 +53,21 @@ def background_depth(sources: Sources, options: Options, load_teacher: Callable,
     return codes
 
 
-def prepare(sources: Sources, depth_codes: np.ndarray, options: Options) -> Prepared:
-    grid = Grid(len(sources.backgrounds), len(sources.foregrounds), options.placement.places)
-    splits = make_splits(grid, options.split, options.holdout, options.seed)
-    if options.limit:
-        splits = limit(splits, options.limit)
-    points, horizon, without_floor = _floors(sources, depth_codes, options)
+def prepare(sources: Sources, depth_codes: np.ndarray, config: DatasetConfig) -> Prepared:
+    grid = Grid(len(sources.backgrounds), len(sources.foregrounds), config.placement.places)
+    splits = make_splits(grid, config.split, config.holdout, config.seed)
+    if config.limit:
+        splits = limit(splits, config.limit)
+    points, horizon, without_floor = _floors(sources, depth_codes, config)
     # Composites that the teacher will look at are pasted over their scenery, as published, unless they stand in it.
-    in_depth = options.labels != "teacher" or options.placement.layout == "ground"
-    largest = options.placement.largest(options.height, options.width)
-    levels = cutout_pyramid.build(sources.foregrounds, sources.reliefs if options.labels == "exact" else None, largest)
+    in_depth = config.labels != "teacher" or config.placement.layout == "ground"
+    largest = config.placement.largest(config.height, config.width)
+    levels = cutout_pyramid.build(sources.foregrounds, sources.reliefs if config.labels == "exact" else None, largest)
     material = materials(
         sources.backgrounds,
         depth_codes if in_depth else None,
         depths.DEPTH_SCALE,
-        HIDES_WHEN_NEARER[options.labels],
+        HIDES_WHEN_NEARER[config.labels],
         levels,
     )
     with tf.device("/CPU:0"):
@@ -119,25 +80,25 @@ def prepare(sources: Sources, depth_codes: np.ndarray, options: Options) -> Prep
             depth_codes=material.depth_codes,
             depth_scale=depths.DEPTH_SCALE,
         )
-    return Prepared(options, grid, splits, stage, material, sources.backgrounds, depth_codes, without_floor)
+    return Prepared(config, grid, splits, stage, material, sources.backgrounds, depth_codes, without_floor)
 
 
 def placements(prepared: Prepared, split: Split, positions: tf.Tensor) -> dict:
     """What `place` says of the composites at int64 [n] positions of a split, with their `index`; tensors over n."""
-    return placed(prepared, split, split.indices(positions, prepared.grid, prepared.options.seed))
+    return placed(prepared, split, split.indices(positions, prepared.grid, prepared.config.seed))
 
 
 def placed(prepared: Prepared, split: Split, indices: tf.Tensor) -> dict:
     """The same of composites of a split by their numbers, int64 [n]."""
-    options = prepared.options
+    config = prepared.config
     where = place(
         prepared.grid.parts(indices),
-        draw(options.seed, indices, options.placement.max_objects),
+        draw(config.seed, indices, config.placement.max_objects),
         tf.constant(split.foregrounds, tf.int64),
-        options.placement,
+        config.placement,
         prepared.stage,
-        options.height,
-        options.width,
+        config.height,
+        config.width,
     )
     return {"index": indices, **where}
 
@@ -176,11 +137,11 @@ def plans_at(prepared: Prepared, split: Split, positions: tf.data.Dataset) -> tf
 
 
 def composed(prepared: Prepared, planned: dict) -> dict:
-    placement = prepared.options.placement
+    placement = prepared.config.placement
     return compose(
         planned,
         prepared.materials,
-        prepared.options.seam,
+        prepared.config.seam,
         mirrors=placement.flip_backgrounds,
         empties=placement.empty > 0,
     )
@@ -191,7 +152,7 @@ def layer(prepared: Prepared, planned: dict) -> dict:
     fg_bg, mask, depth.
     """
     made = composed(prepared, planned)
-    height, width = prepared.options.height, prepared.options.width
+    height, width = prepared.config.height, prepared.config.width
     return {
         "index": planned["index"],
         "bg_index": planned["background"],
@@ -213,29 +174,29 @@ def scenery(prepared: Prepared) -> schema.Scenery:
     return schema.Scenery(materials.backgrounds, materials.depth_codes[..., None])
 
 
-def _floors(sources: Sources, depth_codes: np.ndarray, options: Options):
+def _floors(sources: Sources, depth_codes: np.ndarray, config: DatasetConfig):
     """Places to stand in each background, the row of its horizon, and the backgrounds without a floor."""
-    if options.placement.layout != "ground":
+    if config.placement.layout != "ground":
         return None, None, ()
     points, horizons, without = [], [], []
     for number, codes in enumerate(depth_codes):
-        floor = ground.find_ground(depths.from_code(codes).numpy(), seed=options.seed % (1 << 32))
+        floor = ground.find_ground(depths.from_code(codes).numpy(), seed=config.seed % (1 << 32))
         if not floor.found:
             without.append(number)
-        near_to_far, horizon = _in_reach(floor.points, sources, number, options)
+        near_to_far, horizon = _in_reach(floor.points, sources, number, config)
         points.append(near_to_far)
         horizons.append(horizon)
     return np.stack(points), np.array(horizons, np.float32), tuple(without)
 
 
-def _in_reach(points: np.ndarray, sources: Sources, number: int, options: Options):
+def _in_reach(points: np.ndarray, sources: Sources, number: int, config: DatasetConfig):
     """Keeps to places where something of common height is seen in the wanted range of sizes; and finds the horizon."""
     # 1 / depth is affine in the row on a floor, and 0 at the horizon.
     slope, level = np.polyfit(points[:, 0], 1 / points[:, 2], 1)
     horizon = -level / slope if slope > 0 else 0.0
     focal = 0.5 / np.tan(np.radians(sources.field_of_view[number]) / 2)
     height = float(np.median(sources.physical_height))
-    low, high = (share * min(options.height, options.width) / options.height for share in options.placement.object_size)
+    low, high = (share * min(config.height, config.width) / config.height for share in config.placement.object_size)
     seen = focal * height / points[:, 2]
     useful = points[(seen >= low) & (seen <= high)]
     if not len(useful):

@@ -107,7 +107,7 @@ def make_splits(grid: Grid, how: str, holdout: float, seed: int) -> tuple[Split,
         train = round(grid.size * RANDOM_TRAIN_SHARE)
         return (Split("train", *everything, 0, train), Split("test", *everything, train, grid.size - train))
     if how != "sources":
-        raise ValueError(f"--split={how} is not a way to split; take sources or random.")
+        raise ValueError(f"`split`={how} is not a way to split; take sources or random.")
     seen_bg, unseen_bg = _hold_out("backgrounds", grid.backgrounds, holdout, [seed, 1])
     seen_fg, unseen_fg = _hold_out("cut-outs", grid.foregrounds, holdout, [seed, 2])
     splits = []
@@ -129,7 +129,7 @@ def make_splits(grid: Grid, how: str, holdout: float, seed: int) -> tuple[Split,
 def limit(splits: Sequence[Split], total: int) -> tuple[Split, ...]:
     """The first composites of each split, `total` in all, in proportion and at least one of each."""
     if total < len(splits):
-        raise ValueError(f"--limit={total} is less than the {len(splits)} splits; take at least {len(splits)}, or 0.")
+        raise ValueError(f"`limit`={total} is less than the {len(splits)} splits; take at least {len(splits)}, or 0.")
     sizes = np.array([split.count for split in splits])
     if total >= sizes.sum():
         return tuple(splits)
@@ -145,12 +145,12 @@ def limit(splits: Sequence[Split], total: int) -> tuple[Split, ...]:
 
 def _hold_out(kind: str, count: int, share: float, key: list[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if not 0 <= share < 1:
-        raise ValueError(f"--holdout={share} is not a share from 0 to under 1, such as 0.16.")
+        raise ValueError(f"`holdout`={share} is not a share from 0 to under 1, such as 0.16.")
     held = round(count * share)
     if share and (held == 0 or held == count):
         raise ValueError(
-            f"--holdout={share} of {count} {kind} leaves nothing to {'test' if held == 0 else 'train'} on; "
-            "give more pictures, another --holdout, or --holdout=0 for a set without test splits."
+            f"`holdout`={share} of {count} {kind} leaves nothing to {'test' if held == 0 else 'train'} on; "
+            "give more pictures, another `holdout`, or `holdout`=0 for a set without test splits."
         )
     order = np.random.default_rng(key).permutation(count)
     return tuple(sorted(order[held:].tolist())), tuple(sorted(order[:held].tolist()))

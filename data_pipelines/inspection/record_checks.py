@@ -216,7 +216,7 @@ class Examiner:
             batch,
             (count > self._most_objects) | ((batch["fg_flipped"] != ABSENT).sum(1) != count),
             "objects",
-            lambda at: f"lists {count[at]} cut-outs; --max_objects was {self._most_objects}",
+            lambda at: f"lists {count[at]} cut-outs; max_objects was {self._most_objects}",
         )
         self._say(
             batch,

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
+from data_pipelines.runtime.files import join_path, replace_file
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import reader as catalogues
 from data_pipelines.tfrecord import schema, shards
@@ -38,12 +39,12 @@ def to_folder(folder: str, output: str, split: str | None = None, count: int = 0
     split, count, names: as for `catalogues.choose`; a count of 0 is for all.
     """
     if tf.io.gfile.isdir(output) and tf.io.gfile.listdir(output):
-        raise DatasetError(f"--unpack={output} has files in it; choose a new folder, or empty that one.")
+        raise DatasetError(f"`unpack`={output} has files in it; choose a new folder, or empty that one.")
     catalogue, places = _chosen(folder, split, count, names)
     made = set()
 
     def write(name: str, content: bytes) -> None:
-        path = shards.join(output, name)
+        path = join_path(output, name)
         parent = path.rsplit("/", 1)[0]
         if parent not in made:
             tf.io.gfile.makedirs(parent)
@@ -58,17 +59,14 @@ def to_folder(folder: str, output: str, split: str | None = None, count: int = 0
 def to_zip(folder: str, output: str, split: str | None = None, count: int = 0, names: Sequence[str] = ()) -> int:
     """The same into a zip file, which appears under its name when it is whole. Stored: pictures do not get smaller."""
     if tf.io.gfile.exists(output):
-        raise DatasetError(f"--zip={output} is there already; choose another name, or remove it.")
+        raise DatasetError(f"`zip`={output} is there already; choose another name, or remove it.")
     catalogue, places = _chosen(folder, split, count, names)
-    if "/" in output:
-        tf.io.gfile.makedirs(output.rsplit("/", 1)[0])
-    with _opened(output + ".part") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with replace_file(output) as part, _opened(part) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
 
         def write(name: str, content: bytes) -> None:
             archive.writestr(zipfile.ZipInfo(name, BEGINNING_OF_TIME), content)
 
         _unpack(catalogue, places, write)
-    tf.io.gfile.rename(output + ".part", output, overwrite=True)
     return len(places)
 
 

@@ -1,5 +1,6 @@
 """How a command runs, and how it ends when something is wrong: one sentence on standard error, and an exit status."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,8 +63,22 @@ def run_folder_command(work: Callable[[str], int], module: str) -> None:
 
 def exit_with(text: str, status: int) -> NoReturn:
     """Ends the command with a sentence on standard error that begins with the command's name."""
-    print(f"{command_name()}: {text}", file=sys.stderr)
+    print(f"{command_name()}: {with_flags(text)}", file=sys.stderr)
     sys.exit(status)
+
+
+def with_flags(text: str) -> str:
+    """Returns the text with every setting in backquotes that is a flag of this program written as one.
+
+    Libraries name settings as Python does, `limit`=5; who typed a command wants to read --limit=5.
+    """
+
+    def as_flag(found: re.Match) -> str:
+        name = found[1]
+        known = name in flags.FLAGS or name.removeprefix("no") in flags.FLAGS
+        return f"--{name}" if known else found[0]
+
+    return re.sub(r"`(\w+)`", as_flag, text)
 
 
 def command_name() -> str:

@@ -160,7 +160,7 @@ def _scan(
         raise SourceError(
             f"{len(refused)} of {len(seen)} {kind}s in {folder} cannot be used:\n{reasons}\n"
             + ("" if usable else f"None is left: is this the folder of the {kind}s? ")
-            + "Mend or remove them, or go on without them with --skip_bad (--keep_duplicates keeps the copies)."
+            + "Mend or remove them, or go on without them with `skip_bad` (`keep_duplicates` keeps the copies)."
         )
     if not usable or (count is not None and len(usable) < count):
         found = f"{len(usable)} usable {kind}s, {count} are asked for" if usable else f"no usable {kind}"

@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from data_pipelines.config import DatasetConfig
 from data_pipelines.demo import sources as demo_sources
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.sources import folder_scan
@@ -46,6 +47,32 @@ class Sources:
     true_depth: np.ndarray | None = None
     reliefs: tuple[np.ndarray, ...] | None = None
     refused: tuple[tuple[str, str], ...] = ()
+
+
+def load_sources(config: DatasetConfig) -> Sources:
+    """Reads, or draws, the pictures that a data set is described to be made from, at its size."""
+    wanted, placement = config.sources, config.placement
+    if wanted.backgrounds is None or wanted.foregrounds is None:
+        return from_demo(
+            config.seed,
+            wanted.backgrounds_count or DEMO_COUNT,
+            wanted.foregrounds_count or DEMO_COUNT,
+            config.height,
+            config.width,
+        )
+    return from_folders(
+        wanted.backgrounds,
+        wanted.foregrounds,
+        config.height,
+        config.width,
+        longest=placement.largest(config.height, config.width),
+        field_of_view=wanted.field_of_view,
+        physical_height=wanted.physical_height,
+        background_count=wanted.backgrounds_count or None,
+        foreground_count=wanted.foregrounds_count or None,
+        skip_bad=wanted.skip_bad,
+        keep_duplicates=wanted.keep_duplicates,
+    )
 
 
 def from_demo(seed: int, backgrounds: int, foregrounds: int, height: int, width: int) -> Sources:

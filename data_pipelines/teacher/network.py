@@ -247,7 +247,7 @@ def _published_max_depth(path: Path) -> float:
     if len(found) == 1:
         return found[0]
     raise ValueError(
-        f"{path}: the name says neither nyu (10 metres) nor kitti (80 metres), so say max_depth (--teacher_max_depth): "
+        f"{path}: the name says neither nyu (10 metres) nor kitti (80 metres), so say it (`teacher_max_depth`): "
         "the metres at which this network's answer is 1."
     )
 

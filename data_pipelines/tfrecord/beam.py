@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import apache_beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from data_pipelines.compositing.plan import Options, prepare
+from data_pipelines.compositing.plan import prepare
+from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.tfrecord import export as generation
 from data_pipelines.tfrecord import shards
@@ -22,7 +23,7 @@ DEFAULT_ARGUMENTS = ("--runner=FnApiRunner",)
 
 def engine(
     load_sources: Callable[[], Sources],
-    options: Options,
+    config: DatasetConfig,
     load_teacher: Callable,
     teacher_batch: int,
     arguments: Sequence[str] = (),
@@ -38,7 +39,7 @@ def engine(
                 pipeline
                 | "shards" >> apache_beam.Create(wanted, reshuffle=False)
                 | "spread" >> apache_beam.Reshuffle()
-                | "make" >> apache_beam.ParDo(MakeShard(load_sources, options, load_teacher, teacher_batch, output))
+                | "make" >> apache_beam.ParDo(MakeShard(load_sources, config, load_teacher, teacher_batch, output))
             )
         found = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
         notes = {shard: note for shard, note in found.items() if note is not None}
@@ -53,14 +54,14 @@ def engine(
 class MakeShard(apache_beam.DoFn):
     """Shard -> nothing: the shard and its note are in the folder afterwards."""
 
-    def __init__(self, load_sources, options: Options, load_teacher, teacher_batch: int, output: str):
-        self._load_sources, self._options, self._output = load_sources, options, output
+    def __init__(self, load_sources, config: DatasetConfig, load_teacher, teacher_batch: int, output: str):
+        self._load_sources, self._config, self._output = load_sources, config, output
         self._load_teacher, self._teacher_batch = load_teacher, teacher_batch
 
     def setup(self) -> None:
-        codes = generation.stored_depth(self._options, self._output)
-        self._prepared = prepare(self._load_sources(), codes, self._options)
-        self._teacher = self._load_teacher() if self._options.labels == "teacher" else None
+        codes = generation.stored_depth(self._config, self._output)
+        self._prepared = prepare(self._load_sources(), codes, self._config)
+        self._teacher = self._load_teacher() if self._config.labels == "teacher" else None
 
     def process(self, shard: Shard) -> None:
         generation.make_shards(self._prepared, [shard], self._output, self._teacher, self._teacher_batch)

@@ -18,7 +18,9 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels as depths
-from data_pipelines.compositing.plan import Options, Prepared, background_depth, composed, plans, prepare
+from data_pipelines.compositing.plan import Prepared, background_depth, composed, plans, prepare
+from data_pipelines.config import DatasetConfig
+from data_pipelines.runtime.files import join_path
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.tfrecord import schema, shards
@@ -36,7 +38,7 @@ WRITTEN_AT_ONCE = 64
 
 def export(
     sources: Sources,
-    options: Options,
+    config: DatasetConfig,
     output: str,
     *,
     load_teacher: Callable,
@@ -54,17 +56,17 @@ def export(
     what the teacher sees. threads: 0 for all cores. engine: None for this process, or a function that makes the shards
     elsewhere (data_pipelines.beam).
     """
-    identity = identity_of(sources, options, teacher_identity, shard_count, compare_labels)
+    identity = identity_of(sources, config, teacher_identity, shard_count, compare_labels)
     if finished := claim(output, identity):
         return finished
-    background_note, codes = _backgrounds(sources, options, output, load_teacher, teacher_batch)
-    prepared = prepare(sources, codes, options)
-    teacher = load_teacher() if options.labels == "teacher" or compare_labels else None
-    disagreement = _compare(prepared, teacher, teacher_batch, compare_labels) if compare_labels else None
+    background_note, codes = _backgrounds(sources, config, output, load_teacher, teacher_batch)
+    prepared = prepare(sources, codes, config)
+    disagreement = _compare(prepared, load_teacher(), teacher_batch, compare_labels) if compare_labels else None
+    teacher = load_teacher() if config.labels == "teacher" else None  # the others have their labels already
     wanted = [
         shard
         for split in prepared.splits
-        for shard in deal(split.name, split.count, shard_count or -(-split.count // RECORDS_PER_SHARD[options.labels]))
+        for shard in deal(split.name, split.count, shard_count or -(-split.count // RECORDS_PER_SHARD[config.labels]))
     ]
     notes = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
     missing = [shard for shard in wanted if notes[shard] is None]
@@ -101,7 +103,7 @@ def _write_shard(prepared: Prepared, shard: Shard, batches, background_sums, out
         batch = next(batches)
         for record in _records(prepared, batch):
             writer.write(schema.serialize(record, schema.COMPOSITE))
-        sums = add_up(sums, batch, background_sums, prepared.options.labels == "teacher")
+        sums = add_up(sums, batch, background_sums, prepared.config.labels == "teacher")
         on_records(len(batch["index"]))
     assert sums is not None  # no shard is empty
     return writer.finish(sums)
@@ -136,12 +138,12 @@ def encoded(
     Besides a record's pictures: index, foreground and flipped [k], count, bg_flipped, bg_index, mask_box, depth_box,
     and the sums of `compose`.
     """
-    height, width = prepared.options.height, prepared.options.width
+    height, width = prepared.config.height, prepared.config.width
 
     def finish(element, depth, depth_box):
         return {
             **element,
-            "fg_bg": schema.encode_picture(element["fg_bg"], prepared.options.jpeg_quality),
+            "fg_bg": schema.encode_picture(element["fg_bg"], prepared.config.jpeg_quality),
             "depth": schema.encode_labels(depth),
             "depth_box": depth_box,
         }
@@ -218,36 +220,38 @@ def threading(threads: int, with_teacher: bool) -> tf.data.Options:
     return options
 
 
-def _backgrounds(sources: Sources, options: Options, output: str, load_teacher, batch: int) -> tuple[Note, np.ndarray]:
+def _backgrounds(
+    sources: Sources, config: DatasetConfig, output: str, load_teacher, batch: int
+) -> tuple[Note, np.ndarray]:
     """The shard of backgrounds, made or read back, and their depth codes."""
     if note := shards.finished(output, shards.BACKGROUNDS, len(sources.backgrounds)):
-        return note, stored_depth(options, output)
-    codes = background_depth(sources, options, load_teacher, batch)
+        return note, stored_depth(config, output)
+    codes = background_depth(sources, config, load_teacher, batch)
     writer = ShardWriter(output, shards.BACKGROUNDS)
     for number, origin in enumerate(sources.background_origins):
         record = {
             "name": f"bg{number:03d}",
             "source": origin.source,
             "bg_index": number,
-            "bg": schema.encode_picture(sources.backgrounds[number], options.jpeg_quality).numpy(),
+            "bg": schema.encode_picture(sources.backgrounds[number], config.jpeg_quality).numpy(),
             "depth": schema.encode_labels(codes[number][..., None]).numpy(),
         }
         writer.write(schema.serialize(record, schema.BACKGROUND))
     return writer.finish({}), codes
 
 
-def stored_depth(options: Options, output: str) -> np.ndarray:
+def stored_depth(config: DatasetConfig, output: str) -> np.ndarray:
     """The depth codes of the backgrounds that are in a data set: uint16 [backgrounds, height, width]."""
-    path = shards.join(output, shards.BACKGROUNDS)
-    _, _, codes = schema.read_backgrounds(path, options.height, options.width)
+    path = join_path(output, shards.BACKGROUNDS)
+    _, _, codes = schema.read_backgrounds(path, config.height, config.width)
     return codes[..., 0]
 
 
 def _compare(prepared: Prepared, teacher, batch: int, count: int) -> dict:
     """How far the labels from geometry are from what the teacher sees, on the first composites of the first split."""
-    if prepared.options.labels == "teacher":
+    if prepared.config.labels == "teacher":
         raise ValueError(
-            "--compare_labels compares ground or exact labels with the teacher's; --labels is teacher already."
+            "`compare_labels` compares ground or exact labels with the teacher's; `labels` is teacher already."
         )
     split = prepared.splits[0]
     made = plans(prepared, split, 0, min(count, split.count)).map(
@@ -267,7 +271,7 @@ def _compare(prepared: Prepared, teacher, batch: int, count: int) -> dict:
 
 
 def _manifest(sources: Sources, prepared: Prepared, identity: dict, background_note: Note, notes, disagreement) -> dict:
-    options = prepared.options
+    config = prepared.config
     splits = {}
     for split in prepared.splits:
         own = {shard: note for shard, note in notes.items() if shard.split == split.name}
@@ -281,10 +285,10 @@ def _manifest(sources: Sources, prepared: Prepared, identity: dict, background_n
         }
     return {
         "schema_version": schema.SCHEMA_VERSION,
-        "image_size": [options.height, options.width],
+        "image_size": [config.height, config.width],
         "depth_unit": depths.DEPTH_UNIT,
         "depth_scale": depths.DEPTH_SCALE,
-        "labels": options.labels,
+        "labels": config.labels,
         "records": sum(split["records"] for split in splits.values()),
         "bytes": background_note.bytes + sum(split["bytes"] for split in splits.values()),
         "statistics": summary([note.sums for note in notes.values()], depths.DEPTH_SCALE),

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from data_pipelines.compositing.splits import Grid, Split, limit, make_splits
 from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.files import join_path
 from data_pipelines.tfrecord import shards
 from data_pipelines.tfrecord.shards import DatasetError
 
@@ -61,7 +62,7 @@ class Catalogue:
         return promised.indices(tf.range(promised.count, dtype=tf.int64), self.grid, self.seed).numpy()
 
     def path(self, name: str) -> str:
-        return shards.join(self.folder, name)
+        return join_path(self.folder, name)
 
     @property
     def unit(self) -> str:
@@ -85,7 +86,7 @@ def read_catalogue(folder: str) -> Catalogue:
         return _understood(folder, manifest)
     except (KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
-            f"{shards.join(folder, shards.MANIFEST)} lacks something or has it in another form ({error!r}); restore it "
+            f"{join_path(folder, shards.MANIFEST)} lacks something or has it in another form ({error!r}); restore it "
             "or make the data set again."
         ) from error
 
@@ -176,7 +177,7 @@ def find(catalogue: Catalogue, names: Sequence[str]) -> list[Place]:
                 found[int(order[position])] = Place(file, position - file.first)
     for name, index in zip(names, wanted.tolist(), strict=True):
         if index not in found:
-            raise ValueError(f"{name} is not in {catalogue.folder}: its --limit left that composite out.")
+            raise ValueError(f"{name} is not in {catalogue.folder}: its `limit` left that composite out.")
     return [found[index] for index in wanted.tolist()]
 
 
@@ -205,7 +206,7 @@ def read(catalogue: Catalogue, places: Iterable[Place]) -> Iterator[tuple[Place,
 def _files(catalogue: Catalogue, split: str | None) -> list[File]:
     names = list(catalogue.manifest["splits"])
     if split is not None and split not in names:
-        raise ValueError(f"--split={split} is not a split of {catalogue.folder}, which has {', '.join(names)}.")
+        raise ValueError(f"`split`={split} is not a split of {catalogue.folder}, which has {', '.join(names)}.")
     return [file for file in catalogue.files if split in (None, file.split)]
 
 

@@ -10,19 +10,18 @@ depend on how the records were dealt out).
 
 import contextlib
 import hashlib
-import json
-import re
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import tensorflow as tf
 
+from data_pipelines.runtime.files import PART, FileError, join_path, read_json, write_json
 from data_pipelines.tfrecord.schema import SCHEMA_VERSION
 
 FORMAT = "fgseg_tf data set"
 BACKGROUNDS = "backgrounds-00000-of-00001.tfrecord"
 MANIFEST = "manifest.json"
 PROGRESS = "progress"
+REMEDY = "make the data set again"  # where one of its files is damaged
 
 
 class DatasetError(ValueError):
@@ -69,8 +68,8 @@ class ShardWriter:
 
     def __init__(self, folder: str, name: str):
         self._folder, self._name = folder, name
-        self._path = join(folder, name)
-        self._writer = tf.io.TFRecordWriter(self._path + ".part")
+        self._path = join_path(folder, name)
+        self._writer = tf.io.TFRecordWriter(self._path + PART)
         self._records = 0
 
     def write(self, serialized: bytes) -> None:
@@ -79,22 +78,22 @@ class ShardWriter:
 
     def finish(self, sums: dict) -> Note:
         self._writer.close()
-        size, digest = measure(self._path + ".part")
+        size, digest = measure(self._path + PART)
         note = Note(self._records, size, digest, sums)
         # The note first: a shard without one would be made again, a note without a shard is not believed.
         write_json(_note_path(self._folder, self._name), asdict(note))
-        tf.io.gfile.rename(self._path + ".part", self._path, overwrite=True)
+        tf.io.gfile.rename(self._path + PART, self._path, overwrite=True)
         return note
 
 
 def finished(folder: str, name: str, records: int | None = None) -> Note | None:
     """The note of a shard that an earlier run finished, or None if it has to be made."""
-    path = join(folder, name)
+    path = join_path(folder, name)
     if not (tf.io.gfile.exists(path) and tf.io.gfile.exists(_note_path(folder, name))):
         return None
     try:
-        note = Note(**read_json(_note_path(folder, name)))
-    except (DatasetError, TypeError):  # of a note that was damaged, or is another version's, nothing is believed
+        note = Note(**read_json(_note_path(folder, name), REMEDY))
+    except (FileError, TypeError):  # of a note that was damaged, or is another version's, nothing is believed
         return None
     if note.bytes != tf.io.gfile.stat(path).length or (records is not None and note.records != records):
         return None
@@ -112,14 +111,14 @@ def measure(path: str) -> tuple[int, str]:
 
 
 def read_manifest(folder: str) -> dict:
-    path = join(folder, MANIFEST)
+    path = join_path(folder, MANIFEST)
     if not tf.io.gfile.exists(path):
-        if tf.io.gfile.exists(join(folder, PROGRESS)):
+        if tf.io.gfile.exists(join_path(folder, PROGRESS)):
             raise DatasetError(
                 f"{folder} holds a data set that is not finished; start its export again with the same flags."
             )
         raise DatasetError(f"There is no data set in {folder}: {MANIFEST} is missing.")
-    manifest = read_json(path)
+    manifest = read_json(path, REMEDY)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise DatasetError(f"{path} is not the manifest of a data set of this program.")
     if manifest.get("schema_version") != SCHEMA_VERSION:
@@ -132,40 +131,15 @@ def read_manifest(folder: str) -> dict:
 
 def write_manifest(folder: str, manifest: dict) -> None:
     """Finishes a data set; the notes of its shards go, since the manifest has them."""
-    write_json(join(folder, MANIFEST), {"format": FORMAT, **manifest})
+    write_json(join_path(folder, MANIFEST), {"format": FORMAT, **manifest})
     forget_progress(folder)
 
 
 def forget_progress(folder: str) -> None:
     """Removes the notes of a data set that has its manifest; a kill between the two leaves some behind."""
     with contextlib.suppress(tf.errors.NotFoundError):
-        tf.io.gfile.rmtree(join(folder, PROGRESS))
-
-
-def write_json(path: str, value: object) -> None:
-    tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
-    with tf.io.gfile.GFile(path + ".part", "w") as file:
-        text = json.dumps(value, indent=1)
-        # Lists of numbers on one line: a person reads this file too. No string has a line break in it.
-        file.write(re.sub(r"\[\n[\d\s.,e+-]+\]", lambda numbers: " ".join(numbers[0].split()), text) + "\n")
-    tf.io.gfile.rename(path + ".part", path, overwrite=True)
-
-
-def read_json(path: str) -> Any:
-    with tf.io.gfile.GFile(path, "rb") as file:
-        text = file.read()
-    try:
-        return json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DatasetError(
-            f"{path} cannot be read as JSON ({error}); restore it or make the data set again."
-        ) from error
-
-
-def join(folder: str, *names: str) -> str:
-    """Joins as tf.io.gfile wants it, on every system."""
-    return "/".join([folder.rstrip("/"), *names])
+        tf.io.gfile.rmtree(join_path(folder, PROGRESS))
 
 
 def _note_path(folder: str, name: str) -> str:
-    return join(folder, PROGRESS, name + ".json")
+    return join_path(folder, PROGRESS, name + ".json")

@@ -18,9 +18,9 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.files import join_path
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.inference import frames
-from fgseg_tf.runs.run_folder import path
 from fgseg_tf.serving import client, server_config
 
 _SERVER = flags.DEFINE_string("server", "http://localhost:8501", "http://HOST:8501 or grpc://HOST:8500.")
@@ -40,9 +40,9 @@ def query() -> None:
     background = read(_BACKGROUND.value)
     paths = frames.find(_FRAMES.value)
     for kind in KINDS:
-        tf.io.gfile.makedirs(path(_OUTPUT.value, kind))
+        tf.io.gfile.makedirs(join_path(_OUTPUT.value, kind))
     with (
-        tf.io.gfile.GFile(path(_OUTPUT.value, "frames.csv"), "w") as table,
+        tf.io.gfile.GFile(join_path(_OUTPUT.value, "frames.csv"), "w") as table,
         Progress("frames", len(paths), "frames") as shown,
     ):
         rows = csv.writer(table, lineterminator="\n")
@@ -51,7 +51,7 @@ def query() -> None:
             name = os.path.splitext(os.path.basename(where))[0]
             answer = ask(background, read(where))
             for kind, key in KINDS.items():
-                with tf.io.gfile.GFile(path(_OUTPUT.value, kind, f"{name}.png"), "wb") as file:
+                with tf.io.gfile.GFile(join_path(_OUTPUT.value, kind, f"{name}.png"), "wb") as file:
                     file.write(answer[key])
             numbers = [f"{answer[key]:.3f}" for key in ("nearest", "median", "similarity")]
             rows.writerow([name, f"{answer['share']:.5f}", *answer["box"], *numbers])

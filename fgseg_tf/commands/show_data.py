@@ -22,11 +22,11 @@ from absl import flags
 from data_pipelines.inspection import contact_sheet, examples, label_statistics
 from data_pipelines.inspection import unpack as unpacking
 from data_pipelines.runtime.cli import run_folder_command
+from data_pipelines.runtime.files import write_atomic
 from data_pipelines.tfrecord import reader as catalogues
 from fgseg_tf.data.base import scoring_seed
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.report import dataset_page
-from fgseg_tf.report import html as document
 
 _OUTPUT = flags.DEFINE_string("output", None, "The contact sheet: .png, or .jpg, which is smaller.")
 _HTML = flags.DEFINE_string("html", None, "A page with filters and statistics: one .html file, which needs no server.")
@@ -92,7 +92,7 @@ def write_page(folder: str, path: str) -> None:
     scenes = examples.read_scenes(catalogue)
     shown = examples.read(catalogue, places, scenes, _NAMES.value, change)
     text = dataset_page.page(catalogue, scenes, label_statistics.survey(catalogue, scenes), shown, _CAPTURE.value)
-    document.write(path, text)
+    write_atomic(path, text)
     print(f"{len(places):,} composites, {len(text.encode()) / 1e6:.1f} MB in {path}")
 
 

@@ -53,7 +53,7 @@ class Scenery(Protocol):
 
 class Data(ABC):
     """height, width, depth_unit; counts: split -> number of examples; labels: how depth was made; digest: changes when
-    anything in it does; description: what `dataset.reopened` needs to find it again."""
+    anything in it does; description: what `open.reopen_data` needs to find it again."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Data(ABC):
         if side > shorter:
             raise ValueError(
                 f"the pictures are {self.height}x{self.width}, so a size of {side} would only blow them up; "
-                f"take {shorter} or less, or data of a larger --image_size."
+                f"take {shorter} or less, or data of a larger `image_size`."
             )
         if not side:
             return self.height, self.width

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
 from functools import partial
 
 import numpy as np
@@ -10,90 +9,36 @@ import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels
 from data_pipelines.compositing import plan as preparation
-from data_pipelines.compositing.placement import Placement
-from data_pipelines.sources import source_set
+from data_pipelines.config import DatasetConfig
+from data_pipelines.sources.source_set import load_sources
 from data_pipelines.teacher import network as teacher
 from data_pipelines.tfrecord import resume
 from fgseg_tf.data.base import Data
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Composites to be made on the fly; as the flags of tools/export_tfrecords.py, whose defaults these are.
-
-    backgrounds, foregrounds: folders, or None for demo sources. labels: exact or ground.
-    """
-
-    backgrounds: str | None = None
-    foregrounds: str | None = None
-    backgrounds_count: int = 0
-    foregrounds_count: int = 0
-    skip_bad: bool = False
-    keep_duplicates: bool = False
-    height: int = 224
-    width: int = 224
-    placement: str = "ground"
-    placements: int = 20
-    max_objects: int = 1
-    truncation: float = 0.0
-    object_size: tuple[float, float] = (0.1, 0.9)
-    empty: float = 0.0
-    flip_backgrounds: bool = False
-    seam: str = "soft"
-    labels: str = "ground"
-    teacher_weights: str = "small"
-    field_of_view: float = 55.0
-    physical_height: tuple[float, float] = (1.5, 1.9)
-    split: str = "sources"
-    holdout: float = 0.16
-    seed: int = 0
-    limit: int = 0
-
-
 class CompositeData(Data):
     """Composites made on the fly, by the code that makes shards; nothing is written."""
 
-    def __init__(self, recipe: Recipe):
-        options = preparation.Options(
-            height=recipe.height,
-            width=recipe.width,
-            seed=recipe.seed,
-            placement=Placement(
-                layout=recipe.placement,
-                places=recipe.placements,
-                max_objects=recipe.max_objects,
-                truncation=recipe.truncation,
-                object_size=recipe.object_size,
-                empty=recipe.empty,
-                flip_backgrounds=recipe.flip_backgrounds,
-            ),
-            seam=recipe.seam,
-            labels=recipe.labels,
-            split=recipe.split,
-            holdout=recipe.holdout,
-            limit=recipe.limit,
-        )
-        if options.labels == "teacher":
+    def __init__(self, config: DatasetConfig):
+        if config.labels == "teacher":
             raise ValueError(
-                "--labels=teacher looks at every composite, which is too slow on the fly; write shards with "
-                "tools/export_tfrecords.py and train from them, or take ground."
+                "`labels`=teacher looks at every composite, which is too slow on the fly; write shards with "
+                "fgseg make-data and train from them, or take ground."
             )
-        read = _read_sources(recipe, options)
-        identity = {} if options.labels == "exact" else {"weights": recipe.teacher_weights}
-        codes = preparation.background_depth(
-            read, options, lambda: teacher.load(recipe.teacher_weights, teacher.usual_size(recipe.teacher_weights)), 8
-        )
-        self._prepared = preparation.prepare(read, codes, options)
+        sources = load_sources(config)
+        identity = {} if config.labels == "exact" else teacher_identity(config)
+        codes = preparation.background_depth(sources, config, lambda: load_teacher(config), 8)
+        self._prepared = preparation.prepare(sources, codes, config)
         self._splits = {split.name: split for split in self._prepared.splits}
-        said = json.dumps(resume.identity_of(read, options, identity, 0, 0), sort_keys=True)
+        said = json.dumps(resume.identity_of(sources, config, identity, 0, 0), sort_keys=True)
         super().__init__(
-            height=options.height,
-            width=options.width,
+            height=config.height,
+            width=config.width,
             depth_unit=depth_labels.DEPTH_UNIT,
-            labels=options.labels,
+            labels=config.labels,
             counts={name: split.count for name, split in self._splits.items()},
             digest=hashlib.sha256(said.encode()).hexdigest(),
-            description={"recipe": asdict(recipe)},
+            description={"recipe": config.to_dict()},
             scenery=preparation.scenery(self._prepared),
             from_code=depth_labels.from_code,
         )
@@ -122,27 +67,15 @@ class CompositeData(Data):
         return planned.map(partial(preparation.layer, self._prepared), num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _read_sources(recipe: Recipe, options: preparation.Options) -> source_set.Sources:
-    if recipe.backgrounds is None and recipe.foregrounds is None:
-        return source_set.from_demo(
-            recipe.seed,
-            recipe.backgrounds_count or source_set.DEMO_COUNT,
-            recipe.foregrounds_count or source_set.DEMO_COUNT,
-            recipe.height,
-            recipe.width,
-        )
-    if not (recipe.backgrounds and recipe.foregrounds):
-        raise ValueError("--backgrounds=DIR and --foregrounds=DIR go together; give both, or --data=demo.")
-    return source_set.from_folders(
-        recipe.backgrounds,
-        recipe.foregrounds,
-        recipe.height,
-        recipe.width,
-        longest=options.placement.largest(recipe.height, recipe.width),
-        field_of_view=recipe.field_of_view,
-        physical_height=recipe.physical_height,
-        background_count=recipe.backgrounds_count or None,
-        foreground_count=recipe.foregrounds_count or None,
-        skip_bad=recipe.skip_bad,
-        keep_duplicates=recipe.keep_duplicates,
-    )
+def load_teacher(config: DatasetConfig) -> depth_labels.Teacher:
+    """Returns the teacher that the description names."""
+    size = config.teacher.size or teacher.usual_size(config.teacher.weights)
+    return teacher.load(config.teacher.weights, size, config.teacher.max_depth)
+
+
+def teacher_identity(config: DatasetConfig) -> dict:
+    """Returns what of the teacher decides the labels; what is not given is left out."""
+    own = config.teacher
+    return {"weights": own.weights} | {
+        key: value for key, value in (("size", own.size), ("max_depth", own.max_depth)) if value is not None
+    }

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels, splits
+from data_pipelines.runtime.files import join_path
 from data_pipelines.tfrecord import schema, shards
 from fgseg_tf.data.base import Data
 
@@ -29,7 +30,7 @@ class ShardData(Data):
         self._grid = splits.Grid(**manifest["grid"])
         _check_files(folder, manifest)
         height, width = manifest["image_size"]
-        path = shards.join(folder, shards.BACKGROUNDS)
+        path = join_path(folder, shards.BACKGROUNDS)
         _, pictures, codes = schema.read_backgrounds(path, height, width)
         with tf.device("/CPU:0"):
             scenery = schema.Scenery(tf.constant(pictures), tf.constant(codes))
@@ -39,7 +40,7 @@ class ShardData(Data):
             depth_unit=manifest["depth_unit"],
             labels=manifest["labels"],
             counts={name: split["records"] for name, split in self._splits.items()},
-            digest=shards.measure(shards.join(folder, shards.MANIFEST))[1],
+            digest=shards.measure(join_path(folder, shards.MANIFEST))[1],
             description={"shards": folder},
             scenery=scenery,
             from_code=partial(depth_labels.from_code, depth_scale=manifest["depth_scale"]),
@@ -52,7 +53,7 @@ class ShardData(Data):
         """Which record is broken, when reading failed; reads every file to the first one that is."""
         for split in self._splits.values():
             for entry in split["shards"]:
-                number, path = 0, shards.join(self._folder, entry["file"])
+                number, path = 0, join_path(self._folder, entry["file"])
                 try:
                     for serialized in tf.data.TFRecordDataset(path):
                         self._layer(serialized)
@@ -65,7 +66,7 @@ class ShardData(Data):
         return schema.decode_layer(schema.parse(serialized, LOOKED_AT), self.height, self.width)
 
     def _in_order(self, split):
-        files = [shards.join(self._folder, entry["file"]) for entry in self._splits[split]["shards"]]
+        files = [join_path(self._folder, entry["file"]) for entry in self._splits[split]["shards"]]
         return tf.data.TFRecordDataset(files).map(self._layer, num_parallel_calls=tf.data.AUTOTUNE)
 
     def _shuffled(self, split, order):
@@ -73,7 +74,7 @@ class ShardData(Data):
         by_file = len(entries) >= order.workers
         if by_file:
             entries = entries[order.worker :: order.workers]
-        files = tf.constant([shards.join(self._folder, entry["file"]) for entry in entries])
+        files = tf.constant([join_path(self._folder, entry["file"]) for entry in entries])
         count = sum(entry["records"] for entry in entries)
         first = order.first // order.workers if by_file else order.first
 
@@ -99,7 +100,7 @@ class ShardData(Data):
 def _check_files(folder: str, manifest: dict) -> None:
     """Before anything expensive: every file is there and as long as it was."""
     for entry in [manifest["backgrounds"], *(entry for s in manifest["splits"].values() for entry in s["shards"])]:
-        path = shards.join(folder, entry["file"])
+        path = join_path(folder, entry["file"])
         if not tf.io.gfile.exists(path):
             raise ValueError(f"{path} is missing; copy it again, or delete manifest.json and export again.")
         found = tf.io.gfile.stat(path).length

@@ -107,7 +107,7 @@ def opencv() -> ModuleType:
     except ImportError as error:
         raise ValueError(
             f"the baselines mog2 and knn need OpenCV ({error}); pip install '.[evaluation]', or leave all baselines "
-            "out with --nobaselines."
+            "out with `nobaselines`."
         ) from error
     return cv2
 

@@ -49,10 +49,10 @@ def check(settings: dict, data: Data, any_size: bool = False) -> None:
     if size != trained and not any_size:
         raise ValueError(
             f"the run learned from data of {_pixels(trained)} pixels, these are of {_pixels(size)}; "
-            f"give data of {_pixels(trained)}, or --any_size if you mean it."
+            f"give data of {_pixels(trained)}, or `any_size` if you mean it."
         )
     if not tested(data):
-        raise ValueError("these data have no test splits; make them again with a --holdout over 0.")
+        raise ValueError("these data have no test splits; make them again with a `holdout` over 0.")
 
 
 def tested(data: Data) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ def evaluate(
     if with_baselines:
         baselines.opencv()
         if not data.counts.get("train"):
-            raise ValueError("these data have no training examples to tune the baselines on; take --nobaselines.")
+            raise ValueError("these data have no training examples to tune the baselines on; take `nobaselines`.")
         examples = min(baselines.TUNED_ON, data.counts["train"])
         with progress("tuning the baselines on", examples, "examples") as shown:
             compared = baselines.tuned(data.scoring("train", batch, size, examples))

@@ -19,11 +19,11 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.runtime.files import join_path
 from data_pipelines.sources.image_files import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.sources.image_files import in_folder as pictures_in_folder
 from data_pipelines.sources.image_files import read as read_picture
 from fgseg_tf.evaluation import baselines, mask_alignment
-from fgseg_tf.runs.run_folder import path
 
 FOREGROUND, LEFT_OUT = 255, (85, 170)
 FRAMES, MASKS, BACKGROUND, DEPTH = ("input", "rgb"), ("groundtruth", "mask"), "background", "depth"
@@ -79,9 +79,9 @@ class Counts:
 def find(folder: str) -> list[Sequence]:
     """All sequences in a folder of them, or the one that the folder is."""
     if not tf.io.gfile.isdir(folder):
-        raise ValueError(f"--footage={folder} is not a folder.")
+        raise ValueError(f"`footage`={folder} is not a folder.")
     inside = sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
-    below = [_sequence(path(folder, name), name) for name in inside if tf.io.gfile.isdir(path(folder, name))]
+    below = [_sequence(join_path(folder, name), name) for name in inside if tf.io.gfile.isdir(join_path(folder, name))]
     itself = _sequence(folder, folder.rstrip("/").rpartition("/")[2])
     found = [sequence for sequence in (itself, *below) if sequence]
     if not found:
@@ -175,13 +175,17 @@ def _sequence(folder: str, name: str) -> Sequence | None:
     if not frames or not (masks or depths):
         return None
     background = None
-    if tf.io.gfile.isdir(path(folder, BACKGROUND)):
+    if tf.io.gfile.isdir(join_path(folder, BACKGROUND)):
         # One with depth may lie beside it.
         shown = [
-            where for where in pictures_in_folder(path(folder, BACKGROUND), "background")[0] if "depth" not in where
+            where
+            for where in pictures_in_folder(join_path(folder, BACKGROUND), "background")[0]
+            if "depth" not in where
         ]
         if not shown:
-            raise ValueError(f"{path(folder, BACKGROUND)} holds no picture: looked for {' '.join(PICTURE_ENDINGS)}.")
+            raise ValueError(
+                f"{join_path(folder, BACKGROUND)} holds no picture: looked for {' '.join(PICTURE_ENDINGS)}."
+            )
         background = shown[0]
     rows = [(where, masks.get(number), depths.get(number)) for number, where in frames.items()]
     rows = [row for row in rows if any(row[1:])]
@@ -193,8 +197,8 @@ def _sequence(folder: str, name: str) -> Sequence | None:
 def _first_of(folder: str, names: tuple[str, ...]) -> dict[str, str]:
     """Number -> path of the pictures in the first of these folders that is there."""
     for name in names:
-        if tf.io.gfile.isdir(path(folder, name)):
-            return {_number(where): where for where in pictures_in_folder(path(folder, name), name)[0]}
+        if tf.io.gfile.isdir(join_path(folder, name)):
+            return {_number(where): where for where in pictures_in_folder(join_path(folder, name), name)[0]}
     return {}
 
 

@@ -63,7 +63,7 @@ def read(paths: list[str], size: tuple[int, int], unreadable: Callable[[str], No
         if picture.shape[:2] != size:
             raise ValueError(
                 f"{path} is of {_pixels(picture.shape)} pixels, the empty scene of {_pixels(size)}: are they of one "
-                "camera? --resize makes the empty scene as large as the first frame."
+                "camera? `resize` makes the empty scene as large as the first frame."
             )
         yield Frame(_name(path), picture)
 
@@ -76,7 +76,7 @@ def background(where: str, paths: list[str], progress: Callable) -> np.ndarray:
     if where != MEDIAN and not where.startswith(f"{MEDIAN}:"):
         _refuse_video(where)
         if tf.io.gfile.isdir(where):
-            raise ValueError(f"--background={where} is a folder: give a picture, or --background=median:{where}.")
+            raise ValueError(f"`background`={where} is a folder: give a picture, or `background`=median:{where}.")
         return read_picture(where)
     return _median(paths if where == MEDIAN else find(where.partition(":")[2]), progress)
 
@@ -85,7 +85,7 @@ def _median(paths: list[str], progress: Callable) -> np.ndarray:
     """Of each pixel over time, of frames spread evenly: what stands still in most of them is the scene."""
     if len(paths) < FEWEST_FOR_A_MEDIAN:
         raise ValueError(
-            f"--background=median of {len(paths)} frames would show whoever is in them; give {FEWEST_FOR_A_MEDIAN} or "
+            f"`background`=median of {len(paths)} frames would show whoever is in them; give {FEWEST_FOR_A_MEDIAN} or "
             "more, far apart in time, or a picture of the empty scene."
         )
     first = first_readable(paths)

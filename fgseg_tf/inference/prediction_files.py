@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE
 from data_pipelines.compositing.depth_labels import to_code as depth_to_code
+from data_pipelines.runtime.files import join_path, write_atomic, write_json
 from fgseg_tf.inference.segmenter import Answer
-from fgseg_tf.runs import run_folder
 
 KINDS = ("mask", "depth", "overlay")
 FOREGROUND = 0.5
@@ -31,9 +31,9 @@ COLUMNS = ("name", "foreground", "similarity")
 def prepare(folder: str, kinds: tuple[str, ...], facts: dict) -> None:
     """Folders, and predict.json. facts: what made the answers."""
     for kind in kinds:
-        tf.io.gfile.makedirs(run_folder.path(folder, kind))
+        tf.io.gfile.makedirs(join_path(folder, kind))
     said = {**facts, "mask": "0 background, 255 foreground", "depth_unit": "metre", "depth_scale": DEPTH_SCALE}
-    run_folder.write_json(folder, "predict.json", said)
+    write_json(join_path(folder, "predict.json"), said)
 
 
 def write(folder: str, kinds: tuple[str, ...], name: str, frame: np.ndarray, answer: Answer) -> None:
@@ -44,14 +44,14 @@ def write(folder: str, kinds: tuple[str, ...], name: str, frame: np.ndarray, ans
     }
     endings = {"mask": "png", "depth": "png", "overlay": "jpg"}
     for kind in kinds:
-        _write_whole(run_folder.path(folder, kind, f"{name}.{endings[kind]}"), make[kind]().numpy())
+        write_atomic(join_path(folder, kind, f"{name}.{endings[kind]}"), make[kind]().numpy())
 
 
 def table(folder: str, rows: list[tuple]) -> None:
     """frames.csv; rows: as COLUMNS."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
-    _write_whole(run_folder.path(folder, "frames.csv"), text.getvalue().encode())
+    write_atomic(join_path(folder, "frames.csv"), text.getvalue().encode())
 
 
 def row(name: str, answer: Answer) -> tuple:
@@ -71,9 +71,3 @@ def overlay(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def _levels(mask: np.ndarray) -> np.ndarray:
     return np.round(mask * 255).astype(np.uint8)
-
-
-def _write_whole(path: str, content: bytes) -> None:
-    with tf.io.gfile.GFile(path + ".part", "wb") as file:
-        file.write(content)
-    tf.io.gfile.rename(path + ".part", path, overwrite=True)

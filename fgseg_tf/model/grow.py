@@ -26,7 +26,7 @@ def begin_with(network: keras.Model, values: dict[str, np.ndarray], origin: str)
         weights.put(network, values, origin)
         return None
     if not _has_room(ARCHITECTURES[own], ARCHITECTURES[found]):
-        raise ValueError(f"{origin} is a {found} network, larger than {own}; take --network={found}, or other weights.")
+        raise ValueError(f"{origin} is a {found} network, larger than {own}; take `network`={found}, or other weights.")
     learned = build(ARCHITECTURES[found])
     weights.put(learned, values, origin)
     for part in PARTS:

@@ -7,6 +7,7 @@ names, everything reachable by keyboard; whatever is wider than the screen scrol
 import json
 from html import escape
 
+from data_pipelines.runtime.files import join_path, write_atomic
 from fgseg_tf.evaluation import score_table
 from fgseg_tf.evaluation.evaluator import Evaluation
 from fgseg_tf.report import charts, ladder_section
@@ -14,7 +15,6 @@ from fgseg_tf.report import figures as report_pictures
 from fgseg_tf.report import html as document
 from fgseg_tf.report import tables as report_tables
 from fgseg_tf.report.report_style import STYLE
-from fgseg_tf.runs import run_folder
 
 OTHER_DATA = (
     "these are not the data of the training: seen and unseen are as these divide them, and what they hold out may have "
@@ -47,7 +47,7 @@ def page(settings: dict, flags: str, history: list[dict], evaluation: Evaluation
 
 def write(folder: str, text: str) -> None:
     """Appears whole, as report.html."""
-    document.write(run_folder.path(folder, "report.html"), text)
+    write_atomic(join_path(folder, "report.html"), text)
 
 
 def headline(split: str, scores: dict) -> list[str]:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from html import escape
 
-import tensorflow as tf
-
 
 def page(title: str, sections: Sequence[str], style: str, script: str = "") -> str:
     """sections: HTML. script: run when all of the page is there."""
@@ -26,12 +24,3 @@ def section(where: str, title: str, body: str) -> str:
 
 def capital(text: str) -> str:
     return text[0].upper() + text[1:]
-
-
-def write(path: str, text: str) -> None:
-    """Appears whole, in a folder that is made if need be."""
-    if folder := path.rpartition("/")[0]:
-        tf.io.gfile.makedirs(folder)
-    with tf.io.gfile.GFile(path + ".part", "w") as file:
-        file.write(text)
-    tf.io.gfile.rename(path + ".part", path, overwrite=True)

@@ -15,52 +15,50 @@ Every path goes through tf.io.gfile, and every file appears whole.
 import json
 import os
 import tempfile
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 import fgseg_tf.model.two_branch  # noqa: F401 (a network can be read only when its layers are known)
+from data_pipelines.config import DatasetConfig
+from data_pipelines.runtime.files import join_path, read_json, replace_file, write_json
 
 FORMAT = "fgseg_tf run"
 VERSION = 1
+REMEDY = "train again"  # where one of its files is damaged
 
 
 class RunError(ValueError):
     """A folder is not the run that is wanted: what, where, what to do."""
 
 
-def path(folder: str, *names: str) -> str:
-    return "/".join([folder.rstrip("/"), *names])
-
-
 def claim(folder: str, settings: dict) -> bool:
     """Begins a run, or finds that it was begun with the same settings: then True. Any other folder is refused."""
     settings = json.loads(json.dumps(settings))  # as it reads back: tuples are lists
-    if tf.io.gfile.exists(path(folder, "run.json")):
-        _refuse_other(folder, read(folder)["settings"], settings)
+    if tf.io.gfile.exists(join_path(folder, "run.json")):
+        _refuse_other(folder, with_whole_recipe(read(folder)["settings"]), settings)
         return True
     if tf.io.gfile.isdir(folder) and tf.io.gfile.listdir(folder):
         raise RunError(
-            f"--run={folder} holds {sorted(tf.io.gfile.listdir(folder))[0]} but no run.json, so it is not a run; "
+            f"`run`={folder} holds {sorted(tf.io.gfile.listdir(folder))[0]} but no run.json, so it is not a run; "
             "choose a new folder or empty it."
         )
-    write_json(folder, "run.json", {"format": FORMAT, "version": VERSION, "settings": settings})
+    write_json(join_path(folder, "run.json"), {"format": FORMAT, "version": VERSION, "settings": settings})
     return False
 
 
 def read(folder: str) -> dict:
     """run.json of a run."""
-    if not tf.io.gfile.exists(path(folder, "run.json")):
-        raise RunError(f"--run={folder} is not a run: it has no run.json; give the --run of fgseg_tf.train.")
-    found = read_json(folder, "run.json")
+    if not tf.io.gfile.exists(join_path(folder, "run.json")):
+        raise RunError(f"`run`={folder} is not a run: it has no run.json; give the `run` of fgseg_tf.train.")
+    found = read_json(join_path(folder, "run.json"), REMEDY)
     if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("version") != VERSION:
-        raise RunError(f"{path(folder, 'run.json')} is not of a run of this version; train again.")
+        raise RunError(f"{join_path(folder, 'run.json')} is not of a run of this version; train again.")
     return found
 
 
 def checkpoints(folder: str) -> str:
-    return path(folder, "checkpoints")
+    return join_path(folder, "checkpoints")
 
 
 def begun(folder: str) -> bool:
@@ -78,13 +76,13 @@ def save_network(folder: str, network: keras.Model) -> None:
     with tempfile.TemporaryDirectory() as local:
         written = os.path.join(local, "model.keras")
         network.save(written)
-        tf.io.gfile.copy(written, path(folder, "model.keras.part"), overwrite=True)
-    tf.io.gfile.rename(path(folder, "model.keras.part"), path(folder, "model.keras"), overwrite=True)
+        with replace_file(join_path(folder, "model.keras")) as part:
+            tf.io.gfile.copy(written, part, overwrite=True)
 
 
 def load_network(folder: str) -> keras.Model:
     """The trained network of a run that is finished."""
-    where = path(folder, "model.keras")
+    where = join_path(folder, "model.keras")
     if not tf.io.gfile.exists(where):
         read(folder)
         raise RunError(f"the run in {folder} is not finished (no model.keras); start its training again to go on.")
@@ -96,23 +94,19 @@ def load_network(folder: str) -> keras.Model:
 
 def read_history(folder: str) -> list[dict]:
     """history.json, a row for each epoch that is over; none before the first one."""
-    return read_json(folder, "history.json") if tf.io.gfile.exists(path(folder, "history.json")) else []
+    return (
+        read_json(join_path(folder, "history.json"), REMEDY)
+        if tf.io.gfile.exists(join_path(folder, "history.json"))
+        else []
+    )
 
 
-def write_json(folder: str, name: str, value: object) -> None:
-    tf.io.gfile.makedirs(folder)
-    with tf.io.gfile.GFile(path(folder, name + ".part"), "w") as file:
-        file.write(json.dumps(value, indent=1, allow_nan=False) + "\n")
-    tf.io.gfile.rename(path(folder, name + ".part"), path(folder, name), overwrite=True)
-
-
-def read_json(folder: str, name: str) -> Any:
-    with tf.io.gfile.GFile(path(folder, name), "rb") as file:
-        text = file.read()
-    try:
-        return json.loads(text)
-    except ValueError as error:  # not JSON, or not text
-        raise RunError(f"{path(folder, name)} cannot be read as JSON ({error}); restore it or train again.") from error
+def with_whole_recipe(settings: dict) -> dict:
+    """Returns the settings with every part of the data set's description that their version did not know yet."""
+    data = settings.get("data")
+    if not isinstance(data, dict) or "recipe" not in data:
+        return settings
+    return {**settings, "data": {"recipe": DatasetConfig.from_dict(data["recipe"]).to_dict()}}
 
 
 def _refuse_other(folder: str, before: dict, now: dict) -> None:
@@ -120,8 +114,8 @@ def _refuse_other(folder: str, before: dict, now: dict) -> None:
         old, new = before.get(key), now.get(key)
         if old != new:
             raise RunError(
-                f"--run={folder} was begun with {key} {_shown(old)} and is now started with {_shown(new)}; "
-                "start it as before, or choose a new --run."
+                f"`run`={folder} was begun with {key} {_shown(old)} and is now started with {_shown(new)}; "
+                "start it as before, or choose a new `run`."
             )
 
 

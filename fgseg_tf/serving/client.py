@@ -27,7 +27,7 @@ def connect(server: str, model: str, version: int, timeout: float) -> Callable[[
     """(file of the empty scene, file of the frame) -> answers. server: http://HOST:8501 or grpc://HOST:8500."""
     scheme, separator, address = server.partition("://")
     if not separator or scheme not in ("http", "https", "grpc") or not address:
-        raise ServerError(f"--server={server} is not a server; write http://HOST:8501 or grpc://HOST:8500.")
+        raise ServerError(f"`server`={server} is not a server; write http://HOST:8501 or grpc://HOST:8500.")
     make = _grpc if scheme == "grpc" else _rest
     return make(address.rstrip("/") if scheme == "grpc" else server.rstrip("/"), model, version, timeout)
 
@@ -95,7 +95,7 @@ def _check(answer: dict, server: str, model: str) -> None:
     if missing := ANSWERS - set(answer):
         raise ServerError(
             f"the model {model} of {server} answers no {', '.join(sorted(missing))}: it is another one than "
-            "fgseg_tf.export writes; give its name as --model."
+            "fgseg_tf.export writes; give its name as `model`."
         )
 
 
@@ -104,7 +104,7 @@ def _explained(server: str, model: str, message: str) -> str:
     asserted = re.search(r"assertion failed: \[(.*?)\]\s*(\n|$)", message)
     said = f"{server} refuses: {asserted[1] if asserted else ' '.join(message.split())}"
     if "not found" in message.lower() and ("servable" in message.lower() or "model" in message.lower()):
-        return f"{said}; is {model} the name that the server has it under (--model, in models.config)?"
+        return f"{said}; is {model} the name that the server has it under (`model`, in models.config)?"
     if BYTES in message:
         return f"{said}; the model {model} there is another one than fgseg_tf.export writes."
     return said

@@ -5,7 +5,6 @@ depth [1, H, W, 1] in the unit of the run. Each is held against the Keras networ
 written, and is not written if it is further off than TOLERANCES say.
 """
 
-import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.runtime.files import join_path, write_atomic
 from fgseg_tf.model import fold
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 from fgseg_tf.serving.parity import ParityError
@@ -56,11 +56,8 @@ def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]
 
 
 def write(folder: str, kind: str, content: bytes) -> str:
-    tf.io.gfile.makedirs(folder)
-    where = os.path.join(folder, FILES[kind])
-    with tf.io.gfile.GFile(where + ".part", "wb") as file:
-        file.write(content)
-    tf.io.gfile.rename(where + ".part", where, overwrite=True)
+    where = join_path(folder, FILES[kind])
+    write_atomic(where, content)
     return where
 
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from fgseg_tf.runs.run_folder import path
+from data_pipelines.runtime.files import join_path
 
 FOLDER = "serving"
 NAME = "fgseg"  # that the model is served under, unless told otherwise
@@ -66,9 +66,9 @@ def write(folder: str, name: str) -> list[str]:
         "compose.yaml": COMPOSE.format(name=name, folder=folder, serving=FOLDER),
     }
     written = []
-    tf.io.gfile.makedirs(path(folder, FOLDER))
+    tf.io.gfile.makedirs(join_path(folder, FOLDER))
     for file, text in texts.items():
-        where = path(folder, FOLDER, file)
+        where = join_path(folder, FOLDER, file)
         if not tf.io.gfile.exists(where):
             with tf.io.gfile.GFile(where, "w") as opened:
                 opened.write(text)

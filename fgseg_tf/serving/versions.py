@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
-from fgseg_tf.runs.run_folder import path
+from data_pipelines.runtime.files import join_path
 
 UNFINISHED = ".unfinished-"  # what is not a number is passed over by TF Serving
 
@@ -31,7 +31,8 @@ def wanted(folder: str, version: int) -> int:
     last = max(existing(folder), default=0)
     if version and version <= last:
         raise VersionError(
-            f"--version={version}: {path(folder, str(last))} is there, and versions only grow; take {last + 1} or more."
+            f"`version`={version}: {join_path(folder, str(last))} is there, and versions only grow; take {last + 1} or "
+            "more."
         )
     return version or last + 1
 
@@ -40,11 +41,11 @@ def wanted(folder: str, version: int) -> int:
 def appearing(folder: str, version: int) -> Iterator[str]:
     """A folder to write into; it becomes `folder/version` at the end, and is gone if anything fails."""
     tf.io.gfile.makedirs(folder)
-    unfinished = path(folder, f"{UNFINISHED}{version}-{uuid.uuid4().hex[:8]}")
+    unfinished = join_path(folder, f"{UNFINISHED}{version}-{uuid.uuid4().hex[:8]}")
     tf.io.gfile.makedirs(unfinished)
     try:
         yield unfinished
-        final = path(folder, str(version))
+        final = join_path(folder, str(version))
         try:
             tf.io.gfile.rename(unfinished, final)
         except tf.errors.OpError as error:

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import tensorflow as tf
 
-from fgseg_tf.runs.run_folder import path
+from data_pipelines.runtime.files import join_path
 from fgseg_tf.serving import parity
 from fgseg_tf.serving.saved_model import BYTES, DEFAULT, ENCODE, FLOAT, SEGMENT, SIGNATURES
 
@@ -21,7 +21,7 @@ def protos() -> tuple[ModuleType, ModuleType]:
     except ImportError as error:
         raise ValueError(
             "warm-up requests are written with tensorflow-serving-api: pip install 'fgseg_tf[serving]', or export "
-            "with --nowarmup."
+            "with `nowarmup`."
         ) from error
     return predict_pb2, prediction_log_pb2
 
@@ -50,8 +50,8 @@ def write(folder: str, name: str, requests: list[tuple[str, dict]]) -> None:
     left_out = set(SIGNATURES) - {signature for signature, _ in requests}
     if left_out:
         raise ValueError(f"no warm-up request for {', '.join(sorted(left_out))}.")
-    tf.io.gfile.makedirs(path(folder, FOLDER))
-    with tf.io.TFRecordWriter(path(folder, FOLDER, FILE)) as writer:
+    tf.io.gfile.makedirs(join_path(folder, FOLDER))
+    with tf.io.TFRecordWriter(join_path(folder, FOLDER, FILE)) as writer:
         for signature, inputs in requests:
             request = predict_pb2.PredictRequest()
             request.model_spec.name = name
@@ -66,7 +66,7 @@ def read(folder: str) -> list[tuple[str, str, dict]]:
     """(model, signature, inputs) of a SavedModel's requests."""
     _, prediction_log_pb2 = protos()
     found = []
-    for record in tf.data.TFRecordDataset(path(folder, FOLDER, FILE)):
+    for record in tf.data.TFRecordDataset(join_path(folder, FOLDER, FILE)):
         request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
         inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
         found.append((request.model_spec.name, request.model_spec.signature_name, inputs))

@@ -22,7 +22,7 @@ def strategy(name: str = "auto", tpu: str = "") -> tf.distribute.Strategy:
     workers and TPUs can't be set up later. multi_worker waits until all workers are there.
     """
     if name not in NAMES:
-        raise ValueError(f"--strategy={name} is not one; take {', '.join(NAMES)}.")
+        raise ValueError(f"`strategy`={name} is not one; take {', '.join(NAMES)}.")
     if name == "auto":
         name = _guess()
     if name == "multi_worker":
@@ -35,7 +35,7 @@ def strategy(name: str = "auto", tpu: str = "") -> tf.distribute.Strategy:
         return tf.distribute.OneDeviceStrategy("/CPU:0")
     if name == "gpu":
         if not gpus:
-            raise ValueError("--strategy=gpu, but TensorFlow sees no GPU here; take auto or cpu.")
+            raise ValueError("`strategy`=gpu, but TensorFlow sees no GPU here; take auto or cpu.")
         return tf.distribute.OneDeviceStrategy("/GPU:0")
     devices = [device.name for device in gpus or cpus]
     return tf.distribute.MirroredStrategy(devices)
@@ -86,7 +86,7 @@ def _cluster() -> tuple[dict, dict]:
 def _check_workers() -> None:
     cluster, task = _cluster()
     if not cluster:
-        raise ValueError(f"--strategy=multi_worker needs TF_CONFIG, which names the workers: {_TF_CONFIG_LOOKS}.")
+        raise ValueError(f"`strategy`=multi_worker needs TF_CONFIG, which names the workers: {_TF_CONFIG_LOOKS}.")
     others = sorted(cluster.keys() - {"chief", "worker"})
     if others:
         raise ValueError(f"TF_CONFIG has tasks of the kind {others[0]!r}; here there are only chief and worker.")
@@ -109,5 +109,5 @@ def _tpu(address: str) -> tf.distribute.Strategy:
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, OSError, tf.errors.OpError) as error:
         why = str(error).partition("\n")[0]
-        raise ValueError(f"--strategy=tpu: no TPU answers {where} ({why}).") from error
+        raise ValueError(f"`strategy`=tpu: no TPU answers {where} ({why}).") from error
     return tf.distribute.TPUStrategy(resolver)

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.runtime.files import join_path, write_json
 from fgseg_tf.data.base import Data, Order
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.measures import metrics
@@ -64,11 +65,11 @@ class Training:
 
     def __post_init__(self):
         if self.network not in ARCHITECTURES:
-            raise ValueError(f"--network={self.network} is not a size; take {', '.join(ARCHITECTURES)}.")
+            raise ValueError(f"`network`={self.network} is not a size; take {', '.join(ARCHITECTURES)}.")
         if self.precision not in PRECISIONS:
-            raise ValueError(f"--precision={self.precision} is not one; take {', '.join(PRECISIONS)}.")
+            raise ValueError(f"`precision`={self.precision} is not one; take {', '.join(PRECISIONS)}.")
         if self.echo < 1:
-            raise ValueError(f"--echo={self.echo} shows nothing; take 1 or more.")
+            raise ValueError(f"`echo`={self.echo} shows nothing; take 1 or more.")
         for flag in ("examples_per_epoch", "validate", "seed", "checkpoint_minutes"):
             if not getattr(self, flag) >= 0:
                 raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number.")
@@ -112,7 +113,7 @@ def check(training: Training, data: Data, strategy: tf.distribute.Strategy) -> N
     replicas = strategy.num_replicas_in_sync
     if training.jit_compile and replicas > 1:
         raise ValueError(
-            f"--jit_compile is for one replica, and here are {replicas}; leave it out (a TPU compiles anyway)."
+            f"`jit_compile` is for one replica, and here are {replicas}; leave it out (a TPU compiles anyway)."
         )
     for stage in training.stages:
         data.scaled(stage.side)
@@ -127,7 +128,7 @@ def steps_per_epoch(training: Training, stage: Stage, data: Data) -> int:
     examples = training.examples_per_epoch or data.counts["train"]
     if examples < stage.batch:
         raise ValueError(
-            f"an epoch has {examples} examples, fewer than a batch of {stage.batch}; take a smaller --batch or more "
+            f"an epoch has {examples} examples, fewer than a batch of {stage.batch}; take a smaller `batch` or more "
             "data."
         )
     return examples // stage.batch
@@ -140,7 +141,7 @@ def _first_weights(training: Training, folder: str) -> tuple[dict | None, str | 
     if not training.start or run_folder.begun(folder):
         return None, None
     network = build(ARCHITECTURES[training.network])
-    smaller = grow.begin_with(network, weights.of(training.start), f"--start={training.start}")
+    smaller = grow.begin_with(network, weights.of(training.start), f"`start`={training.start}")
     return weights.arrays(network), smaller
 
 
@@ -156,7 +157,7 @@ def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> Non
                 refusal = error
         # Or the others would wait for one that has gone.
         if distribution.on_any(strategy, refusal is not None):
-            raise refusal or run_folder.RunError(f"--run={folder} was refused by another worker, which says why.")
+            raise refusal or run_folder.RunError(f"`run`={folder} was refused by another worker, which says why.")
 
 
 class _Run:
@@ -173,7 +174,7 @@ class _Run:
             synchronized = strategy.num_replicas_in_sync > 1
             network = build(ARCHITECTURES[training.network], synchronized, training.precision)
             if first:
-                weights.put(network, first, f"--start={training.start}")
+                weights.put(network, first, f"`start`={training.start}")
             self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
             self.checkpoints = Checkpoints(run_folder.checkpoints(folder), self.learner, writes=self.chief)
         self.checkpoints.restore()
@@ -268,7 +269,7 @@ class _Run:
 
     def _advice(self) -> str:
         latest = self.checkpoints.latest()
-        other = "take a lower --rate (or rate= in --stages), a --clip, or --precision=float32, and a new --run."
+        other = "take a lower `rate` (or rate= in `stages`), a `clip`, or `precision`=float32, and a new `run`."
         if not latest:
             return f"Nothing was kept yet: {other}"
         return f"The last good checkpoint is kept: the same flags go on from {latest}. If they end here again, {other}"
@@ -284,7 +285,7 @@ class _Run:
         self.say("  " + "  ".join(f"{name} {row[name]:.4f}" for name in told if name in row))
         logs.epoch(row, row["seen"])
         if self.chief:
-            run_folder.write_json(self.folder, "history.json", self.history)
+            write_json(join_path(self.folder, "history.json"), self.history)
 
     def _batches(self, stage: Stage, size: tuple[int, int]):
         # Several workers deal out a stream among them by places in it, so it must be the same for all.

@@ -41,7 +41,7 @@ def parse_stages(text: str, usual: Stage) -> tuple[Stage, ...]:
     stages, at = [], 0
     for part in text.split(";"):
         if not part.strip():
-            raise ValueError(f"--stages={text!r}: there is an empty stage at character {at + 1}; write 10@64; 2@96.")
+            raise ValueError(f"`stages`={text!r}: there is an empty stage at character {at + 1}; write 10@64; 2@96.")
         stages.append(_stage(part, at, text, usual))
         at += len(part) + 1
     return tuple(stages)
@@ -49,7 +49,7 @@ def parse_stages(text: str, usual: Stage) -> tuple[Stage, ...]:
 
 def _stage(part: str, at: int, text: str, usual: Stage) -> Stage:
     (first, place), *rest = _words(part, at)
-    where = f"--stages={text!r}: {first!r} at character {place + 1}"
+    where = f"`stages`={text!r}: {first!r} at character {place + 1}"
     epochs, separator, side = first.partition("@")
     if not (separator and epochs.isdecimal() and side.isdecimal() and int(epochs)):
         raise ValueError(f"{where} is not EPOCHS@SIZE, such as 10@64 (size 0 is that of the data).")
@@ -57,7 +57,7 @@ def _stage(part: str, at: int, text: str, usual: Stage) -> Stage:
         raise ValueError(f"{where} is a size below 32 pixels, at which the network sees nothing.")
     stage = replace(usual, epochs=int(epochs), side=int(side))
     for word, place in rest:
-        where = f"--stages={text!r}: {word!r} at character {place + 1}"
+        where = f"`stages`={text!r}: {word!r} at character {place + 1}"
         key, separator, value = word.partition("=")
         if not separator or key not in _READERS:
             raise ValueError(f"{where} is not one of {', '.join(f'{key}=' for key in _READERS)}.")
@@ -66,7 +66,7 @@ def _stage(part: str, at: int, text: str, usual: Stage) -> Stage:
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
     if not stage.branches:
-        raise ValueError(f"--stages={text!r}: in {part.strip()!r} both branches are frozen; nothing is left to learn.")
+        raise ValueError(f"`stages`={text!r}: in {part.strip()!r} both branches are frozen; nothing is left to learn.")
     return stage
 
 

@@ -41,9 +41,9 @@ class Optimization:
 
     def __post_init__(self):
         if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"--optimizer={self.optimizer} is not one; take {', '.join(OPTIMIZERS)}.")
+            raise ValueError(f"`optimizer`={self.optimizer} is not one; take {', '.join(OPTIMIZERS)}.")
         if self.weighting not in ("fixed", "learned"):
-            raise ValueError(f"--weighting={self.weighting} is not a way to weight losses; take fixed or learned.")
+            raise ValueError(f"`weighting`={self.weighting} is not a way to weight losses; take fixed or learned.")
         for flag in ("warmup", "average"):
             if not 0 <= getattr(self, flag) < 1:
                 raise ValueError(f"--{flag}={getattr(self, flag)} is not a share from 0 to under 1.")

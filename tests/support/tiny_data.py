@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from data_pipelines.compositing.placement import Placement
+from data_pipelines.config import PlacementConfig
 
 HEIGHT, WIDTH = 48, 64
 BACKGROUNDS, CUTOUTS = 5, 4
 FIELD_OF_VIEW = 55.0
 CUTOUT_SIZES = ((60, 24), (40, 44), (50, 30), (30, 36))
 # Everything that a data set can have: several objects, cut by the edge, nobody, mirrored backgrounds.
-LIVELY = Placement(
+LIVELY = PlacementConfig(
     layout="ground", places=2, max_objects=3, truncation=0.3, object_size=(0.2, 1.2), empty=0.2, flip_backgrounds=True
 )
 

@@ -13,10 +13,11 @@ from PIL import Image
 from repository import ROOT
 
 from data_pipelines.compositing import plan
+from data_pipelines.config import DatasetConfig
 from data_pipelines.sources import source_set
 from data_pipelines.tfrecord import reader as catalogues
 from data_pipelines.tfrecord import schema
-from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.measures import losses
@@ -95,7 +96,11 @@ def test_what_it_tells_of_the_record_is_true(walk):
     assert f" mask_box {parsed['mask_box'].numpy().tolist()} " in said
     # Against the same composite made on the fly, of which nothing was ever written.
     read, split = example(folder)
-    fresh = CompositeData(Recipe(None, None, 2, 2, height=HEIGHT, width=WIDTH, labels="exact", holdout=0.0))
+    fresh = CompositeData(
+        DatasetConfig.from_dict(
+            dict(backgrounds_count=2, foregrounds_count=2, height=HEIGHT, width=WIDTH, labels="exact", holdout=0.0)
+        )
+    )
     (made,) = (e for e in fresh.scoring(split, 1, (HEIGHT, WIDTH)) if int(e["index"][0]) == INDEX)
     for key in ("mask", "depth"):
         np.testing.assert_array_equal(read[key], made[key])

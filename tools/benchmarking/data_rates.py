@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from benchmarking.pillow_loop import Paste, PillowLoop
 from data_pipelines.compositing import depth_labels
-from data_pipelines.compositing.placement import Placement
-from data_pipelines.compositing.plan import Options, Prepared, composites, placements, prepare
+from data_pipelines.compositing.plan import Prepared, composites, placements, prepare
+from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.sources import source_set
 from data_pipelines.tfrecord import export as generation
 from data_pipelines.tfrecord import schema
@@ -30,7 +30,7 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
     drawn = source_set.from_demo(0, SOURCES, SOURCES, side, side)
     codes = depth_labels.to_code(drawn.true_depth).numpy()
     # 100 places a pair are more composites than are asked for; the rest is the published set's.
-    options = Options(height=side, width=side, labels="ground", placement=Placement(places=100), holdout=0)
+    options = DatasetConfig(height=side, width=side, labels="ground", placement=PlacementConfig(places=100), holdout=0)
     prepared = prepare(drawn, codes, options)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -58,7 +58,9 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
 def teacher_rates(teacher: depth_labels.Teacher, side: int, count: int, batch: int, rounds: int) -> list[dict]:
     """Composites a second with --labels=teacher, and the network alone on a constant batch of the same size."""
     drawn = source_set.from_demo(0, 4, 4, side, side)
-    options = Options(height=side, width=side, labels="teacher", placement=Placement("random", places=1000), holdout=0)
+    options = DatasetConfig(
+        height=side, width=side, labels="teacher", placement=PlacementConfig("random", places=1000), holdout=0
+    )
     prepared = prepare(drawn, np.ones((4, side, side), np.uint16), options)
     see = tf.function(lambda pictures: teacher.network(pictures, training=False))
     pictures = tf.random.stateless_uniform([batch, *teacher.input_size, 3], [1, 2])
@@ -108,7 +110,7 @@ def _pastes(prepared: Prepared, count: int) -> list[Paste]:
 def _encoders(prepared: Prepared, count: int) -> Callable[[Callable[[int], None]], None]:
     """Encodes composites that lie in memory, over and over, with as many threads as the pipeline has."""
     some = list(composites(prepared, prepared.splits[0], 0, 64))
-    quality = prepared.options.jpeg_quality
+    quality = prepared.config.jpeg_quality
 
     def encode(at):
         branches = [

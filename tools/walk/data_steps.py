@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from data_pipelines.compositing import compose, cutout_pyramid, depth_labels, ground, placement, splits
 from data_pipelines.compositing import plan as preparation
-from data_pipelines.compositing.placement import Placement
 from data_pipelines.compositing.plan import Prepared
+from data_pipelines.config import PlacementConfig
 from data_pipelines.inspection import contact_sheet
 from data_pipelines.sources import cutout_cleanup, folder_scan, source_set
 from data_pipelines.sources.source_set import Sources
@@ -71,11 +71,11 @@ def sources_step(found: Sources, prepared: Prepared, index: int) -> Step:
 
 
 def placement_step(prepared: Prepared, split: splits.Split, index: int) -> Step:
-    grid, options = prepared.grid, prepared.options
+    grid, options = prepared.grid, prepared.config
     number, cutout, flipped, place = grid.parts(index)
     assert prepared.stage.horizon is not None, "on the ground there is one"
     scene, focal = prepared.backgrounds[number], float(prepared.stage.focal[number]) * options.height
-    published = replace(prepared, options=replace(options, placement=Placement(layout="rows")))
+    published = replace(prepared, config=replace(options, placement=PlacementConfig(layout="rows")))
     indices = tf.constant(grid.index(number, cutout, flipped, np.arange(grid.places)))
     standing, in_rows = (_first_objects(preparation.placed(each, split, indices)) for each in (prepared, published))
     feet, tall, metres = standing["top"] + standing["height"], standing["height"], standing["metres"]
@@ -134,8 +134,8 @@ def compositing_step(prepared: Prepared, plan: dict, made: dict) -> Step:
     half = np.unravel_index(np.argmin(np.abs(alpha.astype(int) - 128)), alpha.shape)
     top, left, bottom, right = plan["window"][0].numpy().tolist()
     seams = {
-        seam: preparation.composed(replace(prepared, options=replace(prepared.options, seam=seam)), plan)["fg_bg"]
-        for seam in compose.SEAMS
+        seam: preparation.composed(replace(prepared, config=replace(prepared.config, seam=seam)), plan)["fg_bg"]
+        for seam in SEAMS
     }
     return Step(
         "Compositing: bg, fg_bg and mask",
@@ -149,7 +149,7 @@ def compositing_step(prepared: Prepared, plan: dict, made: dict) -> Step:
             f"{bg[half].tolist()} is left, the cut-out adds the rest, and fg_bg is {fg_bg[half].tolist()}.",
             f"Work is done in rows {top} to {bottom} and columns {left} to {right} only. Outside the mask, fg_bg and "
             f"bg differ by {_apart(fg_bg, bg)[alpha == 0].max()} levels.",
-            f"The seam here is {prepared.options.seam}: as the cut-out was drawn (--seam).",
+            f"The seam here is {prepared.config.seam}: as the cut-out was drawn (--seam).",
         ),
         (
             Panel("bg", bg, "nobody is there"),
@@ -161,7 +161,7 @@ def compositing_step(prepared: Prepared, plan: dict, made: dict) -> Step:
 
 
 def depth_step(prepared: Prepared, plan: dict, made: dict, looking: teacher.Teacher, scale: tuple) -> Step:
-    options, number, metres = prepared.options, int(plan["background"]), float(plan["metres"][0])
+    options, number, metres = prepared.config, int(plan["background"]), float(plan["metres"][0])
     scenery = depth_labels.from_code(prepared.depth_codes[number]).numpy()
     patch = preparation.composed(prepared, plan)
     own = depth_labels.from_code(schema.in_full(patch["depth"], patch["box"], options.height, options.width)).numpy()[

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.compositing import depth_labels, plan
-from data_pipelines.compositing.placement import Placement
-from data_pipelines.compositing.plan import Options
+from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.demo import sources as demo_sources
 from data_pipelines.sources import source_set
 
@@ -22,7 +21,7 @@ def drawn():
 
 def compared(drawn, labels: str, count: int = 40):
     """For composites whose size perspective alone decided: their labels, and the rendering."""
-    options = Options(height=HEIGHT, width=WIDTH, labels=labels, placement=Placement(places=4), holdout=0)
+    options = DatasetConfig(height=HEIGHT, width=WIDTH, labels=labels, placement=PlacementConfig(places=4), holdout=0)
     codes = depth_labels.to_code(drawn.true_depth).numpy()
     prepared = plan.prepare(drawn, codes, options)
     split = prepared.splits[0]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.compositing.placement import DRAWS, LAYOUTS, LEAST_VISIBLE, Placement, Stage, draw, place
+from data_pipelines.compositing.placement import DRAWS, LEAST_VISIBLE, Stage, draw, place
+from data_pipelines.config import LAYOUTS, PlacementConfig
 
 HEIGHT, WIDTH = 100, 160
 TALL, WIDE, SQUARE = (1.0, 0.5), (0.25, 1.0), (1.0, 1.0)
@@ -130,7 +131,7 @@ def test_draws_differ_between_indices():
 
 
 def test_random_by_hand():
-    placement = Placement("random", object_size=(0.2, 0.8))
+    placement = PlacementConfig("random", object_size=(0.2, 0.8))
     # 0.2 * 4 ** 0.5 = 0.4 of the shorter side: 40 px. Free room: 60 rows, 160 - 20 columns.
     plan = placed(placement, stage(), drawn=draws({5: 0.25, 6: 0.75}))
     assert (plan["height"], plan["width"]) == (pytest.approx(40), pytest.approx(20))
@@ -142,7 +143,7 @@ def test_random_by_hand():
 @pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (160, 100), (64, 64)])
 def test_random_is_inside(size):
     height, width = size
-    plan = many(Placement("random"), stage(), height=height, width=width)
+    plan = many(PlacementConfig("random"), stage(), height=height, width=width)
     assert_inside(plan, height, width)
     longest = np.maximum(plan["height"], plan["width"]) / min(size)
     assert longest.min() >= 0.1 - 1e-5
@@ -154,7 +155,7 @@ def test_random_is_inside(size):
 
 
 def test_random_uses_the_whole_picture():
-    plan = many(Placement("random", object_size=(0.2, 0.2)), stage())
+    plan = many(PlacementConfig("random", object_size=(0.2, 0.2)), stage())
     assert plan["top"].min() < 2
     assert (plan["top"] + plan["height"]).max() > HEIGHT - 2
     assert plan["left"].min() < 2
@@ -165,7 +166,7 @@ def test_random_uses_the_whole_picture():
 
 
 def test_rows_are_the_published_layout():
-    placement = Placement("rows")
+    placement = PlacementConfig("rows")
     plan = placed(
         placement,
         stage(),
@@ -183,7 +184,7 @@ def test_rows_are_the_published_layout():
 
 def test_rows_on_another_canvas():
     plan = placed(
-        Placement("rows"),
+        PlacementConfig("rows"),
         stage(),
         where=parts(place=[0, 7, 19], n=3),
         drawn=tf.repeat(draws({}), 3, axis=0),
@@ -197,7 +198,7 @@ def test_rows_on_another_canvas():
 
 
 def test_rows_of_what_is_too_wide():
-    plan = placed(Placement("rows"), stage(), where=parts(foreground=1, place=3), height=150, width=150)
+    plan = placed(PlacementConfig("rows"), stage(), where=parts(foreground=1, place=3), height=150, width=150)
     # 90 tall would be 360 wide: scaled to the width, and still on its feet.
     assert (plan["width"], plan["height"], plan["left"]) == (150, 37.5, 0)
     assert plan["top"] == 148 - 37.5
@@ -209,7 +210,7 @@ WIDE_RANGE = (0.01, 4.0)
 
 
 def test_ground_by_hand():
-    placement = Placement("ground", places=4, object_size=(0.1, 0.9))
+    placement = PlacementConfig("ground", places=4, object_size=(0.1, 0.9))
     # Place 2 of 4 is points 4 and 5; the draw of 0.5 takes the second: row 0.7, column 0.6, 7 m.
     plan = placed(placement, stage(**floor()), where=parts(place=2), drawn=draws({4: 0.25, 5: 0.5}))
     # Physical height 1 + 0.25 m; focal length 1.2 picture heights: 120 * 1.25 / 7 px.
@@ -223,7 +224,7 @@ def test_ground_by_hand():
 
 
 def test_ground_of_another_background_and_cutout():
-    placement = Placement("ground", places=8)
+    placement = PlacementConfig("ground", places=8)
     plan = placed(placement, stage(**floor()), where=parts(background=1, foreground=2, place=1))
     # Row 0.9, column 0.28, 3 x 3 m; 80 px focal length, 1 m: smaller than a tenth of 100 px, so that much.
     assert plan["metres"] == pytest.approx(9)
@@ -235,7 +236,7 @@ def test_ground_of_another_background_and_cutout():
 
 
 def test_ground_places_are_parts_of_the_floor():
-    placement = Placement("ground", places=4)
+    placement = PlacementConfig("ground", places=4)
     for number in range(4):
         for share, point in ((0.0, 0), (0.49, 0), (0.51, 1), (0.999, 1)):
             plan = placed(placement, stage(**floor()), where=parts(place=number), drawn=draws({5: share}))
@@ -243,15 +244,15 @@ def test_ground_places_are_parts_of_the_floor():
 
 
 def test_ground_is_inside():
-    plan = many(Placement("ground", object_size=(0.1, 1.0)), stage(**floor()))
+    plan = many(PlacementConfig("ground", object_size=(0.1, 1.0)), stage(**floor()))
     assert_inside(plan)
     assert (np.maximum(plan["height"], plan["width"]) <= 100 + 1e-3).all()
     # Also with a floor that leaves little room above it.
-    assert_inside(many(Placement("ground"), stage(**floor([(0.05, 0.0, 3.0), (0.02, 1.0, 9.0)], horizon=0.0))))
+    assert_inside(many(PlacementConfig("ground"), stage(**floor([(0.05, 0.0, 3.0), (0.02, 1.0, 9.0)], horizon=0.0))))
 
 
 def test_ground_cut_by_the_lower_edge_by_hand():
-    placement = Placement("ground", places=8, truncation=0.6, object_size=WIDE_RANGE)
+    placement = PlacementConfig("ground", places=8, truncation=0.6, object_size=WIDE_RANGE)
     # Drawn 0.5 < 0.6, so cut. Row 0.95, 2 m on a floor with its horizon at 0.4; nearer by 0.35 ** 0.5.
     plan = placed(placement, stage(**floor()), drawn=draws({4: 0.25, 8: 0.25}))
     nearer = 0.35**0.5
@@ -269,8 +270,8 @@ def test_ground_cut_by_the_lower_edge_by_hand():
 
 def test_mixed_is_mostly_rows_and_else_random():
     flags = {"truncation": 0.5, "max_objects": 3, "empty": 0.2, "object_size": (0.1, 1.5)}
-    mixed, random = (many(Placement(layout, **flags), stage(), n=4000) for layout in ("mixed", "random"))
-    rows = many(Placement("rows", max_objects=3), stage(), n=4000)
+    mixed, random = (many(PlacementConfig(layout, **flags), stage(), n=4000) for layout in ("mixed", "random"))
+    rows = many(PlacementConfig("rows", max_objects=3), stage(), n=4000)
     scattered = many_draws(4000, 3)[:, 0, 2].numpy() < 0.2
     assert abs(scattered.mean() - 0.2) < 0.02
     assert (mixed["count"][~scattered] == 1).all()
@@ -284,8 +285,8 @@ def test_mixed_is_mostly_rows_and_else_random():
 
 
 def test_the_largest_of_mixed_is_that_of_both():
-    assert Placement("mixed", object_size=(0.1, 0.5)).largest(60, 90) == 90
-    assert Placement("mixed", object_size=(0.1, 2.0), truncation=0.3).largest(60, 90) == 120
+    assert PlacementConfig("mixed", object_size=(0.1, 0.5)).largest(60, 90) == 90
+    assert PlacementConfig("mixed", object_size=(0.1, 2.0), truncation=0.3).largest(60, 90) == 120
 
 
 # Truncation
@@ -300,7 +301,7 @@ LOW_CEILING = [(0.06, 0.5, 2.0), (0.05, 0.5, 3.0)]
 def test_truncation_leaves_enough(layout, points, size):
     height, width = size
     horizon = 0.4 if points is FLOOR else 0.04
-    placement = Placement(layout, truncation=1.0, object_size=(0.1, 2.5))
+    placement = PlacementConfig(layout, truncation=1.0, object_size=(0.1, 2.5))
     plan = many(placement, stage(**floor(points, horizon)), height=height, width=width)
     for start, length, room in (("top", "height", height), ("left", "width", width)):
         seen = visible(plan[start], plan[length], room)
@@ -311,7 +312,7 @@ def test_truncation_leaves_enough(layout, points, size):
 
 
 def test_truncation_is_a_share():
-    plan = many(Placement("random", truncation=0.4, object_size=(0.3, 0.3)), stage())
+    plan = many(PlacementConfig("random", truncation=0.4, object_size=(0.3, 0.3)), stage())
     outside = (visible(plan["left"], plan["width"], WIDTH) < plan["width"] - 1e-2) | (
         visible(plan["top"], plan["height"], HEIGHT) < plan["height"] - 1e-2
     )
@@ -323,7 +324,7 @@ def test_truncation_is_a_share():
 
 
 def test_far_to_near():
-    plan = many(Placement("ground", max_objects=4), stage(**floor()))
+    plan = many(PlacementConfig("ground", max_objects=4), stage(**floor()))
     assert plan["metres"].shape == (2000, 4)
     assert set(np.unique(plan["count"])) == {1, 2, 3, 4}
     for metres, count in zip(plan["metres"], plan["count"], strict=True):
@@ -331,14 +332,14 @@ def test_far_to_near():
 
 
 def test_lower_is_nearer_when_depth_is_not_known():
-    plan = many(Placement("random", max_objects=4), stage())
+    plan = many(PlacementConfig("random", max_objects=4), stage())
     foot = plan["top"] + plan["height"]
     for feet, count in zip(foot, plan["count"], strict=True):
         assert (np.diff(feet[:count]) >= 0).all()
 
 
 def test_absent_objects_go_last():
-    placement = Placement("ground", places=8, max_objects=3)
+    placement = PlacementConfig("ground", places=8, max_objects=3)
     # The second object (place 7) is farther than the first (place 0); the third (place 4) is absent.
     drawn = draws({5: 0}, {2: 0.99, 5: 0, 7: 0.39}, {2: 0.5, 5: 0, 7: 0.41})
     plan = placed(placement, stage(**floor()), drawn=drawn)
@@ -352,21 +353,21 @@ def test_absent_objects_go_last():
 
 
 def test_how_many_objects():
-    count = many(Placement("random", max_objects=3), stage(), n=4000)["count"]
+    count = many(PlacementConfig("random", max_objects=3), stage(), n=4000)["count"]
     assert count.dtype == np.int32
     for objects, share in ((1, 0.6), (2, 0.4 * 0.6), (3, 0.4 * 0.4)):
         assert abs((count == objects).mean() - share) < 0.025
-    assert (many(Placement("random"), stage())["count"] == 1).all()
+    assert (many(PlacementConfig("random"), stage())["count"] == 1).all()
 
 
 def test_empty_frames():
-    count = many(Placement("random", empty=0.25, max_objects=2), stage(), n=4000)["count"]
+    count = many(PlacementConfig("random", empty=0.25, max_objects=2), stage(), n=4000)["count"]
     assert abs((count == 0).mean() - 0.25) < 0.025
-    assert (many(Placement("random", empty=1.0), stage())["count"] == 0).all()
+    assert (many(PlacementConfig("random", empty=1.0), stage())["count"] == 0).all()
 
 
 def test_further_objects_come_from_the_pool():
-    plan = many(Placement("random", max_objects=3), stage(), foreground=0, pool=(1, 2))
+    plan = many(PlacementConfig("random", max_objects=3), stage(), foreground=0, pool=(1, 2))
     assert plan["foreground"].dtype == np.int64
     # The named cut-out is there once; the rest are of the pool, and each of it turns up.
     assert ((plan["foreground"] == 0).sum(1) == 1).all()
@@ -382,7 +383,7 @@ def test_further_objects_come_from_the_pool():
 def test_mirrored_objects():
     where = parts(flipped=np.array([0, 1]), n=2)
     drawn = tf.concat([draws({}, {1: 0.49, 7: 0}), draws({}, {1: 0.51, 7: 0})], axis=0)
-    plan = placed(Placement("rows", max_objects=2), stage(), where=where, drawn=drawn, pool=(2,))
+    plan = placed(PlacementConfig("rows", max_objects=2), stage(), where=where, drawn=drawn, pool=(2,))
     flipped = [dict(zip(f, m, strict=True)) for f, m in zip(plan["foreground"], plan["flipped"], strict=True)]
     assert flipped == [{0: False, 2: True}, {0: True, 2: False}]
 
@@ -394,7 +395,7 @@ def test_mirrored_objects():
 def test_a_mirrored_background_mirrors_the_place(layout):
     codes = np.arange(2 * HEIGHT * WIDTH, dtype=np.uint16).reshape(2, HEIGHT, WIDTH)
     the_stage = stage(**floor(), depth_codes=tf.constant(codes))
-    placement = Placement(layout, flip_backgrounds=True, max_objects=2)
+    placement = PlacementConfig(layout, flip_backgrounds=True, max_objects=2)
     more = {4: 0.3, 5: 0.2, 6: 0.6}, {2: 0.57, 4: 0.7, 5: 0.1, 6: 0.45, 7: 0}
     where = parts(1, place=6)
     as_it_is = placed(placement, the_stage, where=where, drawn=draws(*more, frame=(0.5, 0.9)), pool=(2,))
@@ -407,8 +408,10 @@ def test_a_mirrored_background_mirrors_the_place(layout):
 
 
 def test_backgrounds_are_mirrored_only_when_asked():
-    assert not many(Placement("random"), stage())["background_flipped"].any()
-    assert abs(many(Placement("random", flip_backgrounds=True), stage())["background_flipped"].mean() - 0.5) < 0.04
+    assert not many(PlacementConfig("random"), stage())["background_flipped"].any()
+    assert (
+        abs(many(PlacementConfig("random", flip_backgrounds=True), stage())["background_flipped"].mean() - 0.5) < 0.04
+    )
 
 
 # Depth under the feet
@@ -419,21 +422,21 @@ def test_depth_at_the_foot_by_hand():
     codes[0] = np.arange(HEIGHT)[:, None] * 160 + np.arange(WIDTH)
     the_stage = stage(depth_codes=tf.constant(codes), depth_scale=10.0)
     # 40 x 20 px with its top at row 15 and its left at column 105: stands on row 54, its middle is column 115.
-    plan = placed(Placement("random", object_size=(0.2, 0.8)), the_stage, drawn=draws({5: 0.25, 6: 0.75}))
+    plan = placed(PlacementConfig("random", object_size=(0.2, 0.8)), the_stage, drawn=draws({5: 0.25, 6: 0.75}))
     assert plan["metres"] == pytest.approx((54 * 160 + 115) / 10)
 
 
 def test_depth_at_the_foot_of_what_is_cut_is_that_of_the_edge():
     codes = np.tile(np.arange(HEIGHT, dtype=np.uint16)[:, None], (2, 1, WIDTH)) + 1
     the_stage = stage(depth_codes=tf.constant(codes), depth_scale=1.0)
-    plan = many(Placement("random", truncation=1.0, object_size=(1.0, 1.5)), the_stage)
+    plan = many(PlacementConfig("random", truncation=1.0, object_size=(1.0, 1.5)), the_stage)
     assert plan["metres"].max() == HEIGHT
     assert plan["metres"].min() >= 1
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_in_a_graph_as_eagerly(layout):
-    placement = Placement(layout, max_objects=3, truncation=0.4, empty=0.1, flip_backgrounds=True)
+    placement = PlacementConfig(layout, max_objects=3, truncation=0.4, empty=0.1, flip_backgrounds=True)
     the_stage = stage(**floor())
     indices = np.arange(40)
 
@@ -456,26 +459,26 @@ def test_in_a_graph_as_eagerly(layout):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"layout": "grid"}, "--placement=grid is not a layout; take random, rows, ground or mixed"),
-        ({"places": 0}, "--placements=0 makes nothing; take 1 or more"),
-        ({"layout": "rows", "places": 21}, "--placement=rows has 20 places; --placements=21 is more"),
-        ({"layout": "mixed", "places": 21}, "--placement=mixed has 20 places; --placements=21 is more"),
-        ({"max_objects": 0}, "--max_objects=0 is not from 1 to 16"),
-        ({"max_objects": 17}, "--max_objects=17 is not from 1 to 16"),
-        ({"truncation": 1.1}, "--truncation=1.1 is not a share from 0 to 1"),
-        ({"truncation": float("nan")}, "--truncation=nan is not a share"),
-        ({"empty": -0.1}, "--empty=-0.1 is not a share from 0 to 1"),
-        ({"object_size": (0.5, 0.4)}, "--object_size=0.5,0.4 is not a range"),
-        ({"object_size": (0, 0.4)}, "--object_size=0,0.4 is not a range"),
-        ({"object_size": (0.1, 4.1), "truncation": 0.3}, "--object_size=0.1,4.1 is not a range"),
-        ({"object_size": (0.1, 1.2)}, "--object_size=0.1,1.2 makes cut-outs larger than the picture"),
+        ({"layout": "grid"}, "`placement`=grid is not a layout; take random, rows, ground or mixed"),
+        ({"places": 0}, "`placements`=0 makes nothing; take 1 or more"),
+        ({"layout": "rows", "places": 21}, "`placement`=rows has 20 places; `placements`=21 is more"),
+        ({"layout": "mixed", "places": 21}, "`placement`=mixed has 20 places; `placements`=21 is more"),
+        ({"max_objects": 0}, "`max_objects`=0 is not from 1 to 16"),
+        ({"max_objects": 17}, "`max_objects`=17 is not from 1 to 16"),
+        ({"truncation": 1.1}, "`truncation`=1.1 is not a share from 0 to 1"),
+        ({"truncation": float("nan")}, "`truncation`=nan is not a share"),
+        ({"empty": -0.1}, "`empty`=-0.1 is not a share from 0 to 1"),
+        ({"object_size": (0.5, 0.4)}, "`object_size`=0.5,0.4 is not a range"),
+        ({"object_size": (0, 0.4)}, "`object_size`=0,0.4 is not a range"),
+        ({"object_size": (0.1, 4.1), "truncation": 0.3}, "`object_size`=0.1,4.1 is not a range"),
+        ({"object_size": (0.1, 1.2)}, "`object_size`=0.1,1.2 makes cut-outs larger than the picture"),
     ],
 )
 def test_refusals(options, complaint):
     with pytest.raises(ValueError, match=complaint):
-        Placement(**options)
+        PlacementConfig(**options)
 
 
 def test_limits_that_are_allowed():
-    Placement("rows", places=20, max_objects=16, truncation=1, empty=1, object_size=(4, 4))
-    Placement("random", places=21, object_size=(1, 1))
+    PlacementConfig("rows", places=20, max_objects=16, truncation=1, empty=1, object_size=(4, 4))
+    PlacementConfig("random", places=21, object_size=(1, 1))

@@ -197,20 +197,20 @@ def test_limit_is_a_beginning():
 
 
 def test_limit_below_the_number_of_splits():
-    with pytest.raises(ValueError, match="--limit=4 is less than the 5 splits; take at least 5, or 0"):
+    with pytest.raises(ValueError, match="`limit`=4 is less than the 5 splits; take at least 5, or 0"):
         limit(make_splits(GRID, "sources", 0.3, seed=0), 4)
 
 
 @pytest.mark.parametrize(
     ("grid", "how", "holdout", "complaint"),
     [
-        (GRID, "leaky", 0.3, "--split=leaky is not a way to split; take sources or random"),
-        (GRID, "sources", 1, "--holdout=1 is not a share from 0 to under 1"),
-        (GRID, "sources", -0.1, "--holdout=-0.1 is not a share"),
-        (GRID, "sources", float("nan"), "--holdout=nan is not a share"),
-        (GRID, "sources", 0.1, "--holdout=0.1 of 3 backgrounds leaves nothing to test on"),
-        (GRID, "sources", 0.9, "--holdout=0.9 of 3 backgrounds leaves nothing to train on"),
-        (Grid(10, 2, 1), "sources", 0.16, "--holdout=0.16 of 2 cut-outs leaves nothing to test on"),
+        (GRID, "leaky", 0.3, "`split`=leaky is not a way to split; take sources or random"),
+        (GRID, "sources", 1, "`holdout`=1 is not a share from 0 to under 1"),
+        (GRID, "sources", -0.1, "`holdout`=-0.1 is not a share"),
+        (GRID, "sources", float("nan"), "`holdout`=nan is not a share"),
+        (GRID, "sources", 0.1, "`holdout`=0.1 of 3 backgrounds leaves nothing to test on"),
+        (GRID, "sources", 0.9, "`holdout`=0.9 of 3 backgrounds leaves nothing to train on"),
+        (Grid(10, 2, 1), "sources", 0.16, "`holdout`=0.16 of 2 cut-outs leaves nothing to test on"),
     ],
 )
 def test_refusals(grid, how, holdout, complaint):

@@ -54,7 +54,7 @@ def test_spread_by_hand():
         ("train-3", 0),
     ]
     assert len(catalogues.spread(catalogue, 1000)) == 47
-    with pytest.raises(ValueError, match="--split=val is not a split of here, which has train, test, other"):
+    with pytest.raises(ValueError, match="`split`=val is not a split of here, which has train, test, other"):
         catalogues.spread(catalogue, 3, "val")
 
 

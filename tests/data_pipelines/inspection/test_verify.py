@@ -14,8 +14,7 @@ import pytest
 import tensorflow as tf
 from repository import ROOT
 
-from data_pipelines.compositing.placement import Placement
-from data_pipelines.compositing.plan import Options
+from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.inspection import record_checks
 from data_pipelines.inspection.findings import Findings
 from data_pipelines.inspection.verify import verify
@@ -106,8 +105,10 @@ def test_intact(tiny_dataset):
 def test_another_kind_of_data_set(tiny_sources, tmp_path, labels):
     """A size that JPEG does not divide, coarse JPEG, a random split, a limit, depth from a teacher."""
     sources = dataclasses.replace(tiny_sources, backgrounds=tiny_sources.backgrounds[:, :44, :61])
-    placement = Placement(layout="random", places=3, max_objects=2, flip_backgrounds=True)
-    options = Options(44, 61, seed=5, placement=placement, labels=labels, split="random", limit=70, jpeg_quality=25)
+    placement = PlacementConfig(layout="random", places=3, max_objects=2, flip_backgrounds=True)
+    options = DatasetConfig(
+        height=44, width=61, seed=5, placement=placement, labels=labels, split="random", limit=70, jpeg_quality=25
+    )
     # Nearer where the picture is brighter; in the teacher's coding.
     teacher = SimpleNamespace(
         network=lambda pictures, training: 1 + 9 * pictures[:, ::2, ::2, :1], input_size=(48, 64), max_depth=20.0
@@ -258,7 +259,7 @@ def test_a_held_out_cutout_in_a_further_place(dataset):
         ({"depth_box": [-1, 0, 2, 2]}, "depth_box"),
         ({"depth_box": [0, 0, 3, 2]}, "depth"),
         ({"bg_index": [77]}, "has background 77; there are 5"),
-        ({"fg_index": [0, 0, 0, 0], "fg_flipped": [0, 0, 0, 0]}, "--max_objects was 3"),
+        ({"fg_index": [0, 0, 0, 0], "fg_flipped": [0, 0, 0, 0]}, "max_objects was 3"),
         ({"fg_flipped": []}, "which its name denies"),
         ({"fg_index": [], "fg_flipped": []}, "has a mask but nobody in it"),
     ],

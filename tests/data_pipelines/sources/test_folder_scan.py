@@ -256,7 +256,7 @@ def test_all_refusals_come_in_one_list(tmp_path):
         folder_scan.scan_backgrounds(str(tmp_path))
     message = str(caught.value)
     assert message.startswith(f"6 of 7 backgrounds in {tmp_path} cannot be used:")
-    assert "--skip_bad" in message
+    assert "`skip_bad`" in message
     scan = folder_scan.scan_backgrounds(str(tmp_path), skip_bad=True)
     assert names(scan) == ["good"]
     for name, words in {
@@ -370,7 +370,7 @@ def test_copies_of_backgrounds(tmp_path):
     assert reason(scan, "3_small.jpg").startswith("is nearly the same picture as 1.png")
     assert reason(scan, "4_darker.png").startswith("is nearly the same picture as 1.png")
     assert reason(scan, "5_mirrored.png").startswith("is a mirrored copy of 1.png")
-    with pytest.raises(SourceError, match="--keep_duplicates"):
+    with pytest.raises(SourceError, match="`keep_duplicates`"):
         folder_scan.scan_backgrounds(str(tmp_path))
     kept = folder_scan.scan_backgrounds(str(tmp_path), keep_duplicates=True)
     assert len(kept.files) == 16

@@ -16,19 +16,19 @@ import tensorflow as tf
 from repository import ROOT
 
 from data_pipelines.compositing import depth_labels, plan
-from data_pipelines.compositing.placement import Placement
-from data_pipelines.compositing.plan import Options
+from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.runtime.errors import REFUSALS, sentence
+from data_pipelines.runtime.files import write_json
 from data_pipelines.tfrecord import export as generation
 from data_pipelines.tfrecord import resume, schema, shards
 from data_pipelines.tfrecord.shards import DatasetError
 
-LIVELY = Placement(layout="ground", places=2, max_objects=3, truncation=0.3, object_size=(0.2, 1.2), empty=0.2)
+LIVELY = PlacementConfig(layout="ground", places=2, max_objects=3, truncation=0.3, object_size=(0.2, 1.2), empty=0.2)
 
 
-def options_for(sources, **changes) -> Options:
+def config_for(sources, **changes) -> DatasetConfig:
     _, height, width, _ = sources.backgrounds.shape
-    return Options(
+    return DatasetConfig(
         **{"height": height, "width": width, "labels": "exact", "placement": LIVELY, "holdout": 0.3, **changes}
     )
 
@@ -54,7 +54,7 @@ def files_of(folder) -> dict[str, bytes]:
 def stop_at(folder, shard: str, sources, options, **how) -> Exception:
     """Begins an export whose disk is full when it comes to `shard`; what it raised."""
     identity = resume.identity_of(sources, options, how.get("teacher_identity", {}), how.get("shard_count", 0), 0)
-    shards.write_json(f"{folder}/{shards.PROGRESS}/{resume.OPTIONS}", identity)
+    write_json(f"{folder}/{shards.PROGRESS}/{resume.OPTIONS}", identity)
     # Every write to this device fails as on a disk without room.
     (folder / f"{shard}.part").symlink_to("/dev/full")
     with pytest.raises(REFUSALS) as stopped:
@@ -67,7 +67,7 @@ def stop_at(folder, shard: str, sources, options, **how) -> Exception:
 @pytest.fixture(scope="module")
 def finished(tiny_sources, tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
-    manifest = export(tiny_sources, options_for(tiny_sources), folder)
+    manifest = export(tiny_sources, config_for(tiny_sources), folder)
     return SimpleNamespace(folder=folder, manifest=manifest, records=records_of(folder))
 
 
@@ -88,25 +88,25 @@ def test_every_composite_is_made_once_and_says_which_it_is(tiny_sources, finishe
 
 @pytest.mark.parametrize("shard_count", [1, 3, 7])
 def test_records_do_not_depend_on_the_number_of_shards(tiny_sources, finished, tmp_path, shard_count):
-    export(tiny_sources, options_for(tiny_sources), tmp_path, shard_count=shard_count)
+    export(tiny_sources, config_for(tiny_sources), tmp_path, shard_count=shard_count)
     assert len(list(tmp_path.glob("train-*"))) == shard_count
     assert records_of(tmp_path) == finished.records
 
 
 @pytest.mark.parametrize("threads", [1, 5])
 def test_files_do_not_depend_on_the_number_of_threads(tiny_sources, finished, tmp_path, threads):
-    export(tiny_sources, options_for(tiny_sources), tmp_path, threads=threads)
+    export(tiny_sources, config_for(tiny_sources), tmp_path, threads=threads)
     assert files_of(tmp_path) == files_of(finished.folder)
 
 
 def test_another_seed_is_another_data_set(tiny_sources, finished, tmp_path):
-    export(tiny_sources, options_for(tiny_sources, seed=1), tmp_path)
+    export(tiny_sources, config_for(tiny_sources, seed=1), tmp_path)
     assert records_of(tmp_path)["train"] != finished.records["train"]
 
 
 def test_any_record_can_be_made_again_alone(tiny_sources, finished):
     codes = depth_labels.to_code(tiny_sources.true_depth).numpy()
-    prepared = plan.prepare(tiny_sources, codes, options_for(tiny_sources))
+    prepared = plan.prepare(tiny_sources, codes, config_for(tiny_sources))
     split = prepared.splits[0]
     position = split.count - 2
     planned = plan.plans(prepared, split, position, 1)
@@ -118,7 +118,7 @@ def test_any_record_can_be_made_again_alone(tiny_sources, finished):
 
 
 def test_a_limit_gives_the_first_records_of_each_split(tiny_sources, finished, tmp_path):
-    manifest = export(tiny_sources, options_for(tiny_sources, limit=24), tmp_path)
+    manifest = export(tiny_sources, config_for(tiny_sources, limit=24), tmp_path)
     assert manifest["records"] == 24
     for split, some in records_of(tmp_path).items():
         assert some == finished.records[split][: len(some)]
@@ -126,22 +126,22 @@ def test_a_limit_gives_the_first_records_of_each_split(tiny_sources, finished, t
 
 def test_a_finished_data_set_is_left_alone(tiny_sources, finished):
     before = {path: path.stat().st_mtime_ns for path in finished.folder.iterdir()}
-    assert export(tiny_sources, options_for(tiny_sources), finished.folder) == finished.manifest
+    assert export(tiny_sources, config_for(tiny_sources), finished.folder) == finished.manifest
     assert {path: path.stat().st_mtime_ns for path in finished.folder.iterdir()} == before
 
 
 def test_killed_between_the_manifest_and_the_end_it_is_tidied_up(tiny_sources, tmp_path):
-    export(tiny_sources, options_for(tiny_sources, limit=12), tmp_path)
-    shards.write_json(str(tmp_path / shards.PROGRESS / resume.OPTIONS), {})
-    export(tiny_sources, options_for(tiny_sources, limit=12), tmp_path)
+    export(tiny_sources, config_for(tiny_sources, limit=12), tmp_path)
+    write_json(str(tmp_path / shards.PROGRESS / resume.OPTIONS), {})
+    export(tiny_sources, config_for(tiny_sources, limit=12), tmp_path)
     assert not (tmp_path / shards.PROGRESS).exists()
 
 
 def test_other_options_are_refused_by_name(tiny_sources, finished):
     with pytest.raises(
-        DatasetError, match=r"--seed was 0 and is now 5; start it as before, or choose another --output"
+        DatasetError, match=r"`seed` was 0 and is now 5; start it as before, or choose another `output`"
     ):
-        export(tiny_sources, options_for(tiny_sources, seed=5), finished.folder)
+        export(tiny_sources, config_for(tiny_sources, seed=5), finished.folder)
 
 
 def test_another_picture_is_refused_by_name(tiny_sources, finished):
@@ -149,22 +149,22 @@ def test_another_picture_is_refused_by_name(tiny_sources, finished):
     origins[1] = dataclasses.replace(origins[1], digest="0" * 64)
     changed = dataclasses.replace(tiny_sources, background_origins=tuple(origins))
     with pytest.raises(DatasetError, match=f"of the backgrounds, {origins[1].source} is now"):
-        export(changed, options_for(tiny_sources), finished.folder)
+        export(changed, config_for(tiny_sources), finished.folder)
 
 
 def test_a_folder_of_something_else_is_refused(tiny_sources, tmp_path):
     (tmp_path / "train-00000-of-00001.tfrecord").write_bytes(b"of somebody else")
     with pytest.raises(DatasetError, match=r"holds train-00000-of-00001.tfrecord, which this program cannot place"):
-        export(tiny_sources, options_for(tiny_sources), tmp_path)
+        export(tiny_sources, config_for(tiny_sources), tmp_path)
     assert (tmp_path / "train-00000-of-00001.tfrecord").read_bytes() == b"of somebody else"
 
 
 def test_a_full_disk_is_said_and_what_is_finished_stays(tiny_sources, finished, tmp_path):
-    error = stop_at(tmp_path, "unseen_bg-00000-of-00001.tfrecord", tiny_sources, options_for(tiny_sources))
+    error = stop_at(tmp_path, "unseen_bg-00000-of-00001.tfrecord", tiny_sources, config_for(tiny_sources))
     assert "the disk is full" in sentence(error)
     assert "start again with the same flags" in sentence(error)
     before = (tmp_path / "train-00000-of-00001.tfrecord").stat().st_mtime_ns
-    export(tiny_sources, options_for(tiny_sources), tmp_path)
+    export(tiny_sources, config_for(tiny_sources), tmp_path)
     assert (tmp_path / "train-00000-of-00001.tfrecord").stat().st_mtime_ns == before
     assert files_of(tmp_path) == files_of(finished.folder)
 
@@ -201,7 +201,7 @@ def small_teacher():
 @pytest.mark.parametrize("layout", ["random", "ground"])
 def test_teacher_labels_do_not_depend_on_shards_or_restarts(tiny_sources, small_teacher, tmp_path, layout):
     placement = dataclasses.replace(LIVELY, layout=layout)
-    options = options_for(tiny_sources, labels="teacher", placement=placement, limit=23)
+    options = config_for(tiny_sources, labels="teacher", placement=placement, limit=23)
     how = {"load_teacher": lambda: small_teacher, "teacher_identity": {"weights": "test"}, "teacher_batch": 4}
     export(tiny_sources, options, tmp_path / "one", shard_count=1, **how)
     stop_at(tmp_path / "many", "train-00003-of-00005.tfrecord", tiny_sources, options, shard_count=5, **how)
@@ -212,7 +212,7 @@ def test_teacher_labels_do_not_depend_on_shards_or_restarts(tiny_sources, small_
 
 
 def test_teacher_labels_are_what_the_teacher_sees_in_the_composite(tiny_sources, small_teacher, tmp_path):
-    options = options_for(tiny_sources, labels="teacher", placement=Placement(layout="random", places=1), limit=8)
+    options = config_for(tiny_sources, labels="teacher", placement=PlacementConfig(layout="random", places=1), limit=8)
     export(tiny_sources, options, tmp_path, load_teacher=lambda: small_teacher, teacher_identity={})
     prepared = plan.prepare(tiny_sources, np.ones(tiny_sources.backgrounds.shape[:3], np.uint16), options)
     made = next(iter(plan.composites(prepared, prepared.splits[0], 0, 1)))
@@ -225,7 +225,7 @@ def test_teacher_labels_are_what_the_teacher_sees_in_the_composite(tiny_sources,
 def test_disagreement_of_labels_is_in_the_manifest(tiny_sources, small_teacher, tmp_path):
     manifest = export(
         tiny_sources,
-        options_for(tiny_sources, limit=12),
+        config_for(tiny_sources, limit=12),
         tmp_path,
         load_teacher=lambda: small_teacher,
         teacher_identity={},
@@ -234,6 +234,11 @@ def test_disagreement_of_labels_is_in_the_manifest(tiny_sources, small_teacher, 
     assert manifest["label_disagreement"]["composites"] == 5
     assert manifest["label_disagreement"]["abs_rel"] > 0
     assert 0 <= manifest["label_disagreement"]["delta_1.25"] <= 1
+    # Only compared: the records hold the labels that were asked for.
+    plain = tmp_path / "plain"
+    export(tiny_sources, config_for(tiny_sources, limit=12), plain, load_teacher=None, teacher_identity={})
+    for path in plain.glob("*.tfrecord"):
+        assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
 
 
 def test_a_teacher_that_knows_the_scenery_agrees_with_the_labels(tiny_sources, tmp_path):
@@ -247,7 +252,7 @@ def test_a_teacher_that_knows_the_scenery_agrees_with_the_labels(tiny_sources, t
     network = keras.Model(picture, 1 / keras.layers.Lambda(lambda x: x[..., :1] * 8.5 / 10 + 1e-3)(picture))
     teacher = SimpleNamespace(network=network, input_size=(48, 64), max_depth=10.0)
     placement = dataclasses.replace(LIVELY, layout="random", empty=1.0, flip_backgrounds=True)
-    options = options_for(sources, placement=placement, limit=12)
+    options = config_for(sources, placement=placement, limit=12)
     manifest = export(sources, options, tmp_path, load_teacher=lambda: teacher, teacher_identity={}, compare_labels=6)
     assert manifest["label_disagreement"]["abs_rel"] < 0.02
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-from fgseg_tf.data.composite_data import CompositeData, Recipe
+from data_pipelines.config import DatasetConfig
+from data_pipelines.runtime.files import join_path, read_json, write_json
+from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.evaluation import score_table
 from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
@@ -26,7 +28,19 @@ def run(*flags):
 
 @pytest.fixture(scope="module")
 def data() -> CompositeData:
-    return CompositeData(Recipe(None, None, 4, 4, height=36, width=48, holdout=0.25, labels="exact", placements=4))
+    return CompositeData(
+        DatasetConfig.from_dict(
+            dict(
+                backgrounds_count=4,
+                foregrounds_count=4,
+                height=36,
+                width=48,
+                holdout=0.25,
+                labels="exact",
+                placements=4,
+            )
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +48,14 @@ def finished(data, tmp_path_factory) -> str:
     folder = str(tmp_path_factory.mktemp("runs") / "finished")
     run_folder.claim(folder, Training((STAGE,), network="small").settings(data))
     run_folder.save_network(folder, build(ARCHITECTURES["small"]))
-    run_folder.write_json(folder, "history.json", [{"stage": 1, "epoch": 1, "seen": 8, "seconds": 2.0, "loss": 0.5}])
+    write_json(join_path(folder, "history.json"), [{"stage": 1, "epoch": 1, "seen": 8, "seconds": 2.0, "loss": 0.5}])
     return folder
 
 
 def test_a_finished_run_made_on_the_fly(finished, data):
     status, said, errors = run(f"--run={finished}", "--count=6", "--batch=4", "--ladder=4")
     assert status == 0, errors
-    metrics = run_folder.read_json(finished, "metrics.json")
+    metrics = read_json(join_path(finished, "metrics.json"), run_folder.REMEDY)
     assert metrics["digest"] == data.digest
     assert metrics["trained_on_these_data"] is True
     assert metrics["image_size"] == [32, 43]  # as in the only stage
@@ -68,7 +82,7 @@ def test_looking_both_ways_is_scored_and_said(finished):
     for more in ((), ("--both_ways",)):
         status, said, errors = run(*few, *more)
         assert status == 0, errors
-        metrics = run_folder.read_json(finished, "metrics.json")
+        metrics = read_json(join_path(finished, "metrics.json"), run_folder.REMEDY)
         assert metrics["both_ways"] == bool(more)
         assert ("looking at pictures and at their mirror images" in said) == bool(more)
         assert (", both ways" in Path(finished, "report.html").read_text()) == bool(more)

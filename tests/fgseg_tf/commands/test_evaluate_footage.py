@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from repository import ROOT
 
+from data_pipelines.runtime.files import join_path, write_json
 from fgseg_tf.evaluation import footage
 from fgseg_tf.evaluation.footage import Counts
 
@@ -148,7 +149,7 @@ def test_the_tool(folder, tmp_path):
     from fgseg_tf.runs import run_folder
 
     settings = {"image_size": [HEIGHT, WIDTH], "stages": ["1@24"], "network": "small", "precision": "float32"}
-    run_folder.write_json(str(tmp_path), "run.json", {"format": "fgseg_tf run", "version": 1, "settings": settings})
+    write_json(join_path(str(tmp_path), "run.json"), {"format": "fgseg_tf run", "version": 1, "settings": settings})
     run_folder.save_network(str(tmp_path), build(ARCHITECTURES["small"]))
     command = [sys.executable, "tools/evaluate_footage.py", f"--footage={folder}", f"--run={tmp_path}"]
     command += [f"--sheet={tmp_path}/sheet.png", "--align"]

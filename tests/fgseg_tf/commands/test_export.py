@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from repository import ROOT
 
-from fgseg_tf.data.composite_data import CompositeData, Recipe
+from data_pipelines.config import DatasetConfig
+from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.measures import losses
 from fgseg_tf.model import weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
@@ -35,7 +36,19 @@ def refusal(*flags) -> str:
 
 @pytest.fixture(scope="module")
 def data():
-    return CompositeData(Recipe(None, None, 4, 4, height=32, width=32, holdout=0.25, labels="exact", placements=4))
+    return CompositeData(
+        DatasetConfig.from_dict(
+            dict(
+                backgrounds_count=4,
+                foregrounds_count=4,
+                height=32,
+                width=32,
+                holdout=0.25,
+                labels="exact",
+                placements=4,
+            )
+        )
+    )
 
 
 @pytest.fixture(scope="module")

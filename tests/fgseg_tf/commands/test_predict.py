@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 from repository import ROOT
 
-from fgseg_tf.data.composite_data import CompositeData, Recipe
+from data_pipelines.config import DatasetConfig
+from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.inference import prediction_files, scene_match
 from fgseg_tf.inference.segmenter import Answer, Segmenter
 from fgseg_tf.measures import losses
@@ -38,7 +39,19 @@ def scene(seed: int) -> np.ndarray:
 def folder(tmp_path_factory) -> Path:
     """A finished run, an empty scene, and frames: five good ones of it and one that cannot be read."""
     made = tmp_path_factory.mktemp("predict")
-    data = CompositeData(Recipe(None, None, 4, 4, height=36, width=48, holdout=0.25, labels="exact", placements=4))
+    data = CompositeData(
+        DatasetConfig.from_dict(
+            dict(
+                backgrounds_count=4,
+                foregrounds_count=4,
+                height=36,
+                width=48,
+                holdout=0.25,
+                labels="exact",
+                placements=4,
+            )
+        )
+    )
     stage = Stage(2, 32, 8, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))
     run_folder.claim(str(made / "run"), Training((stage,), network="small").settings(data))
     run_folder.save_network(str(made / "run"), build(ARCHITECTURES["small"]))

@@ -10,33 +10,34 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels
-from data_pipelines.compositing.placement import Placement
-from data_pipelines.compositing.plan import Options
+from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.sources.source_set import from_demo
 from data_pipelines.tfrecord import export as generation
 from data_pipelines.tfrecord.schema import Scenery
 from fgseg_tf.data import data_echoing
 from fgseg_tf.data.base import Data, Order
-from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.exposures import Capture
-from fgseg_tf.data.open import reopened
+from fgseg_tf.data.open import reopen_data
 from fgseg_tf.data.shard_data import ShardData
 
 HEIGHT, WIDTH = 48, 64
-RECIPE = Recipe(
-    backgrounds_count=3,
-    foregrounds_count=3,
-    height=HEIGHT,
-    width=WIDTH,
-    placements=2,
-    max_objects=2,
-    truncation=0.3,
-    object_size=(0.2, 1.2),
-    empty=0.2,
-    flip_backgrounds=True,
-    labels="exact",
-    holdout=0.3,
-    seed=5,
+RECIPE = DatasetConfig.from_dict(
+    dict(
+        backgrounds_count=3,
+        foregrounds_count=3,
+        height=HEIGHT,
+        width=WIDTH,
+        placements=2,
+        max_objects=2,
+        truncation=0.3,
+        object_size=(0.2, 1.2),
+        empty=0.2,
+        flip_backgrounds=True,
+        labels="exact",
+        holdout=0.3,
+        seed=5,
+    )
 )
 
 
@@ -88,11 +89,13 @@ def test_training_shapes_are_static(data):
 
 
 def test_composites_made_on_the_fly_are_those_of_the_shards(composite_data, tmp_path):
-    sources = from_demo(RECIPE.seed, RECIPE.backgrounds_count, RECIPE.foregrounds_count, HEIGHT, WIDTH)
-    placement = Placement(
+    sources = from_demo(RECIPE.seed, RECIPE.sources.backgrounds_count, RECIPE.sources.foregrounds_count, HEIGHT, WIDTH)
+    placement = PlacementConfig(
         places=2, max_objects=2, truncation=0.3, object_size=(0.2, 1.2), empty=0.2, flip_backgrounds=True
     )
-    options = Options(HEIGHT, WIDTH, seed=5, placement=placement, labels="exact", holdout=0.3, jpeg_quality=100)
+    options = DatasetConfig(
+        height=HEIGHT, width=WIDTH, seed=5, placement=placement, labels="exact", holdout=0.3, jpeg_quality=100
+    )
     generation.export(sources, options, str(tmp_path), load_teacher=None, teacher_identity={})
     stored = ShardData(str(tmp_path))
     assert stored.counts == composite_data.counts
@@ -395,7 +398,7 @@ def test_sizes_keep_the_shape(data):
 
 
 def test_reopened_from_its_description(data):
-    again = reopened(json.loads(json.dumps(data.description)))
+    again = reopen_data(json.loads(json.dumps(data.description)))
     assert again.digest == data.digest
     assert again.counts == data.counts
     one, other = (taken(d.scoring("unseen_both", 4, (HEIGHT, WIDTH))) for d in (data, again))
@@ -404,7 +407,9 @@ def test_reopened_from_its_description(data):
 
 
 def test_the_digest_follows_what_is_in_it(composite_data):
-    assert CompositeData(Recipe(**{**RECIPE.__dict__, "truncation": 0.2})).digest != composite_data.digest
+    assert (
+        CompositeData(DatasetConfig.from_dict({**RECIPE.to_dict(), "truncation": 0.2})).digest != composite_data.digest
+    )
 
 
 def test_background_depth_is_that_of_the_scene_without_anybody(data):
@@ -463,11 +468,11 @@ def test_a_broken_record_is_named(tiny_dataset, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"labels": "teacher"}, r"--labels=teacher looks at every composite.*tools/export_tfrecords.py"),
-        ({"backgrounds": "somewhere"}, r"--backgrounds=DIR and --foregrounds=DIR go together"),
-        ({"placement": "circle"}, r"--placement=circle is not a layout"),
+        ({"labels": "teacher"}, r"`labels`=teacher looks at every composite.*fgseg make-data"),
+        ({"backgrounds": "somewhere"}, r"`backgrounds`=DIR and `foregrounds`=DIR go together"),
+        ({"placement": "circle"}, r"`placement`=circle is not a layout"),
     ],
 )
 def test_recipes_that_cannot_be_made(changes, said):
     with pytest.raises(ValueError, match=said):
-        CompositeData(Recipe(**{**RECIPE.__dict__, **changes}))
+        CompositeData(DatasetConfig.from_dict({**RECIPE.to_dict(), **changes}))

@@ -5,8 +5,9 @@ import sys
 import numpy as np
 import pytest
 
+from data_pipelines.config import DatasetConfig
 from fgseg_tf.data.base import Order
-from fgseg_tf.data.composite_data import CompositeData, Recipe
+from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.evaluation import baselines
 from fgseg_tf.evaluation.baselines import Difference, Subtractor
@@ -96,7 +97,9 @@ def test_without_opencv_it_says_what_to_install(monkeypatch):
 
 @pytest.fixture(scope="module")
 def on_the_fly():
-    recipe = Recipe(backgrounds_count=3, foregrounds_count=3, height=48, width=64, holdout=0.34, labels="exact")
+    recipe = DatasetConfig.from_dict(
+        dict(backgrounds_count=3, foregrounds_count=3, height=48, width=64, holdout=0.34, labels="exact")
+    )
     return CompositeData(recipe)
 
 

@@ -229,7 +229,7 @@ def test_what_cannot_be_compared_is_refused(data):
     with pytest.raises(ValueError, match="unit relative, these data are in the unit metre"):
         evaluator.check({**SETTINGS, "depth_unit": "relative"}, data)
     other = {**SETTINGS, "image_size": [96, 128]}
-    with pytest.raises(ValueError, match=r"of 96x128 pixels, these are of 48x64; .*--any_size"):
+    with pytest.raises(ValueError, match=r"of 96x128 pixels, these are of 48x64; .*`any_size`"):
         evaluator.check(other, data)
     evaluator.check(other, data, any_size=True)
 
@@ -240,7 +240,7 @@ def test_data_without_what_is_needed(tiny_dataset):
     with pytest.raises(ValueError, match="no test splits"):
         evaluator.check(SETTINGS, data)
     data.counts = {"train": 0, "unseen_both": 4}
-    with pytest.raises(ValueError, match=r"no training examples .* --nobaselines"):
+    with pytest.raises(ValueError, match=r"no training examples .* `nobaselines`"):
         scored(constant(0.0, 0.5), data)
 
 

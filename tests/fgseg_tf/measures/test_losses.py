@@ -255,7 +255,7 @@ def test_parse_refuses(text, branch, sentence):
 
 
 def test_parse_refuses_nothing():
-    with pytest.raises(ValueError, match=r"^--mask_loss=  is empty; take dice, tversky, bce, edge or l1, or a sum"):
+    with pytest.raises(ValueError, match=r"^`mask_loss`=  is empty; take dice, tversky, bce, edge or l1, or a sum"):
         parse(" ", "mask")
 
 

@@ -81,7 +81,7 @@ def test_its_own_weights_are_taken_as_they_are():
 
 
 def test_a_larger_one_does_not_fit():
-    with pytest.raises(ValueError, match=r"^these is a base network, larger than small; take --network=base, or other"):
+    with pytest.raises(ValueError, match=r"^these is a base network, larger than small; take `network`=base, or other"):
         grow.begin_with(build(ARCHITECTURES["small"]), learned("base")[0], "these")
 
 

@@ -106,7 +106,7 @@ def test_files_in_files_out(servers, untrained_network, pair, files, way):
 @pytest.mark.parametrize(
     ("model", "version", "said"),
     [
-        ("nobody", 0, r"refuses: .*; is nobody the name that the server has it under \(--model, in models.config\)\?$"),
+        ("nobody", 0, r"refuses: .*; is nobody the name that the server has it under \(`model`, in models.config\)\?$"),
         ("fgseg", 7, "refuses: .*is fgseg the name"),
         ("other", 0, "refuses: .*the model other there is another one than fgseg_tf.export writes"),
     ],

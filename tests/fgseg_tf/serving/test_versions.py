@@ -17,7 +17,7 @@ def test_the_next_one(tmp_path):
     assert versions.wanted(folder, 0) == 11
     assert versions.wanted(folder, 12) == 12
     for number in (1, 2, 10):
-        with pytest.raises(versions.VersionError, match=rf"^--version={number}: .*/10 is there.*take 11 or more"):
+        with pytest.raises(versions.VersionError, match=rf"^`version`={number}: .*/10 is there.*take 11 or more"):
             versions.wanted(folder, number)
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tiny_data import HEIGHT, LIVELY, WIDTH
 from training_command import USUAL, Command
 
-from data_pipelines.compositing.plan import Options
+from data_pipelines.config import DatasetConfig
 from data_pipelines.tfrecord import export as generation
 from fgseg_tf.training import distribution
 
@@ -35,14 +35,14 @@ def test_one_device(monkeypatch):
 
 def test_names():
     with pytest.raises(
-        ValueError, match=r"--strategy=both is not one; take auto, cpu, gpu, mirrored, multi_worker, tpu"
+        ValueError, match=r"`strategy`=both is not one; take auto, cpu, gpu, mirrored, multi_worker, tpu"
     ):
         distribution.strategy("both")
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
 def test_no_gpu():
-    with pytest.raises(ValueError, match=r"--strategy=gpu, but TensorFlow sees no GPU here; take auto or cpu\."):
+    with pytest.raises(ValueError, match=r"`strategy`=gpu, but TensorFlow sees no GPU here; take auto or cpu\."):
         distribution.strategy("gpu")
 
 
@@ -127,14 +127,14 @@ def elsewhere(tmp_path_factory, tiny_dataset):
 def test_mirrored_on_two_devices(elsewhere):
     assert elsewhere["replicas"] == 2
     assert elsewhere["uneven"] == "a batch of 5 cannot be dealt out to 2 replicas; take a multiple of 2."
-    assert elsewhere["compiled"].startswith("--jit_compile is for one replica, and here are 2; leave it out")
+    assert elsewhere["compiled"].startswith("`jit_compile` is for one replica, and here are 2; leave it out")
 
 
 @pytest.mark.parametrize(
     ("name", "where"), [("closed", "at grpc://localhost:1"), ("deaf", "at localhost:"), ("here", "")]
 )
 def test_no_tpu_is_found_out_soon(elsewhere, name, where):
-    assert elsewhere[name].startswith(f"--strategy=tpu: no TPU answers {where or 'in this machine'}")
+    assert elsewhere[name].startswith(f"`strategy`=tpu: no TPU answers {where or 'in this machine'}")
     assert "\n" not in elsewhere[name]
     assert elsewhere[f"{name}_seconds"] < 30
 
@@ -143,7 +143,7 @@ def test_no_tpu_is_found_out_soon(elsewhere, name, where):
 def one_shard(tiny_sources, tmp_path_factory) -> str:
     """Fewer shards than workers, which then share out its records: together they see what one would."""
     folder = str(tmp_path_factory.mktemp("one_shard"))
-    options = Options(height=HEIGHT, width=WIDTH, labels="exact", holdout=0.3, placement=LIVELY)
+    options = DatasetConfig(height=HEIGHT, width=WIDTH, labels="exact", holdout=0.3, placement=LIVELY)
     generation.export(tiny_sources, options, folder, load_teacher=None, teacher_identity={}, shard_count=1)
     return folder
 

@@ -283,7 +283,7 @@ def test_first_weights_that_do_not_fit(tiny_dataset, tmp_path):
     run_folder.save_network(str(tmp_path / "other"), build(ARCHITECTURES["base"]))
     wanted = Training((USUAL,), "small", start=str(tmp_path / "other"))
     with pytest.raises(
-        ValueError, match=r"^--start=.*/other is a base network, larger than small; take --network=base"
+        ValueError, match=r"^`start`=.*/other is a base network, larger than small; take `network`=base"
     ):
         train(wanted, ShardData(tiny_dataset), str(tmp_path / "run"), tf.distribute.get_strategy(), Counted, str)
     assert not (tmp_path / "run").exists()
@@ -311,11 +311,11 @@ def test_how_examples_are_shown_reaches_the_data(tiny_dataset, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"network": "huge"}, "--network=huge is not a size; take small, base, large"),
-        ({"precision": "half"}, "--precision=half is not one; take float32, mixed_bfloat16"),
-        ({"echo": 0}, "--echo=0 shows nothing; take 1 or more"),
-        ({"validate": -1}, "--validate=-1 is negative"),
-        ({"checkpoint_minutes": math.nan}, "--checkpoint_minutes=nan is negative or not a number"),
+        ({"network": "huge"}, "`network`=huge is not a size; take small, base, large"),
+        ({"precision": "half"}, "`precision`=half is not one; take float32, mixed_bfloat16"),
+        ({"echo": 0}, "`echo`=0 shows nothing; take 1 or more"),
+        ({"validate": -1}, "`validate`=-1 is negative"),
+        ({"checkpoint_minutes": math.nan}, "`checkpoint_minutes`=nan is negative or not a number"),
     ],
 )
 def test_settings_that_cannot_be(changes, said):

@@ -185,7 +185,7 @@ def test_averages_belong_to_their_weights_when_parts_are_frozen(froze):
 def test_weights_between_branches_are_learned():
     # The gradient of s is 1 - exp(-s) L, so from 0 it goes down where the loss is over 1 and up where it is under.
     stage = replace(STAGE, depth_loss=losses.parse("9*l1", "depth"))
-    learner, _, step = prepared(options=replace(PLAIN, weighting="learned"), stage=stage)
+    learner, _, step = prepared(config=replace(PLAIN, weighting="learned"), stage=stage)
     shown = step(batch(4))
     found = arrays(learner.weighting.weights)
     np.testing.assert_allclose(found, [-0.19 * (1 - shown["mask"]), -0.19 * (1 - shown["depth"])], rtol=1e-4)
@@ -222,7 +222,7 @@ def test_16_bits_learn(policy):
 def test_an_overflow_in_float16_changes_the_scale_alone():
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
-        learner, optimizer, step = prepared(options=replace(PLAIN, average=0.5), float16=True)
+        learner, optimizer, step = prepared(config=replace(PLAIN, average=0.5), float16=True)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     step(batch(3))

@@ -1,0 +1,68 @@
+"""Whole files, local or on gs://: what is written appears under its name at once, or not at all.
+
+Every path goes through `tf.io.gfile`.
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+PART = ".part"  # ends the name of a file that is still being written
+
+
+class FileError(ValueError):
+    """A file does not hold what it should: what, where, what to do."""
+
+
+def join_path(folder: str, *names: str) -> str:
+    """Returns the path of a file in a folder, with "/" on every system, as `tf.io.gfile` wants it."""
+    return "/".join([folder.rstrip("/"), *names])
+
+
+@contextlib.contextmanager
+def replace_file(path: str) -> Iterator[str]:
+    """Yields the path to write to; what was written there replaces `path` when the context ends without an error."""
+    if "/" in path:
+        tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
+    yield path + PART
+    tf.io.gfile.rename(path + PART, path, overwrite=True)
+
+
+def write_atomic(path: str, content: bytes | str) -> None:
+    """Writes a file that appears whole."""
+    with replace_file(path) as part, tf.io.gfile.GFile(part, "w" if isinstance(content, str) else "wb") as file:
+        file.write(content)
+
+
+def write_json(path: str, value: object) -> None:
+    """Writes JSON for people to read too: indented, lists of numbers on one line.
+
+    Raises:
+        ValueError: a number is not finite, which JSON does not know.
+    """
+    text = json.dumps(value, indent=1, allow_nan=False)
+    # No string has a line break in it.
+    text = re.sub(r"\[\n[\d\s.,e+-]+\]", lambda numbers: " ".join(numbers[0].split()), text)
+    write_atomic(path, text + "\n")
+
+
+def read_json(path: str, remedy: str) -> Any:
+    """Reads a JSON file.
+
+    Args:
+        path: of the file.
+        remedy: what else the reader can do but to restore it, such as "train again".
+
+    Raises:
+        FileError: it is not JSON, or not text.
+    """
+    with tf.io.gfile.GFile(path, "rb") as file:
+        text = file.read()
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise FileError(f"{path} cannot be read as JSON ({error}); restore it or {remedy}.") from error
