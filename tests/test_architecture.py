@@ -65,7 +65,11 @@ COMMANDS = {
     "fgseg_tf.commands",
 }
 # The public API may use everything that it hands out.
-MAY_IMPORT["fgseg_tf.api"] = {"data_pipelines.config", "data_pipelines.sources", "data_pipelines.runtime"} | BEFORE_INFERENCE
+MAY_IMPORT["fgseg_tf.api"] = {
+    "data_pipelines.config",
+    "data_pipelines.sources",
+    "data_pipelines.runtime",
+} | BEFORE_INFERENCE
 MAY_IMPORT["fgseg_tf"] = {"fgseg_tf.api", "data_pipelines.config", *BEFORE_INFERENCE}
 KNOW_FLAGS = {"data_pipelines.dataset_flags", "data_pipelines.runtime.cli", *COMMANDS}
 
@@ -145,7 +149,9 @@ def test_imports_are_read():
     assert read_imports(text, "p.q.r") == names
     assert read_imports("from . import l", "p.q", is_package=True) == {"p.q", "p.q.l"}
     # The files are where they are looked for.
-    assert {"data_pipelines", "data_pipelines.tfrecord.schema", "data_pipelines.demo.cutouts", "fgseg_tf"} <= set(LIBRARY)
+    assert {"data_pipelines", "data_pipelines.tfrecord.schema", "data_pipelines.demo.cutouts", "fgseg_tf"} <= set(
+        LIBRARY
+    )
     assert "tools.export_tfrecords" in TOOLS
     assert "data_pipelines.tfrecord.schema" in library_imports("data_pipelines.tfrecord.export")
 
