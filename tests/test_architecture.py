@@ -131,7 +131,7 @@ def is_in(name: str, rooms: set[str]) -> bool:
 
 
 def library_imports(module: str) -> set[str]:
-    """Returns the modules of the library that a file imports; packages count only if they have more than a docstring."""
+    """Returns the modules of the library that a file imports; of packages only the one with the public API."""
     used = {name for name in IMPORTS[module] if name in LIBRARY and name != module}
     return {name for name in used if LIBRARY[name].name != "__init__.py" or name == "fgseg_tf"}
 
@@ -263,9 +263,10 @@ def test_predict_loads_what_a_frame_goes_through_and_no_more():
 
 def test_importing_the_package_loads_nothing():
     """What it offers is loaded when it is asked for: a process may want to set up TensorFlow first."""
-    code = "import fgseg_tf, sys; print('tensorflow' in sys.modules, 'keras' in sys.modules, sorted(fgseg_tf.__all__) == dir(fgseg_tf))"
+    code = "import fgseg_tf, sys; print('tensorflow' in sys.modules, 'keras' in sys.modules, *dir(fgseg_tf))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.stdout.split() == ["False", "False", "True"], done.stdout + done.stderr
+    assert done.stdout.split()[:2] == ["False", "False"], done.stdout + done.stderr
+    assert {"load", "open_data"} <= set(done.stdout.split())
 
 
 def test_docstrings_of_public_names_are_sentences():
