@@ -2,7 +2,9 @@
 
 import sys
 import time
-from typing import TextIO
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, TextIO
 
 BAR = 24  # characters
 SECONDS_BETWEEN_BARS = 0.2
@@ -10,10 +12,47 @@ SECONDS_BETWEEN_LINES = 15.0
 WINDOW = 30.0  # seconds; the rate is that of the last ones, so that time left follows a change
 
 
-class Progress:
-    """Counts up to `total`. what: "records", "pictures". Use as a context, so that the last state is shown."""
+class ProgressReporter(Protocol):
+    """What a long task tells how far it is. It is a context manager; `Progress` is the one that people see."""
 
-    def __init__(self, title: str, total: int, what: str, stream: TextIO | None = None, clock=time.monotonic):
+    def __enter__(self) -> "ProgressReporter": ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def already(self, done: int) -> None:
+        """Counts work that an earlier run did, which says nothing about the rate of this one."""
+
+    def add(self, done: int = 1) -> None:
+        """Counts work that was just done."""
+
+
+# Makes a reporter from (title, total, what): ("composites", 400_000, "records").
+ProgressFactory = Callable[[str, int, str], ProgressReporter]
+
+
+class Progress:
+    """Shows on a terminal or in a log how much of a task is done, how fast it goes and how long it will take.
+
+    Use it as a context manager, so that the last state is shown.
+
+    Args:
+        title: of the task, such as "composites".
+        total: how many there are to do.
+        what: is counted, such as "records" or "pictures".
+        stream: to write to; None for standard error.
+        clock: returns seconds.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        what: str,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self._title, self._total, self._what = title, total, what
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
@@ -23,26 +62,30 @@ class Progress:
         self._shown = -1e9 if self._bar else self._start
         self._marks = [(self._start, 0)]
 
-    def __enter__(self):
+    def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self._show(last=kind is None)
         if self._bar:
             self._stream.write("\n")
             self._stream.flush()
 
     def already(self, done: int) -> None:
-        """Work that an earlier run did: counts, but not for the rate."""
+        """Counts work that an earlier run did, which says nothing about the rate of this one."""
         self._done += done
         self._marks = [(self._clock(), self._done)]
 
     def add(self, done: int = 1) -> None:
+        """Counts work that was just done, and shows it every so often."""
         self._done += done
         if self._clock() - self._shown >= (SECONDS_BETWEEN_BARS if self._bar else SECONDS_BETWEEN_LINES):
             self._show()
 
     def to(self, done: int) -> None:
+        """Counts up to `done` in all."""
         self.add(done - self._done)
 
     def _show(self, last: bool = False) -> None:
