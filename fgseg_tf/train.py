@@ -1,16 +1,20 @@
 """Trains the two-branch network, stage by stage; started again with the same flags, it goes on where it stopped.
 
-    python -m fgseg_tf.train --flagfile=fgseg_tf/flagfiles/tiny.flags --data=out --run=runs/tiny
-    python -m fgseg_tf.train --flagfile=fgseg_tf/flagfiles/base.flags --data=demo --run=runs/demo
-    python -m fgseg_tf.train --flagfile=... --backgrounds=DIR --foregrounds=DIR --run=DIR
+    fgseg train --recipe=tiny --data=out --run=runs/tiny
+    fgseg train --recipe=base --data=demo --run=runs/demo
+    fgseg train --flagfile=mine.flags --backgrounds=DIR --foregrounds=DIR --run=DIR
 
---data names a folder of shards, or composites are made on the fly: from demo sources, or from your pictures. Exit
-status 1, with one sentence, when something is wrong with what it was given; what was learned is kept.
+`python -m fgseg_tf.train` is the same. --data names a folder of shards, or composites are made on the fly: from demo
+sources, or from your pictures. --recipe=NAME takes a flag file that comes with the package (base, camera, photographs,
+photographs_camera, published, quickstart, tiny). Exit status 1, with one sentence, when something is wrong with what it
+was given; what was learned is kept.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
 
 # isort: split
+
+from pathlib import Path
 
 import tensorflow as tf
 from absl import flags
@@ -31,6 +35,7 @@ from fgseg_tf.training.loop import PRECISIONS, Training, train
 from fgseg_tf.training.schedule import Stage, parse_parts, parse_stages
 from fgseg_tf.training.step import OPTIMIZERS, Optimization
 
+RECIPES = Path(__file__).parent / "flagfiles"
 _OPTIMIZATION = Optimization()
 
 _RUN = flags.DEFINE_string("run", None, "Folder of this training; local or gs://.", required=True)
@@ -154,7 +159,7 @@ def severities(text: str) -> tuple[float, float]:
 
 def main() -> None:
     """Runs the command."""
-    run_command(run, __name__, "folders are given as --data=DIR and --run=DIR")
+    run_command(run, __name__, "folders are given as --data=DIR and --run=DIR", RECIPES)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from absl import app, flags, logging
 from data_pipelines.runtime.errors import REFUSALS, sentence
 
 
-def run_command(work: Callable[[], str | None], module: str, hint: str) -> None:
+def run_command(work: Callable[[], str | None], module: str, hint: str, recipes: Path | None = None) -> None:
     """Runs a command that takes flags only; exits with status 1 and one sentence when something is wrong.
 
     With `--verbosity=1` refusals keep their traceback, as defects do anyway, and TensorFlow its remarks.
@@ -21,6 +21,7 @@ def run_command(work: Callable[[], str | None], module: str, hint: str) -> None:
         work: does the work; returns what in the end was left undone, if anything was.
         module: `__name__` of the module that defines the command's flags; its docstring is the command's help.
         hint: how to give what people give without a flag, for the message that refuses it.
+        recipes: folder of the flag files that come with the package, which `--recipe=NAME` names.
     """
 
     def main(argv):
@@ -37,6 +38,11 @@ def run_command(work: Callable[[], str | None], module: str, hint: str) -> None:
             exit_with(left, 1)
 
     show_help_of(module)
+    if recipes:
+        try:
+            sys.argv = [sys.argv[0], *with_recipe(sys.argv[1:], recipes)]
+        except ValueError as error:
+            exit_with(str(error), 1)
     app.run(main)
 
 
@@ -59,6 +65,25 @@ def run_folder_command(work: Callable[[str], int], module: str) -> None:
         app.run(main, flags_parser=flags.FLAGS)
     except (*REFUSALS, flags.Error) as error:
         exit_with(sentence(error), 2)
+
+
+def with_recipe(arguments: list[str], recipes: Path) -> list[str]:
+    """Returns the arguments with `--recipe=NAME` replaced by the `--flagfile` that comes with the package.
+
+    Raises:
+        ValueError: there is no recipe of this name.
+    """
+    known = {path.stem: path for path in sorted(recipes.glob("*.flags"))}
+    expanded = []
+    for argument in arguments:
+        name, given, value = argument.partition("=")
+        if name not in ("--recipe", "-recipe"):
+            expanded.append(argument)
+        elif given and value in known:
+            expanded.append(f"--flagfile={known[value]}")
+        else:
+            raise ValueError(f"--recipe={value} does not come with the package; take {', '.join(known)}.")
+    return expanded
 
 
 def exit_with(text: str, status: int) -> NoReturn:

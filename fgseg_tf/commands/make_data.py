@@ -1,9 +1,10 @@
 """Makes a training set: from backgrounds and cutouts to TFRecord shards with exact masks and depth.
 
-    fgseg make-data --backgrounds_count=12 --foregrounds_count=12 --image_size=96 --output=out
+    fgseg make-data --recipe=tiny --output=out
     fgseg make-data --backgrounds=DIR --foregrounds=DIR --limit=24 --output=look
 
-In a clone, `python tools/export_tfrecords.py` is the same. Killed and started again with the same flags, it goes on
+In a clone, `python tools/export_tfrecords.py` is the same. --recipe=NAME takes a flag file that comes with the package
+(full, recommended, rows, tiny). Killed and started again with the same flags, it goes on
 where it was. Exit status 1, with one sentence, when something is wrong with what it was given; finished shards stay.
 """
 
@@ -13,6 +14,7 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 
 from collections.abc import Callable
 from functools import cache, partial
+from pathlib import Path
 
 import tensorflow as tf
 from absl import flags
@@ -26,6 +28,7 @@ from data_pipelines.sources.source_set import load_sources
 from data_pipelines.teacher import network as teacher
 from data_pipelines.tfrecord import export as tfrecord_export
 
+RECIPES = Path(dataset_flags.__file__).parent / "flagfiles"
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the data set; local or gs://.", required=True)
 _SOURCES = flags.DEFINE_enum(
     "sources", "demo", ["demo", "folders"], "Drawn pictures, or your own (--backgrounds and --foregrounds)."
@@ -111,7 +114,7 @@ def beam_engine(config: DatasetConfig, load_teacher: Callable) -> Callable:
 
 def main() -> None:
     """Runs the command."""
-    run_command(export, __name__, "folders are given as --output=DIR")
+    run_command(export, __name__, "folders are given as --output=DIR", RECIPES)
 
 
 if __name__ == "__main__":
