@@ -28,12 +28,15 @@ from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.model import weights
 from fgseg_tf.runs import run_folder
+from fgseg_tf.runs.trained import check_architecture, load_trained
 from fgseg_tf.serving import lite_formats, parity, saved_model, server_config, versions, warmup
 
 SAVED_MODEL = "saved_model"
 
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
-_WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of those: base is better, small is faster.")
+_WEIGHTS = flags.DEFINE_enum(
+    "weights", "base", list(weights.PACKAGED), "Which of those: base is better, small is faster."
+)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the versions; local or gs://.", required=True)
 _FORMAT = flags.DEFINE_multi_enum(
     "format", [SAVED_MODEL], [SAVED_MODEL, *lite_formats.TOLERANCES], "What to write; several times."
@@ -59,9 +62,11 @@ CALIBRATED_ON, CHECKED_ON = 100, 16  # examples
 def export() -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", _NAME.value):
         raise ValueError(f"--name={_NAME.value} is not a name of letters, digits, _ . and -.")
-    network, side, origin = weights.trained(_RUN.value, _WEIGHTS.value)
-    settings = run_folder.read(_RUN.value)["settings"] if _RUN.value else weights.cards()[_WEIGHTS.value]["settings"]
-    weights.check(network, settings["network"], origin)
+    network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
+    settings = (
+        run_folder.read(_RUN.value)["settings"] if _RUN.value else weights.read_cards()[_WEIGHTS.value]["settings"]
+    )
+    check_architecture(network, settings["network"], origin)
     side = _SIZE.value or side
     kinds = list(dict.fromkeys(_FORMAT.value))
     if SAVED_MODEL in kinds:

@@ -25,6 +25,7 @@ from data_pipelines.runtime.progress import Progress
 from fgseg_tf.inference import frames, prediction_files, scene_match
 from fgseg_tf.inference.segmenter import Answer, Camera, Segmenter
 from fgseg_tf.model import weights
+from fgseg_tf.runs.trained import load_trained
 
 _BACKGROUND = flags.DEFINE_string(
     "background",
@@ -39,7 +40,9 @@ _OUTPUT = flags.DEFINE_string(
     "output", None, "Folder for the answers; what has the same name is replaced.", required=True
 )
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
-_WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of those: base is better, small is faster.")
+_WEIGHTS = flags.DEFINE_enum(
+    "weights", "base", list(weights.PACKAGED), "Which of those: base is better, small is faster."
+)
 _SIZE = flags.DEFINE_integer(
     "size",
     None,
@@ -61,7 +64,7 @@ def predict() -> str | None:
     background = frames.background(_BACKGROUND.value, paths, Progress)
     if _RESIZE.value:
         background = resized(background, frames.first_readable(paths).shape[:2])
-    network, side, origin = weights.trained(_RUN.value, _WEIGHTS.value)
+    network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     side = _SIZE.value or side
     camera = Segmenter(network, side).camera(background, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))

@@ -32,8 +32,8 @@ from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import ARCHITECTURES
 from fgseg_tf.training import distribution
 from fgseg_tf.training.loop import PRECISIONS, Training, train
+from fgseg_tf.training.optimizers import OPTIMIZERS, Optimization
 from fgseg_tf.training.schedule import Stage, parse_parts, parse_stages
-from fgseg_tf.training.step import OPTIMIZERS, Optimization
 
 RECIPES = Path(__file__).parent / "flagfiles"
 _OPTIMIZATION = Optimization()

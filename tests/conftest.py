@@ -68,9 +68,9 @@ def untrained_network():
     rng = np.random.default_rng(0)
     values = {
         name: value if value.ndim > 1 else rng.uniform(0.5, 1.5, value.shape).astype("f4")
-        for name, value in weights.arrays(made).items()
+        for name, value in weights.get_arrays(made).items()
     }
-    weights.put(made, values, "these")
+    weights.set_arrays(made, values, "these")
     return made
 
 

@@ -17,14 +17,15 @@ from absl import flags
 from data_pipelines.runtime.cli import run_command
 from fgseg_tf.model import weights
 from fgseg_tf.runs import run_folder
+from fgseg_tf.runs.trained import load_trained
 
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training.", required=True)
 
 
 def pack() -> None:
     settings = run_folder.read(_RUN.value)["settings"]
-    network, side, _ = weights.trained(_RUN.value, "")
-    card = weights.pack(settings["network"], network, side, settings)
+    network, side, _ = load_trained(_RUN.value, "")
+    card = weights.package_network(settings["network"], network, side, settings)
     size = os.path.getsize(os.path.join(weights.FOLDER, card["file"]))
     print(f"{card['file']}: {size:,} bytes, SHA-256 {card['sha256']}, looks at {card['side']} pixels")
 

@@ -108,7 +108,7 @@ def walk(output: str) -> Iterator[Step]:
     ((_, serialized),) = catalogues.read(catalogue, [place])
     yield of_data.record_step(catalogue, place, serialized, made)
 
-    network, side = weights.packaged(NETWORK)
+    network, side = weights.load_packaged(NETWORK)
     data, stored = ShardData(folder), (config.height, config.width)
     size = tuple(segmentation.working_size(stored, side).numpy().tolist())
     this = partial(data.scoring, place.file.split, 1, first=place.file.first + place.number, count=1)
@@ -120,7 +120,7 @@ def walk(output: str) -> Iterator[Step]:
     said = two_branch.through(parts, example["bg"], example["fg_bg"])
     yield of_network.network_step(network, parts, said)
 
-    yield of_network.losses_step(example, said, weights.cards()[NETWORK]["settings"]["stages"][-1])
+    yield of_network.losses_step(example, said, weights.read_cards()[NETWORK]["settings"]["stages"][-1])
 
     (large,) = this(size=stored, change=exposures.change)
     segmenter = segmentation.Segmenter(network, side)

@@ -26,10 +26,11 @@ from fgseg_tf.evaluation import baselines, footage
 from fgseg_tf.inference import prediction_files
 from fgseg_tf.inference.segmenter import Segmenter
 from fgseg_tf.model import weights
+from fgseg_tf.runs.trained import load_trained
 
 _FOOTAGE = flags.DEFINE_string("footage", None, "Folder of sequences, or one sequence.", required=True)
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
-_WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.NAMES), "Which of those.")
+_WEIGHTS = flags.DEFINE_enum("weights", "base", list(weights.PACKAGED), "Which of those.")
 _SIZE = flags.DEFINE_integer("size", None, "Longer side, pixels, at which the network looks, as in predict.")
 _SMOOTH = flags.DEFINE_float("smooth", 0.0, "As in predict; for frames that follow closely.")
 _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "As in predict.")
@@ -47,7 +48,7 @@ def evaluate() -> None:
     elif _ALIGN.value:
         raise ValueError("--align goes by the difference, which is a baseline; leave out --nobaselines.")
     sequences = footage.find(_FOOTAGE.value)
-    network, side, origin = weights.trained(_RUN.value, _WEIGHTS.value)
+    network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     segmenter = Segmenter(network, _SIZE.value or side)
     compared: dict[str, Callable] = {}
     beside: list[footage.Sequence] = []

@@ -17,18 +17,18 @@ from fgseg_tf.model.two_branch import ARCHITECTURES, CHANGE, JOINED, NORMALIZED,
 
 
 def begin_with(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> str | None:
-    """Puts weights, as of `weights.arrays`, into a new network. Where they are those of a smaller one: its name.
+    """Puts weights, as of `weights.get_arrays`, into a new network. Where they are those of a smaller one: its name.
 
     origin: where they come from, for what is said when they do not fit.
     """
-    found, own = _name_of(values), _name_of(weights.arrays(network))
+    found, own = _name_of(values), _name_of(weights.get_arrays(network))
     if found is None or own is None or found == own:
-        weights.put(network, values, origin)
+        weights.set_arrays(network, values, origin)
         return None
     if not _has_room(ARCHITECTURES[own], ARCHITECTURES[found]):
         raise ValueError(f"{origin} is a {found} network, larger than {own}; take `network`={found}, or other weights.")
     learned = build(ARCHITECTURES[found])
-    weights.put(learned, values, origin)
+    weights.set_arrays(learned, values, origin)
     for part in PARTS:
         _widen(_by_name(network.get_layer(part)), _by_name(learned.get_layer(part)))
     return found
@@ -41,7 +41,7 @@ def _name_of(values: dict[str, np.ndarray]) -> str | None:
 
 @cache
 def _shapes_of(name: str) -> dict[str, tuple]:
-    return _shapes(weights.arrays(build(ARCHITECTURES[name])))
+    return _shapes(weights.get_arrays(build(ARCHITECTURES[name])))
 
 
 def _shapes(values: dict[str, np.ndarray]) -> dict[str, tuple]:

@@ -16,21 +16,20 @@ import numpy as np
 import tensorflow as tf
 
 from fgseg_tf.model.two_branch import ARCHITECTURES, PARTS, build
-from fgseg_tf.runs import run_folder
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "weights")
 CARDS = "cards.json"
-NAMES = tuple(ARCHITECTURES)[:2]  # small and base: large would be larger than all the rest of the package
+PACKAGED = tuple(ARCHITECTURES)[:2]  # small and base: large would be larger than all the rest of the package
 
 
-def arrays(network: keras.Model) -> dict[str, np.ndarray]:
+def get_arrays(network: keras.Model) -> dict[str, np.ndarray]:
     layers = _layers(network).items()
     return {f"{name}/{n}": value for name, layer in layers for n, value in enumerate(layer.get_weights())}
 
 
-def put(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> None:
+def set_arrays(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> None:
     """origin: where they come from, for what is said when they do not fit."""
-    expected = {name: value.shape for name, value in arrays(network).items()}
+    expected = {name: value.shape for name, value in get_arrays(network).items()}
     found = {name: value.shape for name, value in values.items()}
     if found != expected:
         name = min(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
@@ -42,11 +41,11 @@ def put(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> Non
         layer.set_weights([values[f"{name}/{n}"].astype(np.float32) for n in range(len(layer.weights))])
 
 
-def write(path: str, network: keras.Model) -> str:
+def save_arrays(path: str, network: keras.Model) -> str:
     """Answers the SHA-256 of the file."""
     # Any, since one of the names could be allow_pickle, for all that numpy's stubs know.
     kept: dict[str, Any] = {
-        name: value.astype(np.float16) if value.ndim > 1 else value for name, value in arrays(network).items()
+        name: value.astype(np.float16) if value.ndim > 1 else value for name, value in get_arrays(network).items()
     }
     content = io.BytesIO()
     np.savez_compressed(content, **kept)
@@ -55,7 +54,7 @@ def write(path: str, network: keras.Model) -> str:
     return hashlib.sha256(content.getvalue()).hexdigest()
 
 
-def read(path: str, digest: str | None = None) -> dict[str, np.ndarray]:
+def load_arrays(path: str, digest: str | None = None) -> dict[str, np.ndarray]:
     with tf.io.gfile.GFile(path, "rb") as file:
         content = file.read()
     found = hashlib.sha256(content).hexdigest()
@@ -67,71 +66,37 @@ def read(path: str, digest: str | None = None) -> dict[str, np.ndarray]:
         return dict(archive)
 
 
-def cards() -> dict:
+def read_cards() -> dict:
     """Of each network that comes with the package: file, sha256, the longer side it looks at best, how it was made."""
     with open(os.path.join(FOLDER, CARDS)) as file:
         return json.load(file)
 
 
-def packaged(name: str) -> tuple[keras.Model, int]:
+def load_packaged(name: str) -> tuple[keras.Model, int]:
     """A trained network that comes with the package, and the longer side in pixels that it works best at."""
-    found = cards()
+    found = read_cards()
     if name not in found:
         raise ValueError(f"{name} does not come with the package; take {', '.join(found)}.")
     card = found[name]
     network = build(ARCHITECTURES[name])
     path = os.path.join(FOLDER, card["file"])
-    put(network, read(path, card["sha256"]), path)
+    set_arrays(network, load_arrays(path, card["sha256"]), path)
     return network, card["side"]
 
 
-def pack(name: str, network: keras.Model, side: int, settings: dict) -> dict:
+def package_network(name: str, network: keras.Model, side: int, settings: dict) -> dict:
     """Makes this the network of that name in the package; answers its card."""
-    if name not in NAMES:
-        raise ValueError(f"a {name} network does not go into the package: {' and '.join(NAMES)} do.")
+    if name not in PACKAGED:
+        raise ValueError(f"a {name} network does not go into the package: {' and '.join(PACKAGED)} do.")
     file = f"{name}.npz"
-    digest = write(os.path.join(FOLDER, file), network)
+    digest = save_arrays(os.path.join(FOLDER, file), network)
     # The folders of the one who trained say nothing to others.
     told = {key: value for key, value in settings.items() if key not in ("data", "start")}
     card = {"file": file, "sha256": digest, "side": side, "recipe": settings["data"].get("recipe"), "settings": told}
-    said = {**cards(), name: card}
+    said = {**read_cards(), name: card}
     with open(os.path.join(FOLDER, CARDS), "w") as target:
         target.write(json.dumps(said, indent=1, sort_keys=True) + "\n")
     return card
-
-
-def trained(run: str | None, name: str) -> tuple[keras.Model, int, str]:
-    """The network of a run, or else the one of the package; the longer side it looks at best; and where it is from."""
-    if not run:
-        return *packaged(name), f"{name}, of the package"
-    settings = run_folder.read(run)["settings"]
-    height, width = settings["image_size"]
-    shorter = run_folder.trained_side(settings) or min(height, width)
-    network = run_folder.load_network(run)
-    if settings["precision"] != "float32":
-        # What was learned in 16 bits is used in 32, so that it answers the same wherever it runs.
-        whole = build(ARCHITECTURES[settings["network"]])
-        put(whole, arrays(network), run)
-        network = whole
-    return network, round(shorter * max(height, width) / min(height, width)), run
-
-
-def check(network: keras.Model, name: str, origin: str) -> None:
-    """Refuses a network that is not of the architecture that its run says."""
-    expected = {key: value.shape for key, value in arrays(build(ARCHITECTURES[name])).items()}
-    try:
-        found = {key: value.shape for key, value in arrays(network).items()}
-    except ValueError:  # Keras's, of a part that is not there
-        found = {}
-    if found != expected:
-        raise ValueError(f"{origin} is not of the architecture {name} of this version of fgseg_tf; train it again.")
-
-
-def of(origin: str) -> dict[str, np.ndarray]:
-    """Of a network that comes with the package, by its name, or of a finished run, by its folder."""
-    if origin in NAMES:
-        return arrays(packaged(origin)[0])
-    return arrays(run_folder.load_network(origin))
 
 
 def _layers(network: keras.Model) -> dict[str, keras.layers.Layer]:

@@ -10,7 +10,7 @@ import tempfile
 import keras
 import tensorflow as tf
 
-from fgseg_tf.training.step import Learner
+from fgseg_tf.training.learner import Learner
 
 KEPT = 3
 

@@ -26,10 +26,13 @@ from fgseg_tf.model import grow, weights
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
+from fgseg_tf.runs.trained import load_weights
 from fgseg_tf.training import distribution
 from fgseg_tf.training.checkpoints import Checkpoints, DivergedError
+from fgseg_tf.training.learner import Learner
+from fgseg_tf.training.optimizers import Optimization, make_optimizer
 from fgseg_tf.training.schedule import Stage
-from fgseg_tf.training.step import Learner, Optimization, make_optimizer, make_step
+from fgseg_tf.training.step import make_step
 from fgseg_tf.training.tensorboard import Logs
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -41,7 +44,7 @@ VALIDATED = ("mask_iou", "depth_abs_rel", "depth_delta_1")
 class Training:
     """A whole training. The defaults are those of the flags.
 
-    start: where its first weights come from, as of `weights.of`; random ones where it is empty. They may be those of a
+    start: where its first weights come from, as of `load_weights`; random ones where it is empty. They may be those of a
         smaller network (see widening.py).
     examples_per_epoch: 0 for all of the training split. echo: how often each composite is shown, as of `Echo`.
     validate: examples scored after each epoch; 0 for none.
@@ -141,8 +144,8 @@ def _first_weights(training: Training, folder: str) -> tuple[dict | None, str | 
     if not training.start or run_folder.begun(folder):
         return None, None
     network = build(ARCHITECTURES[training.network])
-    smaller = grow.begin_with(network, weights.of(training.start), f"`start`={training.start}")
-    return weights.arrays(network), smaller
+    smaller = grow.begin_with(network, load_weights(training.start), f"`start`={training.start}")
+    return weights.get_arrays(network), smaller
 
 
 def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> None:
@@ -174,7 +177,7 @@ class _Run:
             synchronized = strategy.num_replicas_in_sync > 1
             network = build(ARCHITECTURES[training.network], synchronized, training.precision)
             if first:
-                weights.put(network, first, f"`start`={training.start}")
+                weights.set_arrays(network, first, f"`start`={training.start}")
             self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
             self.checkpoints = Checkpoints(run_folder.checkpoints(folder), self.learner, writes=self.chief)
         self.checkpoints.restore()

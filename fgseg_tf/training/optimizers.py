@@ -1,14 +1,59 @@
-"""The few pieces that differ between the two stacks: Keras 3 has them, beside Keras 2.15 tensorflow-addons has them."""
+"""Optimizers, and their one piece that differs between the two stacks: LAMB is in Keras 3, and in tensorflow-addons."""
 
 import warnings
+from dataclasses import dataclass
 
 import keras
 
+OPTIMIZERS = ("adamw", "lamb", "sgd")
 KERAS_3 = hasattr(keras, "ops")
 EPSILON = 1e-6  # of LAMB, as published and in tensorflow-addons; Keras 3 has 1e-7
 
 
-def lamb(
+@dataclass(frozen=True)
+class Optimization:
+    """How weights are changed. The defaults are those of the flags.
+
+    weight_decay: the share of each weight that a step takes off, once multiplied by the rate, whatever the optimizer.
+    warmup: share of a stage's steps in which the rate rises from 0; after it, it falls as a cosine to 0.
+    clip: the largest norm of all gradients together; 0 for no limit. average: how much of the running average of the
+    weights is kept in a step; 0 for none.
+    """
+
+    optimizer: str = "adamw"
+    weight_decay: float = 1e-2
+    warmup: float = 0.05
+    clip: float = 1.0
+    average: float = 0.998
+    weighting: str = "fixed"  # or learned: between the two branches
+
+    def __post_init__(self):
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"`optimizer`={self.optimizer} is not one; take {', '.join(OPTIMIZERS)}.")
+        if self.weighting not in ("fixed", "learned"):
+            raise ValueError(f"`weighting`={self.weighting} is not a way to weight losses; take fixed or learned.")
+        for flag in ("warmup", "average"):
+            if not 0 <= getattr(self, flag) < 1:
+                raise ValueError(f"--{flag}={getattr(self, flag)} is not a share from 0 to under 1.")
+        for flag in ("weight_decay", "clip"):
+            if not 0 <= getattr(self, flag) < float("inf"):
+                raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number; 0 turns it off.")
+
+
+def make_optimizer(options: Optimization, rate: float, steps: int) -> keras.optimizers.Optimizer:
+    """A Keras optimizer, not yet built, whose rate follows the schedule of a stage of so many steps."""
+    warmup = round(options.warmup * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else rate, max(1, steps - warmup), warmup_target=rate if warmup else None, warmup_steps=warmup
+    )
+    if options.optimizer == "lamb":
+        return make_lamb(schedule, options.weight_decay)
+    if options.optimizer == "sgd":
+        return keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=options.weight_decay or None)
+    return keras.optimizers.AdamW(schedule, weight_decay=options.weight_decay)
+
+
+def make_lamb(
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule, weight_decay: float
 ) -> keras.optimizers.Optimizer:
     """LAMB, the same on both stacks, as published: weight decay is part of the step whose length is adapted.

@@ -5,106 +5,15 @@ In float16 a step whose gradients overflow changes nothing but the loss scale.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
 
-from fgseg_tf.measures import losses
 from fgseg_tf.model.depth_code import encode_depth
-from fgseg_tf.model.two_branch import PARTS
-from fgseg_tf.training import optimizers
+from fgseg_tf.training.learner import Learner
 from fgseg_tf.training.schedule import Stage
 
-OPTIMIZERS = ("adamw", "lamb", "sgd")
-FIRST_SCALE = 2.0**15  # of the loss, in float16
 SCALE_GROWS_AFTER = 2000  # steps without overflow
-BRANCHES = ("mask", "depth")
-
-
-@dataclass(frozen=True)
-class Optimization:
-    """How weights are changed. The defaults are those of the flags.
-
-    weight_decay: the share of each weight that a step takes off, once multiplied by the rate, whatever the optimizer.
-    warmup: share of a stage's steps in which the rate rises from 0; after it, it falls as a cosine to 0.
-    clip: the largest norm of all gradients together; 0 for no limit. average: how much of the running average of the
-    weights is kept in a step; 0 for none.
-    """
-
-    optimizer: str = "adamw"
-    weight_decay: float = 1e-2
-    warmup: float = 0.05
-    clip: float = 1.0
-    average: float = 0.998
-    weighting: str = "fixed"  # or learned: between the two branches
-
-    def __post_init__(self):
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"`optimizer`={self.optimizer} is not one; take {', '.join(OPTIMIZERS)}.")
-        if self.weighting not in ("fixed", "learned"):
-            raise ValueError(f"`weighting`={self.weighting} is not a way to weight losses; take fixed or learned.")
-        for flag in ("warmup", "average"):
-            if not 0 <= getattr(self, flag) < 1:
-                raise ValueError(f"--{flag}={getattr(self, flag)} is not a share from 0 to under 1.")
-        for flag in ("weight_decay", "clip"):
-            if not 0 <= getattr(self, flag) < float("inf"):
-                raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number; 0 turns it off.")
-
-
-def make_optimizer(options: Optimization, rate: float, steps: int) -> keras.optimizers.Optimizer:
-    """A Keras optimizer, not yet built, whose rate follows the schedule of a stage of so many steps."""
-    warmup = round(options.warmup * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else rate, max(1, steps - warmup), warmup_target=rate if warmup else None, warmup_steps=warmup
-    )
-    if options.optimizer == "lamb":
-        return optimizers.lamb(schedule, options.weight_decay)
-    if options.optimizer == "sgd":
-        return keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, weight_decay=options.weight_decay or None)
-    return keras.optimizers.AdamW(schedule, weight_decay=options.weight_decay)
-
-
-class Learner:
-    """Network and running average: what is carried from stage to stage. Make it in the strategy's scope."""
-
-    def __init__(self, network: keras.Model, options: Optimization, float16: bool):
-        self.network, self.options, self.float16 = network, options, float16
-        # Kept, because on Keras 2 a model tells its variables in another order when parts of it are frozen.
-        self.variables = list(network.variables)
-        self.statistics = list(network.non_trainable_variables)
-        self.weighting = losses.LearnedWeights(BRANCHES) if options.weighting == "learned" else None
-        self.averages = [_variable(variable) for variable in self.variables] if options.average else []
-        self.seen = _variable(tf.zeros([], tf.int64))  # examples, in all stages
-        self.scale = _variable(FIRST_SCALE if float16 else 1.0)
-        self.since_overflow = _variable(tf.zeros([], tf.int64))
-
-    def freeze(self, parts: tuple[str, ...]) -> None:
-        for name in PARTS:
-            self.network.get_layer(name).trainable = name not in parts
-
-    def weighting_of(self, stage: Stage) -> losses.LearnedWeights | None:
-        """None also where only one branch learns: one loss has nothing to be weighed against."""
-        return self.weighting if stage.branches == BRANCHES else None
-
-    def trainable(self, stage: Stage) -> list:
-        """What the optimizer of a stage is built for; call it when the stage's parts are frozen."""
-        weighting = self.weighting_of(stage)
-        return [*self.network.trainable_variables, *(weighting.trainable_variables if weighting else [])]
-
-    def checkpointed(self) -> dict:
-        tracked = {"network": self.network, "averages": self.averages, "seen": self.seen, "scale": self.scale}
-        tracked["since_overflow"] = self.since_overflow
-        return tracked if self.weighting is None else {**tracked, "weighting": self.weighting}
-
-    def show_average(self, network: keras.Model) -> None:
-        """Fills another network with the running average, or with the weights where there is none."""
-        shown = self.averages or self.variables
-        network.set_weights([tf.convert_to_tensor(variable).numpy() for variable in shown])
-
-    def norm(self) -> float:
-        """Of all weights together; not finite when one is not, or is beyond all use."""
-        return float(tf.linalg.global_norm([tf.convert_to_tensor(variable) for variable in self.variables]))
 
 
 def targets(batch: dict) -> dict:
@@ -235,10 +144,3 @@ def _apply_if_finite(learner: Learner, strategy, apply: Callable, found, before)
 
 def _sum_of_replicas(value):
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
-
-
-def _variable(value) -> tf.Variable:
-    """The same on all replicas, because each of them computes the same."""
-    return tf.Variable(
-        tf.convert_to_tensor(value), trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
-    )

@@ -6,8 +6,10 @@ import tensorflow as tf
 
 from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import Architecture
+from fgseg_tf.training.learner import Learner
+from fgseg_tf.training.optimizers import Optimization, make_optimizer
 from fgseg_tf.training.schedule import Stage
-from fgseg_tf.training.step import Learner, Optimization, make_optimizer, make_step
+from fgseg_tf.training.step import make_step
 
 HEIGHT, WIDTH = 12, 17
 SMALLEST = Architecture(

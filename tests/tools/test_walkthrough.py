@@ -118,7 +118,7 @@ def test_what_it_tells_of_the_answer_is_true(walk):
     overlap = (truth & found).sum() / (truth | found).sum()
     told = float(re.search(r"Mask: IoU (\d\.\d+) with the truth", said)[1])
     assert told == pytest.approx(overlap, abs=0.02)
-    network, _ = weights.packaged("base")
+    network, _ = weights.load_packaged("base")
     answer = network({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
     value, nobody = (float(losses.dice(batch["mask"], mask)[0]) for mask in (answer["mask"], 0 * batch["mask"]))
     shown = re.search(r"mask dice (\S+) (\S+) ", said)

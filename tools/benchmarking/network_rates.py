@@ -19,8 +19,10 @@ from fgseg_tf.measures import losses
 from fgseg_tf.model import fold
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.serving import saved_model
+from fgseg_tf.training.learner import Learner
+from fgseg_tf.training.optimizers import Optimization, make_optimizer
 from fgseg_tf.training.schedule import Stage
-from fgseg_tf.training.step import Learner, Optimization, make_optimizer, make_step
+from fgseg_tf.training.step import make_step
 
 # As published: what a step costs beside the network is part of it.
 STAGE = Stage(1, 0, 16, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))

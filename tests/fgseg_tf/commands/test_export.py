@@ -15,6 +15,7 @@ from fgseg_tf.measures import losses
 from fgseg_tf.model import weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
+from fgseg_tf.runs.trained import check_architecture
 from fgseg_tf.serving import parity, server_config, warmup
 from fgseg_tf.serving import saved_model as serving
 from fgseg_tf.training.loop import Training
@@ -180,7 +181,7 @@ def test_files_for_other_places(finished, tiny_dataset, tmp_path):
 
 
 def test_the_packaged_network_is_of_its_architecture():
-    for name in weights.cards():
-        weights.check(weights.packaged(name)[0], name, name)
+    for name in weights.read_cards():
+        check_architecture(weights.load_packaged(name)[0], name, name)
     with pytest.raises(ValueError, match=r"^mine is not of the architecture small"):
-        weights.check(weights.packaged("base")[0], "small", "mine")
+        check_architecture(weights.load_packaged("base")[0], "small", "mine")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf.measures import losses
+from fgseg_tf.measures import losses, ssim
 from fgseg_tf.measures.losses import LOSSES, LearnedWeights, Loss, parse
 
 EVERY = {name: function for branch in LOSSES.values() for name, function in branch.items()}
@@ -138,7 +138,7 @@ def test_ssim_where_hardware_rounds_factors(level, monkeypatch):
     assert of_value < 1e-3
     assert of_gradient < 0.05
     # A plain product, which is all that a convolution is, has nothing right there.
-    monkeypatch.setattr(losses, "_product", rounding)
+    monkeypatch.setattr(ssim, "_product", rounding)
     of_value, of_gradient = deviation()
     assert of_value > 0.01
     assert of_gradient > 0.5

@@ -19,9 +19,10 @@ def learned(name: str) -> tuple[dict, dict]:
     network = build(ARCHITECTURES[name])
     rng = np.random.default_rng(0)
     values = {
-        key: (value + rng.normal(0, 0.02, value.shape)).astype("f4") for key, value in weights.arrays(network).items()
+        key: (value + rng.normal(0, 0.02, value.shape)).astype("f4")
+        for key, value in weights.get_arrays(network).items()
     }
-    weights.put(network, values, "these")
+    weights.set_arrays(network, values, "these")
     return values, answer(network)
 
 

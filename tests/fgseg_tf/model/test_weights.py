@@ -6,6 +6,7 @@ import pytest
 from fgseg_tf.model import weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
+from fgseg_tf.runs.trained import load_trained, load_weights
 
 
 @pytest.fixture(scope="module")
@@ -13,9 +14,11 @@ def network():
     made = build(ARCHITECTURES["small"])
     rng = np.random.default_rng(0)
     # Each array its own, statistics of BatchNorm too, or an exchange of two would not show.
-    values = {name: rng.uniform(0.5, 1.5, value.shape).astype("f4") / 8 for name, value in weights.arrays(made).items()}
-    weights.put(made, values, "these")
-    for name, value in weights.arrays(made).items():
+    values = {
+        name: rng.uniform(0.5, 1.5, value.shape).astype("f4") / 8 for name, value in weights.get_arrays(made).items()
+    }
+    weights.set_arrays(made, values, "these")
+    for name, value in weights.get_arrays(made).items():
         np.testing.assert_array_equal(value, values[name])
     return made
 
@@ -28,60 +31,60 @@ def answer(network) -> dict:
 
 def test_a_file_holds_all_of_it(network, tmp_path):
     path = str(tmp_path / "w.npz")
-    digest = weights.write(path, network)
+    digest = weights.save_arrays(path, network)
     other = build(ARCHITECTURES["small"])
-    weights.put(other, weights.read(path, digest), path)
+    weights.set_arrays(other, weights.load_arrays(path, digest), path)
     for name, value in answer(network).items():
         np.testing.assert_allclose(answer(other)[name], value, atol=2e-3)
-    assert sum(value.size for value in weights.arrays(network).values()) == network.count_params()
+    assert sum(value.size for value in weights.get_arrays(network).values()) == network.count_params()
     with pytest.raises(ValueError, match=r"w\.npz is not what it was \(SHA-256 [0-9a-f]{12}, not 000000000000\)"):
-        weights.read(path, "0" * 64)
+        weights.load_arrays(path, "0" * 64)
 
 
 def test_what_does_not_fit(network):
     with pytest.raises(ValueError, match=r"^mine does not fit this network: background/000/0 is \(3, 3, 12, 16\), it"):
-        weights.put(build(ARCHITECTURES["base"]), weights.arrays(network), "mine")
-    some = weights.arrays(network)
+        weights.set_arrays(build(ARCHITECTURES["base"]), weights.get_arrays(network), "mine")
+    some = weights.get_arrays(network)
     some.pop("joint/003/0")
     with pytest.raises(ValueError, match="joint/003/0 is missing, it takes"):
-        weights.put(network, some, "mine")
+        weights.set_arrays(network, some, "mine")
 
 
 def test_of_a_run(network, tmp_path):
     run_folder.save_network(str(tmp_path), network)
-    for name, value in weights.of(str(tmp_path)).items():
-        np.testing.assert_array_equal(value, weights.arrays(network)[name])
+    for name, value in load_weights(str(tmp_path)).items():
+        np.testing.assert_array_equal(value, weights.get_arrays(network)[name])
     with pytest.raises(run_folder.RunError, match="is not a run"):
-        weights.of(str(tmp_path / "nowhere"))
+        load_weights(str(tmp_path / "nowhere"))
 
 
 def test_packed_weights_come_back(network, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "FOLDER", str(tmp_path))
     (tmp_path / weights.CARDS).write_text('{"base": {"file": "base.npz"}}')
     settings = {"network": "small", "data": {"recipe": {"seed": 2}}, "start": "/home/me/runs/other", "stages": ["1@64"]}
-    card = weights.pack("small", network, 256, settings)
-    assert weights.cards() == {"base": {"file": "base.npz"}, "small": card}
+    card = weights.package_network("small", network, 256, settings)
+    assert weights.read_cards() == {"base": {"file": "base.npz"}, "small": card}
     assert card["recipe"] == {"seed": 2}
     assert "/home/me" not in (tmp_path / weights.CARDS).read_text()
-    found, side = weights.packaged("small")
+    found, side = weights.load_packaged("small")
     assert side == 256
     for name, value in answer(network).items():
         np.testing.assert_allclose(answer(found)[name], value, atol=2e-3)
     with pytest.raises(ValueError, match="a large network does not go into the package: small and base do"):
-        weights.pack("large", network, 256, settings)
+        weights.package_network("large", network, 256, settings)
     (tmp_path / "small.npz").write_bytes((tmp_path / "small.npz").read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"small\.npz is not what it was"):
-        weights.packaged("small")
+        weights.load_packaged("small")
 
 
 def test_what_does_not_come_with_the_package():
     with pytest.raises(ValueError, match=r"^huge does not come with the package; take "):
-        weights.packaged("huge")
+        weights.load_packaged("huge")
 
 
 def test_what_comes_with_the_package_is_whole():
-    for name, card in weights.cards().items():
-        network, side = weights.packaged(name)
+    for name, card in weights.read_cards().items():
+        network, side = weights.load_packaged(name)
         assert network.count_params() == build(ARCHITECTURES[name]).count_params()
         assert side == card["side"] >= 96
 
@@ -91,8 +94,8 @@ def test_what_was_learned_in_16_bits_is_used_in_32(tmp_path):
     settings = {"network": "small", "precision": "mixed_bfloat16", "image_size": [48, 64], "stages": ["1@24"]}
     run_folder.claim(str(tmp_path), settings)
     run_folder.save_network(str(tmp_path), learned)
-    found, side, origin = weights.trained(str(tmp_path), "")
+    found, side, origin = load_trained(str(tmp_path), "")
     assert (side, origin) == (32, str(tmp_path))
     assert {layer.compute_dtype for layer in found.get_layer("joint").layers} == {"float32"}
-    for name, value in weights.arrays(found).items():
-        np.testing.assert_array_equal(value, weights.arrays(learned)[name])
+    for name, value in weights.get_arrays(found).items():
+        np.testing.assert_array_equal(value, weights.get_arrays(learned)[name])

@@ -23,7 +23,7 @@ from fgseg_tf.runs import run_folder
 from fgseg_tf.training import loop as training
 from fgseg_tf.training.checkpoints import Checkpoints, DivergedError
 from fgseg_tf.training.loop import Training, train
-from fgseg_tf.training.step import OPTIMIZERS, Optimization
+from fgseg_tf.training.optimizers import OPTIMIZERS, Optimization
 
 
 def weights_in(path: Path) -> dict[str, bytes]:
@@ -230,7 +230,7 @@ def test_it_begins_with_the_weights_of_another_run(tiny_dataset, tmp_path):
     # One step that changes next to nothing, but for BatchNorm's statistics.
     stage = replace(USUAL, rate=1e-12)
     wanted = Training((stage,), "small", start=other, examples_per_epoch=2, optimization=PLAIN, validate=0)
-    trained, first = (weights.arrays(each) for each in (train(wanted, data, run, strategy, Counted, str), network))
+    trained, first = (weights.get_arrays(each) for each in (train(wanted, data, run, strategy, Counted, str), network))
     kernels = [name for name, value in first.items() if value.ndim == 4]
     assert len(kernels) > 30
     for name in kernels:
@@ -238,7 +238,7 @@ def test_it_begins_with_the_weights_of_another_run(tiny_dataset, tmp_path):
     # Gone on with, it needs them no more.
     (tmp_path / "other" / "model.keras").unlink()
     again = train(wanted, data, run, strategy, Counted, str)
-    np.testing.assert_array_equal(weights.arrays(again)[kernels[0]], trained[kernels[0]])
+    np.testing.assert_array_equal(weights.get_arrays(again)[kernels[0]], trained[kernels[0]])
 
 
 def test_it_begins_with_the_weights_of_a_smaller_network(tiny_dataset, tmp_path):

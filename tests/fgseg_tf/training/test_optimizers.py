@@ -1,11 +1,11 @@
-"""LAMB is the same five steps on both stacks, and can be checkpointed. On two devices: test_steps.py."""
+"""LAMB is the same five steps on both stacks, and can be checkpointed. On two devices: test_step.py."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from fgseg_tf.training import optimizers
+from fgseg_tf.training.optimizers import make_lamb
 
 FIRST = [np.array([[3.0, -1.0, 0.5]]), np.zeros(2), np.array([0.1, -0.2, 0.3, 0.4])]
 # The third has no gradient at first, so that weight decay is all that moves it.
@@ -40,7 +40,7 @@ def lamb_by_hand(steps: int) -> list[np.ndarray]:
 def made(values=FIRST):
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
     variables = [tf.Variable(value, dtype=tf.float32) for value in values]
-    optimizer = optimizers.lamb(schedule, DECAY)
+    optimizer = make_lamb(schedule, DECAY)
     optimizer.build(variables)
     return variables, optimizer
 

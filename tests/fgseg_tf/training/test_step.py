@@ -14,8 +14,7 @@ from step_examples import PLAIN, SMALLEST, STAGE, arrays, batch, little_network,
 from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import PARTS, build
 from fgseg_tf.training import step as steps
-from fgseg_tf.training.optimizers import KERAS_3
-from fgseg_tf.training.step import Optimization, make_optimizer
+from fgseg_tf.training.optimizers import KERAS_3, OPTIMIZERS, Optimization, make_optimizer
 
 
 def gradients_by_hand(network, inputs: dict) -> tuple[float, list]:
@@ -80,7 +79,7 @@ def compare_devices(path: str) -> None:
     )
     options = Optimization(weight_decay=0.1, warmup=0.0, clip=0.01, average=0.9, weighting="learned")
     found = {}
-    for optimizer in steps.OPTIMIZERS:
+    for optimizer in OPTIMIZERS:
         for devices in (1, 2):
             strategy = (
                 tf.distribute.MirroredStrategy(["/CPU:0", "/CPU:1"])
@@ -113,7 +112,7 @@ def dealt_out(strategy, whole: dict):
 @pytest.fixture(scope="module")
 def devices(tmp_path_factory):
     path = tmp_path_factory.mktemp("devices") / "found.npz"
-    code = f"import test_steps; test_steps.compare_devices({str(path)!r})"
+    code = f"import test_step; test_step.compare_devices({str(path)!r})"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=900
     )
@@ -121,7 +120,7 @@ def devices(tmp_path_factory):
     return np.load(path)
 
 
-@pytest.mark.parametrize("optimizer", steps.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_two_devices_are_as_one(devices, optimizer):
     assert devices[f"{optimizer}_apart"] == 0
     one, two = (
@@ -185,7 +184,7 @@ def test_averages_belong_to_their_weights_when_parts_are_frozen(froze):
 def test_weights_between_branches_are_learned():
     # The gradient of s is 1 - exp(-s) L, so from 0 it goes down where the loss is over 1 and up where it is under.
     stage = replace(STAGE, depth_loss=losses.parse("9*l1", "depth"))
-    learner, _, step = prepared(config=replace(PLAIN, weighting="learned"), stage=stage)
+    learner, _, step = prepared(options=replace(PLAIN, weighting="learned"), stage=stage)
     shown = step(batch(4))
     found = arrays(learner.weighting.weights)
     np.testing.assert_allclose(found, [-0.19 * (1 - shown["mask"]), -0.19 * (1 - shown["depth"])], rtol=1e-4)
@@ -222,7 +221,7 @@ def test_16_bits_learn(policy):
 def test_an_overflow_in_float16_changes_the_scale_alone():
     keras.mixed_precision.set_global_policy("mixed_float16")
     try:
-        learner, optimizer, step = prepared(config=replace(PLAIN, average=0.5), float16=True)
+        learner, optimizer, step = prepared(options=replace(PLAIN, average=0.5), float16=True)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     step(batch(3))

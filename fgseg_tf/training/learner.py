@@ -1,0 +1,61 @@
+"""What a training changes and a checkpoint holds: the network, its running average, the loss scale."""
+
+import keras
+import tensorflow as tf
+
+from fgseg_tf.measures import losses
+from fgseg_tf.model.two_branch import PARTS
+from fgseg_tf.training.optimizers import Optimization
+from fgseg_tf.training.schedule import Stage
+
+FIRST_SCALE = 2.0**15  # of the loss, in float16
+BRANCHES = ("mask", "depth")
+
+
+class Learner:
+    """Network and running average: what is carried from stage to stage. Make it in the strategy's scope."""
+
+    def __init__(self, network: keras.Model, options: Optimization, float16: bool):
+        self.network, self.options, self.float16 = network, options, float16
+        # Kept, because on Keras 2 a model tells its variables in another order when parts of it are frozen.
+        self.variables = list(network.variables)
+        self.statistics = list(network.non_trainable_variables)
+        self.weighting = losses.LearnedWeights(BRANCHES) if options.weighting == "learned" else None
+        self.averages = [_variable(variable) for variable in self.variables] if options.average else []
+        self.seen = _variable(tf.zeros([], tf.int64))  # examples, in all stages
+        self.scale = _variable(FIRST_SCALE if float16 else 1.0)
+        self.since_overflow = _variable(tf.zeros([], tf.int64))
+
+    def freeze(self, parts: tuple[str, ...]) -> None:
+        for name in PARTS:
+            self.network.get_layer(name).trainable = name not in parts
+
+    def weighting_of(self, stage: Stage) -> losses.LearnedWeights | None:
+        """None also where only one branch learns: one loss has nothing to be weighed against."""
+        return self.weighting if stage.branches == BRANCHES else None
+
+    def trainable(self, stage: Stage) -> list:
+        """What the optimizer of a stage is built for; call it when the stage's parts are frozen."""
+        weighting = self.weighting_of(stage)
+        return [*self.network.trainable_variables, *(weighting.trainable_variables if weighting else [])]
+
+    def checkpointed(self) -> dict:
+        tracked = {"network": self.network, "averages": self.averages, "seen": self.seen, "scale": self.scale}
+        tracked["since_overflow"] = self.since_overflow
+        return tracked if self.weighting is None else {**tracked, "weighting": self.weighting}
+
+    def show_average(self, network: keras.Model) -> None:
+        """Fills another network with the running average, or with the weights where there is none."""
+        shown = self.averages or self.variables
+        network.set_weights([tf.convert_to_tensor(variable).numpy() for variable in shown])
+
+    def norm(self) -> float:
+        """Of all weights together; not finite when one is not, or is beyond all use."""
+        return float(tf.linalg.global_norm([tf.convert_to_tensor(variable) for variable in self.variables]))
+
+
+def _variable(value) -> tf.Variable:
+    """The same on all replicas, because each of them computes the same."""
+    return tf.Variable(
+        tf.convert_to_tensor(value), trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+    )
