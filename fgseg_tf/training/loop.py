@@ -44,8 +44,8 @@ VALIDATED = ("mask_iou", "depth_abs_rel", "depth_delta_1")
 class Training:
     """A whole training. The defaults are those of the flags.
 
-    start: where its first weights come from, as of `load_weights`; random ones where it is empty. They may be those of a
-        smaller network (see widening.py).
+    start: where its first weights come from, as of `load_weights`; random ones where it is empty. They may be those of
+        a smaller network (see grow.py).
     examples_per_epoch: 0 for all of the training split. echo: how often each composite is shown, as of `Echo`.
     validate: examples scored after each epoch; 0 for none.
     checkpoint_minutes: between checkpoints within an epoch; there is one after each epoch.

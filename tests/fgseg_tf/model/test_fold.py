@@ -68,11 +68,12 @@ def test_a_normalization_must_follow_a_convolution():
 
 def test_a_network_of_another_process(tmp_path):
     """Its layers have the names that this process would give to new ones."""
-    prepared = "import sys, keras; from fgseg_tf.model import fold; from fgseg_tf.model.two_branch import ARCHITECTURES, build\n"
+    imports = "import sys, keras; from fgseg_tf.model import fold\n"
+    imports += "from fgseg_tf.model.two_branch import ARCHITECTURES, build\n"
     save = "build(ARCHITECTURES['small']).save(sys.argv[1])"
     load = "fold.cut(keras.saving.load_model(sys.argv[1], compile=False)); print('cut')"
     for work, said in ((save, ""), (load, "cut")):
-        command = [sys.executable, "-c", prepared + work, str(tmp_path / "model.keras")]
+        command = [sys.executable, "-c", imports + work, str(tmp_path / "model.keras")]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         assert said in done.stdout

@@ -5,8 +5,6 @@ import pytest
 
 from fgseg_tf.model import weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
-from fgseg_tf.runs import run_folder
-from fgseg_tf.runs.trained import load_trained, load_weights
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +48,6 @@ def test_what_does_not_fit(network):
         weights.set_arrays(network, some, "mine")
 
 
-def test_of_a_run(network, tmp_path):
-    run_folder.save_network(str(tmp_path), network)
-    for name, value in load_weights(str(tmp_path)).items():
-        np.testing.assert_array_equal(value, weights.get_arrays(network)[name])
-    with pytest.raises(run_folder.RunError, match="is not a run"):
-        load_weights(str(tmp_path / "nowhere"))
-
-
 def test_packed_weights_come_back(network, tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "FOLDER", str(tmp_path))
     (tmp_path / weights.CARDS).write_text('{"base": {"file": "base.npz"}}')
@@ -87,15 +77,3 @@ def test_what_comes_with_the_package_is_whole():
         network, side = weights.load_packaged(name)
         assert network.count_params() == build(ARCHITECTURES[name]).count_params()
         assert side == card["side"] >= 96
-
-
-def test_what_was_learned_in_16_bits_is_used_in_32(tmp_path):
-    learned = build(ARCHITECTURES["small"], precision="mixed_bfloat16")
-    settings = {"network": "small", "precision": "mixed_bfloat16", "image_size": [48, 64], "stages": ["1@24"]}
-    run_folder.claim(str(tmp_path), settings)
-    run_folder.save_network(str(tmp_path), learned)
-    found, side, origin = load_trained(str(tmp_path), "")
-    assert (side, origin) == (32, str(tmp_path))
-    assert {layer.compute_dtype for layer in found.get_layer("joint").layers} == {"float32"}
-    for name, value in weights.get_arrays(found).items():
-        np.testing.assert_array_equal(value, weights.get_arrays(learned)[name])
