@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from data_pipelines.inspection import examples
+from data_pipelines.inspection.depth_colors import color_depth
 from data_pipelines.inspection.examples import Change, Example
 from data_pipelines.tfrecord import reader as catalogues
 
@@ -18,12 +19,8 @@ ROWS_BEFORE_SECOND_COLUMN = 6
 TILE = 168  # pixels, the longer side of a picture on the sheet
 MARGIN, GAP, BETWEEN = 28, 4, 34  # around the sheet, between pictures, between columns of examples
 TITLE, HEADING, CAPTION = 26, 15, 14  # sizes of type
-PAPER, INK, FAINT, UNKNOWN = (250, 250, 248), (28, 30, 34), (120, 124, 130), (128, 128, 128)
+PAPER, INK, FAINT = (250, 250, 248), (28, 30, 34), (120, 124, 130)
 PICTURES = ("bg", "fg_bg", "mask", "depth")
-# From near to far; lightness falls all the way, so that it also reads without colour.
-NEAR_TO_FAR = np.array(
-    [(255, 246, 196), (253, 202, 98), (243, 137, 58), (206, 76, 78), (134, 58, 122), (66, 62, 138), (24, 34, 82)], float
-)
 MARKS = np.array([0.5, 1, 2, 5, 10, 20, 50, 100, 200])  # metres that the bar may name
 
 
@@ -39,19 +36,6 @@ def sheet(
     places = catalogues.choose(catalogue, count, split, names)
     shown = list(examples.read(catalogue, places, examples.read_scenes(catalogue), names, change))
     return _drawn(shown, catalogue.title(), catalogue.unit)
-
-
-def coloured(metres: np.ndarray, near: float, far: float) -> np.ndarray:
-    """Metres [h, w] -> uint8 [h, w, 3]. near, far: the ends of the scale."""
-    share = np.log(np.maximum(metres, 1e-6) / near) / max(np.log(far / near), 1e-6)
-    return np.where(metres[..., None] > 0, ramp(share), UNKNOWN).astype(np.uint8)
-
-
-def ramp(share: np.ndarray) -> np.ndarray:
-    """The colours of a scale: 0, light, to 1, dark [h, w] -> uint8 [h, w, 3]."""
-    at = np.clip(share, 0, 1) * (len(NEAR_TO_FAR) - 1)
-    colour = np.stack([np.interp(at, np.arange(len(NEAR_TO_FAR)), channel) for channel in NEAR_TO_FAR.T], axis=-1)
-    return np.round(colour).astype(np.uint8)
 
 
 def _drawn(shown: Sequence[Example], title: tuple[str, str, str], unit: str) -> Image.Image:
@@ -88,7 +72,7 @@ def _example(paper, pen, example: Example, corner: tuple[int, int], tile: tuple[
     said = example.split if example.mask.any() else f"nobody, {example.split}"
     pen.text((left + len(PICTURES) * (wide + GAP) - GAP, top + tall + 2), said, FAINT, font, anchor="ra")
     smooth = Image.Resampling.LANCZOS if tall <= example.mask.shape[0] else Image.Resampling.NEAREST
-    pictures = (example.bg, example.fg_bg, example.mask, coloured(example.metres, near, far))
+    pictures = (example.bg, example.fg_bg, example.mask, color_depth(example.metres, near, far))
     for number, picture in enumerate(pictures):
         scaled = Image.fromarray(picture).resize(tile, smooth)
         paper.paste(scaled.convert("RGB"), (left + number * (wide + GAP), top))
@@ -115,7 +99,7 @@ def draw_bar(paper, pen, near: float, far: float, unit: str, right: int, narrow:
     """The scale of depth colours, up to `right`; beside the title, or below it where there is no room."""
     width, height, top = 320, 14, MARGIN + (TITLE + 2 * HEADING + 24 if narrow else 2)
     scale = np.exp(np.linspace(np.log(near), np.log(far), width))
-    paper.paste(Image.fromarray(coloured(np.tile(scale, (height, 1)), near, far)), (right - width, top))
+    paper.paste(Image.fromarray(color_depth(np.tile(scale, (height, 1)), near, far)), (right - width, top))
     font = ImageFont.load_default(CAPTION)
     marks = MARKS[(near <= MARKS) & (far >= MARKS)]
     for metres in marks if len(marks) > 1 else (near, far):

@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from data_pipelines.inspection.contact_sheet import ramp as colour_ramp
+from data_pipelines.inspection.depth_colors import apply_colormap
 from data_pipelines.inspection.label_statistics import Survey
 from data_pipelines.tfrecord.reader import Catalogue
 from fgseg_tf.report import histograms, tables
@@ -123,9 +123,9 @@ def _heat_map(covered: np.ndarray) -> str:
     )
     picture = Image.fromarray((covered / max(highest, 1e-9)).astype(np.float32))
     picture.thumbnail((HEAT_SIDE, HEAT_SIDE), Image.Resampling.BOX)
-    colours = colour_ramp(1 - np.asarray(picture))
+    colours = apply_colormap(1 - np.asarray(picture))
     legend = bar(
-        colour_ramp(1 - np.linspace(0, 1, BANDS)[None])[0],
+        apply_colormap(1 - np.linspace(0, 1, BANDS)[None])[0],
         {0.0: percent(0), 0.5: percent(highest / 2), 1.0: percent(highest)},
         f"Colours of the heat map, from 0, dark, to {percent(highest)}, light",
         "of composites have foreground here",

@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from data_pipelines.inspection.contact_sheet import coloured as depth_colours
+from data_pipelines.inspection.depth_colors import color_depth
 from fgseg_tf.evaluation.example_picker import PICTURES, Case
 
 CAPTIONS = {"predicted_mask": "predicted mask", "predicted_depth": "predicted depth"}
@@ -34,7 +34,7 @@ class Legend:
         return cls(near, max(far, near * 1.01))
 
     def colours(self, metres: np.ndarray) -> np.ndarray:
-        return depth_colours(metres.astype(np.float32), self.near, self.far)
+        return color_depth(metres.astype(np.float32), self.near, self.far)
 
     def drawn(self) -> str:
         """A bar with distances under it."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.inspection.contact_sheet import coloured as depth_colours
+from data_pipelines.inspection.depth_colors import color_depth
 
 PICTURES_SHARE = 0.01  # of an epoch's time that pictures may take
 NOT_SCALARS = ("stage", "epoch", "seen", "seconds")
@@ -56,5 +56,5 @@ def grid(batch: dict) -> np.ndarray:
     near, far = (known.min(), known.max()) if known.size else (1.0, 10.0)
     columns = [arrays[key] * 255 for key in ("bg", "fg_bg")]
     columns += [np.repeat(arrays[key] * 255, 3, axis=-1) for key in ("mask", "predicted_mask")]
-    columns += [depth_colours(arrays[key][..., 0], near, far) for key in ("depth", "predicted_depth")]
+    columns += [color_depth(arrays[key][..., 0], near, far) for key in ("depth", "predicted_depth")]
     return np.concatenate(np.concatenate(columns, axis=2), axis=0).round().astype(np.uint8)

@@ -12,7 +12,7 @@ from data_pipelines.compositing import compose, cutout_pyramid, depth_labels, gr
 from data_pipelines.compositing import plan as preparation
 from data_pipelines.compositing.plan import Prepared
 from data_pipelines.config import PlacementConfig
-from data_pipelines.inspection import contact_sheet
+from data_pipelines.inspection.depth_colors import color_depth
 from data_pipelines.sources import cutout_cleanup, folder_scan, source_set
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.teacher import network as teacher
@@ -80,7 +80,7 @@ def placement_step(prepared: Prepared, split: splits.Split, index: int) -> Step:
     standing, in_rows = (_first_objects(preparation.placed(each, split, indices)) for each in (prepared, published))
     feet, tall, metres = standing["top"] + standing["height"], standing["height"], standing["metres"]
     # Far ones first, so that near ones are drawn over them.
-    colours = [*contact_sheet.coloured(metres[None], metres.min(), metres.max() * 1.01)[0][::-1], panels.OUTLINE]
+    colours = [*color_depth(metres[None], metres.min(), metres.max() * 1.01)[0][::-1], panels.OUTLINE]
     boxes = [*_boxes(standing)[::-1], _boxes(standing)[place]]
     nearest, farthest = (
         preparation.whole(prepared, preparation.plan_of_one(prepared, split, int(indices[at])))["fg_bg"].numpy()
@@ -193,10 +193,10 @@ def depth_step(prepared: Prepared, plan: dict, made: dict, looking: teacher.Teac
             f"step is {1000 / depth_labels.DEPTH_SCALE:.1f} mm); 0 is unknown, here {np.sum(both == 0)} pixels.",
         ),
         (
-            Panel("depth of bg", contact_sheet.coloured(scenery, *scale), "as it is labelled"),
-            Panel("the packaged teacher's", contact_sheet.coloured(guess, *scale), "what it sees in bg"),
-            Panel("depth of the object", contact_sheet.coloured(own, *scale), "grey: not its own"),
-            Panel("depth", contact_sheet.coloured(both, *scale), "both together: the label"),
+            Panel("depth of bg", color_depth(scenery, *scale), "as it is labelled"),
+            Panel("the packaged teacher's", color_depth(guess, *scale), "what it sees in bg"),
+            Panel("depth of the object", color_depth(own, *scale), "grey: not its own"),
+            Panel("depth", color_depth(both, *scale), "both together: the label"),
         ),
         scale=scale,
     )

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.inspection.contact_sheet import coloured as depth_colours
+from data_pipelines.inspection.depth_colors import color_depth
 from fgseg_tf.data import base as batches
 from fgseg_tf.data import exposures, shard_data
 from fgseg_tf.inference import prediction_files, scene_match, upsampling
@@ -63,7 +63,7 @@ def exposures_step(stored: tuple, side: int, composed: dict, example: dict, seve
             Panel("|fg_bg - bg| as composed", grey(apart[0][0, ..., 0], 0.4), "a threshold would do"),
             Panel("|fg_bg - bg| as two exposures", grey(apart[1][0, ..., 0], 0.4), "it takes more"),
             Panel("mask", grey(example["mask"][0, ..., 0]), "the label, moved along"),
-            Panel("depth", depth_colours(example["depth"][0, ..., 0], *scale), "the label, likewise"),
+            Panel("depth", color_depth(example["depth"][0, ..., 0], *scale), "the label, likewise"),
         ),
         caption="The example",
         table=(("key", "shape", "values", "goes where"), *(_tensor(key, example[key], GOES[key]) for key in GOES)),
@@ -165,8 +165,8 @@ def prediction_step(
             Panel("mask, the truth", grey(example["mask"][0, ..., 0].numpy())),
             Panel("mask answered", grey(answer.mask), f"IoU {overlap:.3f}"),
             Panel("overlay", prediction_files.overlay(fg_bg, answer.mask), "what is found, outlined"),
-            Panel("depth, the truth", depth_colours(example["depth"][0, ..., 0].numpy(), *scale)),
-            Panel("depth answered", depth_colours(answer.depth, *scale), f"{off:.1%} off"),
+            Panel("depth, the truth", color_depth(example["depth"][0, ..., 0].numpy(), *scale)),
+            Panel("depth answered", color_depth(answer.depth, *scale), f"{off:.1%} off"),
         ),
         scale=scale,
     )

@@ -12,6 +12,7 @@ import tensorflow as tf
 from repository import ROOT
 
 from data_pipelines.inspection import contact_sheet
+from data_pipelines.inspection.depth_colors import color_depth
 from data_pipelines.tfrecord import reader as catalogues
 from data_pipelines.tfrecord import schema, shards
 from data_pipelines.tfrecord.reader import Catalogue, File, Place
@@ -89,16 +90,6 @@ def test_a_name_that_is_not_there(tiny_dataset):
         catalogues.find(catalogue, ["cat"])
 
 
-def test_colours_by_hand():
-    # 1 and 16 are the ends; 4 is half-way between their logarithms; beyond the ends is as at the ends.
-    metres = np.array([[1, 4, 16], [0, 0.5, 99]], np.float32)
-    near, middle, far = (tuple(int(channel) for channel in contact_sheet.NEAR_TO_FAR[at]) for at in (0, 3, 6))
-    colours = [tuple(colour) for colour in contact_sheet.coloured(metres, 1, 16).reshape(-1, 3).tolist()]
-    assert colours == [near, middle, far, contact_sheet.UNKNOWN, near, far]
-    lightness = contact_sheet.NEAR_TO_FAR @ [0.299, 0.587, 0.114]
-    assert (np.diff(lightness) < 0).all()
-
-
 def test_what_is_drawn_is_what_is_in_the_record(tiny_dataset):
     catalogue = catalogues.read_catalogue(tiny_dataset)
     _, pictures, codes = schema.read_backgrounds(f"{tiny_dataset}/{shards.BACKGROUNDS}", 48, 64)
@@ -115,7 +106,7 @@ def test_what_is_drawn_is_what_is_in_the_record(tiny_dataset):
         whole["bg"].numpy(),
         whole["fg_bg"].numpy(),
         np.repeat(whole["mask"].numpy(), 3, axis=2),
-        contact_sheet.coloured(metres, metres.min(), metres.max()),
+        color_depth(metres, metres.min(), metres.max()),
     )
     for number, picture in enumerate(expected):
         left = contact_sheet.MARGIN + number * (2 * 64 + contact_sheet.GAP)
