@@ -1,11 +1,12 @@
 """Masks and depth for the frames of a camera, each at its own size, from one picture of the empty scene.
 
-    python -m fgseg_tf.predict --background=empty.jpg --frames=frames --output=out
-    python -m fgseg_tf.predict --background=median --frames=frames --output=out
-    python -m fgseg_tf.predict --background=empty.jpg --frames=one.jpg --output=out --run=runs/mine
+    fgseg predict --background=empty.jpg --frames=frames --output=out
+    fgseg predict --background=median --frames=frames --output=out
+    fgseg predict --background=empty.jpg --frames=one.jpg --output=out --run=runs/mine
 
-Without --run, by weights that come with the package. Exit status 1, with one sentence, when something is wrong with
-what it was given; also, after everything else is done, when frames could not be read.
+`python -m fgseg_tf.predict` does the same. Without --run, it uses weights that come with the package. Exit status 1,
+with one sentence, when something is wrong with the flags or files; also, after everything else is done, when frames
+could not be read.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
@@ -22,8 +23,9 @@ from PIL import Image
 
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
-from fgseg_tf.inference import frames, prediction_files, scene_match
-from fgseg_tf.inference.segmenter import Answer, Camera, Segmenter
+from fgseg_tf.inference import prediction_files, scene_match
+from fgseg_tf.inference.frames import Frame, find_frames, read_background, read_first, read_frames
+from fgseg_tf.inference.segmenter import Camera, Result, Segmenter
 from fgseg_tf.model import weights
 from fgseg_tf.runs.trained import load_trained
 
@@ -37,7 +39,7 @@ _FRAMES = flags.DEFINE_string(
     "frames", None, "A frame, or a folder of them; in the order of their names.", required=True
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder for the answers; what has the same name is replaced.", required=True
+    "output", None, "Folder for the results; what has the same name is replaced.", required=True
 )
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
 _WEIGHTS = flags.DEFINE_enum(
@@ -58,83 +60,99 @@ _WRITE = flags.DEFINE_multi_enum(
 
 
 def predict() -> str | None:
+    """Does what the flags ask for; returns a sentence where frames could not be read."""
     if not 0 <= _SMOOTH.value < 1:
         raise ValueError(f"--smooth={_SMOOTH.value:g} is not from 0 to below 1.")
-    paths = frames.find(_FRAMES.value)
-    background = frames.background(_BACKGROUND.value, paths, Progress)
+    paths = find_frames(_FRAMES.value)
+    bg = read_background(_BACKGROUND.value, paths, Progress)
     if _RESIZE.value:
-        background = resized(background, frames.first_readable(paths).shape[:2])
+        bg = resize(bg, read_first(paths).shape[:2])
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     side = _SIZE.value or side
-    camera = Segmenter(network, side).camera(background, _SMOOTH.value, _BOTH_WAYS.value)
+    camera = Segmenter(network, side).camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
     facts = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value, "side": side}
-    prediction_files.prepare(_OUTPUT.value, kinds, facts | {"smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value})
-    unreadable: list[str] = []
-    rows: list[tuple] = []
-
-    def named(reason: str) -> None:
-        unreadable.append(reason)
-        shown.add()
-        print(f"\nskipped: {reason}", file=sys.stderr)
-
-    try:
-        with (
-            Progress("frames", len(paths), "frames") as shown,
-            ThreadPoolExecutor(1) as reader,
-            ThreadPoolExecutor(2) as pool,
-        ):
-            writing = []
-            for frame in ahead(frames.read(paths, camera.size, named), reader):
-                answer = camera.see(frame.picture)
-                if answer.similarity < scene_match.BELONGS and not any(strange(row) for row in rows):
-                    print(f"\n{doubt(camera, frame, answer)}", file=sys.stderr)
-                rows.append(prediction_files.row(frame.name, answer))
-                writing.append(
-                    pool.submit(prediction_files.write, _OUTPUT.value, kinds, frame.name, frame.picture, answer)
-                )
-                while len(writing) > 4:
-                    writing.pop(0).result()
-                shown.add()
-            for write in writing:
-                write.result()
-    finally:  # also of what was done when a frame of another size came
-        prediction_files.table(_OUTPUT.value, rows)
-    doubtful = sum(strange(row) for row in rows)
+    facts |= {"smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value}
+    prediction_files.prepare_folder(_OUTPUT.value, kinds, facts)
+    rows, unreadable = predict_frames(camera, paths, kinds)
+    doubtful = sum(is_doubtful(row) for row in rows)
     if doubtful:
         print(
             f"warning: the empty scene does not seem to belong to {doubtful} of {len(rows)} frames (similarity below "
-            f"{scene_match.BELONGS:g} in frames.csv)",
+            f"{scene_match.SAME_SCENE:g} in frames.csv)",
             file=sys.stderr,
         )
     print(f"{len(rows):,} frames are in {_OUTPUT.value}: {', '.join(kinds)}, frames.csv")
     if unreadable:
-        return f"{len(unreadable)} frame(s) could not be read, named above; all others are done."
+        return f"{unreadable} frame(s) could not be read, named above; all others are done."
     return None
 
 
-def resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def predict_frames(
+    camera: Camera, paths: list[str], kinds: tuple[str, ...]
+) -> tuple[list[prediction_files.FrameRow], int]:
+    """Writes the files of every frame; returns the rows of frames.csv and how many frames could not be read."""
+    unreadable = 0
+    rows: list[prediction_files.FrameRow] = []
+
+    def skip(reason: str) -> None:
+        nonlocal unreadable
+        unreadable += 1
+        progress.add()
+        print(f"\nskipped: {reason}", file=sys.stderr)
+
+    try:
+        with (
+            Progress("frames", len(paths), "frames") as progress,
+            ThreadPoolExecutor(1) as reader,
+            ThreadPoolExecutor(2) as pool,
+        ):
+            writing = []
+            for frame in read_ahead(read_frames(paths, camera.size, skip), reader):
+                result = camera.segment(frame.picture)
+                if result.similarity < scene_match.SAME_SCENE and not any(is_doubtful(row) for row in rows):
+                    print(f"\n{describe_doubt(camera, frame, result)}", file=sys.stderr)
+                rows.append(prediction_files.make_row(frame.name, result))
+                writing.append(
+                    pool.submit(
+                        prediction_files.write_prediction, _OUTPUT.value, kinds, frame.name, frame.picture, result
+                    )
+                )
+                while len(writing) > 4:
+                    writing.pop(0).result()
+                progress.add()
+            for write in writing:
+                write.result()
+    finally:  # also of what was done when a frame of another size came
+        prediction_files.write_table(_OUTPUT.value, rows)
+    return rows, unreadable
+
+
+def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns the picture, uint8 [H, W, 3], at another height and width."""
     height, width = size
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def strange(row: tuple) -> bool:
-    return float(row[-1]) < scene_match.BELONGS
+def is_doubtful(row: prediction_files.FrameRow) -> bool:
+    """Whether the background does not seem to belong to the frame."""
+    return float(row.similarity) < scene_match.SAME_SCENE
 
 
-def doubt(camera: Camera, frame: frames.Frame, answer: Answer) -> str:
-    moved = camera.shift(frame.picture)
-    said = f"warning: the empty scene does not seem to belong to {frame.name}: similarity {answer.similarity:.2f}, "
-    said += f"1 is the same scene, below {scene_match.BELONGS:g} it is another one, or the camera moved"
-    return said + (f": by {moved[1]:+d} pixels across and {moved[0]:+d} down" if moved else "")
+def describe_doubt(camera: Camera, frame: Frame, result: Result) -> str:
+    """Returns the warning for a frame to which the background does not seem to belong."""
+    shift = camera.estimate_shift(frame.picture)
+    warning = f"warning: the empty scene does not seem to belong to {frame.name}: similarity {result.similarity:.2f}, "
+    warning += f"1 is the same scene, below {scene_match.SAME_SCENE:g} it is another one, or the camera moved"
+    return warning + (f": by {shift[1]:+d} pixels across and {shift[0]:+d} down" if shift else "")
 
 
-def ahead(items: Iterable, reader: ThreadPoolExecutor) -> Iterator:
-    """The same items; the next one is made while one is worked on."""
-    iterator, end = iter(items), object()
-    coming = reader.submit(next, iterator, end)
-    while (item := coming.result()) is not end:
-        coming = reader.submit(next, iterator, end)
+def read_ahead(items: Iterable[Frame], reader: ThreadPoolExecutor) -> Iterator[Frame]:
+    """Yields the same items; the next one is read while one is worked on."""
+    iterator = iter(items)
+    coming = reader.submit(next, iterator, None)
+    while (item := coming.result()) is not None:
+        coming = reader.submit(next, iterator, None)
         yield item
 
 

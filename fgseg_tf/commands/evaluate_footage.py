@@ -69,7 +69,7 @@ def evaluate() -> None:
             for number, (bg, frame, truth, millimetres) in enumerate(footage.pictures(sequence)):
                 if camera is None or sequence.background is None:
                     camera = segmenter.camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
-                answer = camera.see(frame)
+                answer = camera.segment(frame)
                 answered = {"network": answer.mask >= prediction_files.FOREGROUND}
                 if truth is not None and sequence.masked:
                     answered |= {name: baseline(bg, frame) for name, baseline in compared.items()}
@@ -138,7 +138,7 @@ def sheet_row(frame: np.ndarray, mask: np.ndarray, truth: np.ndarray) -> np.ndar
     levels = np.where(np.isin(truth, footage.LEFT_OUT), 128, np.where(truth == footage.FOREGROUND, 255, 0))
     grey = [np.repeat(plane[..., None], 3, -1).astype(np.uint8) for plane in (np.round(mask * 255), levels)]
     tiles = []
-    for picture in (frame, prediction_files.overlay(frame, mask), *grey):
+    for picture in (frame, prediction_files.draw_overlay(frame, mask), *grey):
         tile = Image.new("RGB", (TILE, TILE))
         tile.paste(Image.fromarray(picture).resize(fitting(picture.shape), Image.Resampling.BOX))
         tiles.append(np.asarray(tile))

@@ -20,7 +20,7 @@ from absl import flags
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path
 from data_pipelines.runtime.progress import Progress
-from fgseg_tf.inference import frames
+from fgseg_tf.inference.frames import find_frames
 from fgseg_tf.serving import client, server_config
 
 _SERVER = flags.DEFINE_string("server", "http://localhost:8501", "http://HOST:8501 or grpc://HOST:8500.")
@@ -38,7 +38,7 @@ COLUMNS = ("name", "share", "top", "left", "bottom", "right", "nearest", "median
 def query() -> None:
     ask = client.connect(_SERVER.value, _MODEL.value, _VERSION.value, _TIMEOUT.value)
     background = read(_BACKGROUND.value)
-    paths = frames.find(_FRAMES.value)
+    paths = find_frames(_FRAMES.value)
     for kind in KINDS:
         tf.io.gfile.makedirs(join_path(_OUTPUT.value, kind))
     with (

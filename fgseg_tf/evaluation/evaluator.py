@@ -20,7 +20,7 @@ from fgseg_tf.data.base import Data
 from fgseg_tf.evaluation import baselines
 from fgseg_tf.evaluation.example_picker import Case, Chooser
 from fgseg_tf.evaluation.severity_ladder import climbed
-from fgseg_tf.inference.flip_average import merged, with_mirrored
+from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
 from fgseg_tf.measures import metrics
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 
@@ -180,9 +180,11 @@ class _Scorer:
     def _answer_of_network(self, bg, fg_bg) -> dict:
         pictures = {"bg": bg, "fg_bg": fg_bg}
         if self._both_ways:
-            pictures = {name: with_mirrored(value) for name, value in pictures.items()}
+            pictures = {name: concat_flipped(value) for name, value in pictures.items()}
         predicted = self._network(pictures, training=False)
-        mask, code = (merged(predicted[name]) if self._both_ways else predicted[name] for name in ("mask", "depth"))
+        mask, code = (
+            average_flipped(predicted[name]) if self._both_ways else predicted[name] for name in ("mask", "depth")
+        )
         return {"mask": mask, "depth": decode_depth(code), "depth_code": code}
 
     @contextmanager

@@ -1,14 +1,18 @@
-"""Looking twice: at a picture and at its mirror image, whose answers differ where the network is not sure."""
+"""Test-time flip averaging: predictions for a picture and for its mirror image differ where the network is not sure."""
 
 import tensorflow as tf
 
 
-def with_mirrored(pictures: tf.Tensor) -> tf.Tensor:
-    """[B, H, W, C] -> [2 B, H, W, C]: the pictures, and after them their mirror images."""
+def concat_flipped(pictures: tf.Tensor) -> tf.Tensor:
+    """Returns the pictures, and after them their mirror images: [B, H, W, C] -> [2 B, H, W, C]."""
     return tf.concat([pictures, pictures[:, :, ::-1]], 0)
 
 
-def merged(answers: tf.Tensor) -> tf.Tensor:
-    """[2 B, H, W, C], answers to `with_mirrored` -> [B, H, W, C]: the mean of both, each turned the right way."""
-    plain, mirrored = tf.split(answers, 2)
-    return (plain + mirrored[:, :, ::-1]) / 2
+def average_flipped(predictions: tf.Tensor) -> tf.Tensor:
+    """Returns the mean of both predictions, those for mirror images flipped back: [2 B, H, W, C] -> [B, H, W, C].
+
+    Args:
+        predictions: For what `concat_flipped` returns.
+    """
+    plain, flipped = tf.split(predictions, 2)
+    return (plain + flipped[:, :, ::-1]) / 2

@@ -1,10 +1,9 @@
-"""A trained network and pictures of any size: the answer for a frame, at the frame's own size.
+"""Masks and depth for the frames of a camera, at the frames' own size, from a trained network.
 
-    empty scene -> at working size -> what the network sees in it, once
-    frame -> at working size -> network -> mask, depth -> at full size
+    background -> working size -> the background half of the network, once
+    frame -> working size -> the other half -> mask, depth -> the frame's size
 
-The working size is that at which objects are as large as those that the network learned from: what is seen small, where
-is seen large.
+At the working size objects are as large as those that the network was trained on. What is computed there is upsampled.
 """
 
 from dataclasses import dataclass
@@ -14,16 +13,26 @@ import numpy as np
 import tensorflow as tf
 
 from fgseg_tf.inference import scene_match, upsampling
-from fgseg_tf.inference.flip_average import merged, with_mirrored
+from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.model.fold import MULTIPLE, cut
 
-MOTION = 0.06  # of 1: a pixel that changed by this much since the last frame remembers a third of what it would
+MOTION = 0.06  # of 1: a pixel that changed by this much since the last frame keeps a third of what it would
+
+# What is computed of a background once, under the names that segment_with_background of a SavedModel takes:
+# features_0, features_1, ... of the network, and those of `scene_match.BACKGROUND_KEYS`. All have the batch first.
+EncodedBackground = dict[str, tf.Tensor]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """mask: float32 [H, W], 0 to 1. depth: float32 [H, W], metres. similarity: of `plate.similarity`."""
+class Result:
+    """What a camera returns for a frame.
+
+    Attributes:
+        mask: float32 [H, W], 0 background to 1 foreground.
+        depth: float32 [H, W], metres.
+        similarity: How well the background fits the frame, 0 to 1; see `scene_match.measure_similarity`.
+    """
 
     mask: np.ndarray
     depth: np.ndarray
@@ -31,87 +40,121 @@ class Answer:
 
 
 class Segmenter:
-    """A network, cut in two, for any number of cameras. Its graphs are built once for all of them."""
+    """A network, split in two halves, for any number of cameras. Its graphs are built once for all of them."""
 
     def __init__(self, network: keras.Model, side: int):
-        """side: pixels of the longer side at working size; larger pictures are made smaller, never larger."""
+        """Splits the network.
+
+        Args:
+            network: A network of `model.two_branch`.
+            side: Pixels of the longer side at working size. Larger frames are made smaller; small ones stay as they
+                are.
+        """
         self.side = side
-        self.halves = self._once, self._then = cut(network)
-        self.look_quickly = tf.function(self.look, reduce_retracing=True)
+        self.halves = self._background_half, self._frame_half = cut(network)
+        self.segment_compiled = tf.function(self.segment, reduce_retracing=True)
 
-    def camera(self, background: np.ndarray, smooth: float = 0.0, both_ways: bool = False) -> "Camera":
-        """background: its empty scene. smooth, both_ways: as of `Camera`."""
-        return Camera(self, background, smooth, both_ways)
+    def camera(self, bg: np.ndarray, smooth: float = 0.0, both_ways: bool = False) -> "Camera":
+        """Returns a camera with this background; the arguments are those of `Camera`."""
+        return Camera(self, bg, smooth, both_ways)
 
-    def encode(self, bg: tf.Tensor) -> dict:
-        """What there is to know of an empty scene, once; bg: as `prepared`."""
-        features = self._once(bg, training=False)
-        return {f"features_{number}": value for number, value in enumerate(features)} | scene_match.seen(bg)
+    def encode_background(self, bg: tf.Tensor) -> EncodedBackground:
+        """Returns all that is needed of a background. bg: as `resize_to_working_size` returns it."""
+        features = self._background_half(bg, training=False)
+        described = scene_match.describe_background(bg)
+        return {f"features_{number}": value for number, value in enumerate(features)} | described
 
-    def look(self, encoded: dict, fg_bg: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Mask, code of depth, similarity of the two pictures, all at working size. fg_bg: as `prepared`."""
-        seen = {name: encoded[name] for name in scene_match.SEEN}
-        features = {name: value for name, value in encoded.items() if name not in seen}
-        predicted = self._then({"fg_bg": fg_bg, **features}, training=False)
-        return predicted["mask"], predicted["depth"], scene_match.similarity(seen, fg_bg, predicted["mask"])
+    def segment(self, encoded: EncodedBackground, fg_bg: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Segments frames at working size.
+
+        Args:
+            encoded: Of one background, or of one for each frame.
+            fg_bg: Frames, as `resize_to_working_size` returns them.
+
+        Returns:
+            The mask and the code of depth, [B, h, w, 1], and the similarity of the two pictures, [B].
+        """
+        described = {name: encoded[name] for name in scene_match.BACKGROUND_KEYS}
+        features = {name: value for name, value in encoded.items() if name not in described}
+        predicted = self._frame_half({"fg_bg": fg_bg, **features}, training=False)
+        similarity = scene_match.measure_similarity(described, fg_bg, predicted["mask"])
+        return predicted["mask"], predicted["depth"], similarity
 
 
 class Camera:
-    """One camera: its empty scene, and then its frames in order. Pictures are uint8 [H, W, 3].
+    """One fixed camera: its background, and then its frames in order. Pictures are uint8 [H, W, 3].
 
-    smooth: from 0 to below 1, how much of the mask of the frame before is kept where nothing moved. both_ways: look at
-    the mirror image of each frame as well, and answer the mean; it takes twice as long.
+    Attributes:
+        size: Height and width of the background, which its frames must have too.
     """
 
-    def __init__(self, segmenter: Segmenter, background: np.ndarray, smooth: float = 0.0, both_ways: bool = False):
-        self.size = background.shape[:2]
+    def __init__(self, segmenter: Segmenter, bg: np.ndarray, smooth: float = 0.0, both_ways: bool = False):
+        """Encodes the background.
+
+        Args:
+            segmenter: Holds the network.
+            bg: The background.
+            smooth: From 0 to below 1, how much of the last frame's mask is kept where nothing moved.
+            both_ways: Average over the frame and its mirror image (test-time flip averaging); takes twice as long.
+        """
+        self.size = bg.shape[:2]
         self._segmenter = segmenter
         self._smooth = smooth
         self._both_ways = both_ways
-        self._before: tuple[tf.Tensor, tf.Tensor] | None = None
-        self._bg = prepared(background[None], segmenter.side)
-        self._encoded = segmenter.encode(with_mirrored(self._bg) if both_ways else self._bg)
+        self._last: tuple[tf.Tensor, tf.Tensor] | None = None
+        self._bg = resize_to_working_size(bg[None], segmenter.side)
+        self._encoded = segmenter.encode_background(concat_flipped(self._bg) if both_ways else self._bg)
 
-    def see(self, frame: np.ndarray) -> Answer:
-        small = prepared(frame[None], self._segmenter.side)
-        looked_at = with_mirrored(small) if self._both_ways else small
-        mask, code, similarity = self._segmenter.look_quickly(self._encoded, looked_at)
+    def segment(self, fg_bg: np.ndarray) -> Result:
+        """Returns the mask, depth and similarity of a frame, at its own size."""
+        small = resize_to_working_size(fg_bg[None], self._segmenter.side)
+        frames = concat_flipped(small) if self._both_ways else small
+        mask, code, similarity = self._segmenter.segment_compiled(self._encoded, frames)
         if self._both_ways:
-            mask, code = merged(mask), merged(code)
-        mask = self._smoothed(mask, small)
-        full = upsampling.enlarged(mask, self.size)
-        depth = decode_depth(upsampling.laid_apart(code, mask, full))
-        return Answer(full.numpy()[0, ..., 0], depth.numpy()[0, ..., 0], float(similarity[0]))
+            mask, code = average_flipped(mask), average_flipped(code)
+        mask = self._smooth_mask(mask, small)
+        full = upsampling.upsample_mask(mask, self.size)
+        depth = decode_depth(upsampling.upsample_depth(code, mask, full))
+        return Result(full.numpy()[0, ..., 0], depth.numpy()[0, ..., 0], float(similarity[0]))
 
-    def shift(self, frame: np.ndarray) -> tuple[int, int] | None:
-        """(down, right) in its pixels, by which the frame is moved against the empty scene; None if it is not that."""
-        small = prepared(frame[None], self._segmenter.side)
-        found = scene_match.shift(self._bg[0].numpy(), small[0].numpy())
+    def estimate_shift(self, fg_bg: np.ndarray) -> tuple[int, int] | None:
+        """Returns by how many pixels (down, right) the frame is shifted against the background.
+
+        None where a shift does not explain how they differ: it is another scene, or the camera turned.
+        """
+        small = resize_to_working_size(fg_bg[None], self._segmenter.side)
+        shift = scene_match.estimate_shift(self._bg[0].numpy(), small[0].numpy())
         nobody = tf.zeros_like(small[..., :1])
-        if (
-            scene_match.similarity(scene_match.seen(tf.roll(self._bg, found, [1, 2])), small, nobody)[0]
-            < scene_match.BELONGS
-        ):
+        described = scene_match.describe_background(tf.roll(self._bg, shift, [1, 2]))
+        if scene_match.measure_similarity(described, small, nobody)[0] < scene_match.SAME_SCENE:
             return None
-        down, right = (round(pixels * self.size[0] / small.shape[1]) for pixels in found)
+        down, right = (round(pixels * self.size[0] / small.shape[1]) for pixels in shift)
         return down, right
 
-    def _smoothed(self, mask, small):
+    def _smooth_mask(self, mask: tf.Tensor, small: tf.Tensor) -> tf.Tensor:
         if not self._smooth:
             return mask
-        if self._before is not None:
-            last_mask, last_small = self._before
-            moved = tf.reduce_max(tf.abs(small - last_small), -1, keepdims=True)
+        if self._last is not None:
+            last_mask, last_small = self._last
+            motion = tf.reduce_max(tf.abs(small - last_small), -1, keepdims=True)
             # Also where something is near that moved: outlines lie between pixels.
-            moved = tf.nn.max_pool2d(moved, 3, 1, "SAME")
-            mask += self._smooth * tf.exp(-moved / MOTION) * (last_mask - mask)
-        self._before = mask, small
+            motion = tf.nn.max_pool2d(motion, 3, 1, "SAME")
+            mask += self._smooth * tf.exp(-motion / MOTION) * (last_mask - mask)
+        self._last = mask, small
         return mask
 
 
-def prepared(pictures: np.ndarray | tf.Tensor, side: int) -> tf.Tensor:
-    """[B, H, W, 3], uint8 or float from 0 to 1 -> float32 [B, h, w, 3], 0 to 1, of `working_size`."""
-    whole = 255.0 if pictures.dtype == tf.uint8 else 1.0
+def resize_to_working_size(pictures: np.ndarray | tf.Tensor, side: int) -> tf.Tensor:
+    """Returns pictures at their working size, as the network takes them.
+
+    Args:
+        pictures: [B, H, W, 3], uint8, or float from 0 to 1.
+        side: Pixels of the longer side.
+
+    Returns:
+        float32 [B, h, w, 3], 0 to 1; see `working_size`.
+    """
+    white = 255.0 if pictures.dtype == tf.uint8 else 1.0
     size = tf.shape(pictures)[1:3]
     small = working_size(size, side)
     return (
@@ -120,13 +163,15 @@ def prepared(pictures: np.ndarray | tf.Tensor, side: int) -> tf.Tensor:
             lambda: tf.cast(pictures, tf.float32),
             lambda: tf.image.resize(pictures, small, "area"),
         )
-        / whole
+        / white
     )
 
 
 def working_size(size: tf.Tensor, side: int) -> tf.Tensor:
-    """int32 [2], height and width: multiples of MULTIPLE, with the longer side about `side`, never larger than it was
-    unless that is less than MULTIPLE.
+    """Returns the height and width, int32 [2], at which the network looks at pictures of a size.
+
+    Both are multiples of MULTIPLE, the longer one about `side`, and never larger than they were, unless they were
+    smaller than MULTIPLE.
     """
     size = tf.cast(size, tf.float64)
     scale = tf.minimum(side / tf.reduce_max(size), 1)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from fgseg_tf.inference import upsampling
-from fgseg_tf.inference.segmenter import prepared
+from fgseg_tf.inference.segmenter import resize_to_working_size
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 from fgseg_tf.serving import saved_model
 
@@ -39,11 +39,11 @@ def pairs(side: int, shapes: Sequence[tuple[float, float, int]] = SHAPES) -> lis
 
 def expected(network: keras.Model, side: int, pair: dict) -> dict:
     """mask, depth: float32 [B, H, W, 1], of the Keras network itself."""
-    small = {name: prepared(tf.constant(picture), side) for name, picture in pair.items()}
+    small = {name: resize_to_working_size(tf.constant(picture), side) for name, picture in pair.items()}
     answer = network(small, training=False)
     mask, code = (tf.cast(answer[name], tf.float32) for name in ("mask", "depth"))
-    full = upsampling.enlarged(mask, pair["fg_bg"].shape[1:3])
-    depth = decode_depth(upsampling.laid_apart(code, mask, full))
+    full = upsampling.upsample_mask(mask, pair["fg_bg"].shape[1:3])
+    depth = decode_depth(upsampling.upsample_depth(code, mask, full))
     return {"mask": full.numpy(), "depth": depth.numpy()}
 
 

@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 
 from fgseg_tf.inference import upsampling
-from fgseg_tf.inference.segmenter import Segmenter, prepared
+from fgseg_tf.inference.segmenter import Segmenter, resize_to_working_size
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.serving import request_images
 from fgseg_tf.serving.request_images import after, check
@@ -43,14 +43,14 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
     segmenter = Segmenter(network, side)
 
     def segment(encoded, frame):
-        small_mask, code, similarity = segmenter.look(encoded, prepared(frame, side))
-        mask = upsampling.enlarged(small_mask, tf.shape(frame)[1:3])
-        depth = decode_depth(upsampling.laid_apart(code, small_mask, mask))
+        small_mask, code, similarity = segmenter.segment(encoded, resize_to_working_size(frame, side))
+        mask = upsampling.upsample_mask(small_mask, tf.shape(frame)[1:3])
+        depth = decode_depth(upsampling.upsample_depth(code, small_mask, mask))
         return {"mask": mask, "depth": depth, "similarity": similarity}
 
     def answer(bg, fg_bg):
         bg, fg_bg = after(_of_one_camera(tf.shape(bg), tf.shape(fg_bg)), bg, fg_bg)
-        return segment(segmenter.encode(prepared(bg, side)), fg_bg)
+        return segment(segmenter.encode_background(resize_to_working_size(bg, side)), fg_bg)
 
     def answer_floats(bg, fg_bg):
         return answer(*after([_are_floats(bg, "bg"), _are_floats(fg_bg, "fg_bg")], bg, fg_bg))
@@ -74,7 +74,10 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
 
     def encode_background(bg):
         size = tf.shape(bg)
-        return {**segmenter.encode(prepared(bg, side)), "bg_size": tf.tile(size[None, 1:3], [size[0], 1])}
+        return {
+            **segmenter.encode_background(resize_to_working_size(bg, side)),
+            "bg_size": tf.tile(size[None, 1:3], [size[0], 1]),
+        }
 
     def segment_with_background(fg_bg, **encoded):
         bg_size = encoded.pop("bg_size")

@@ -134,16 +134,16 @@ def prediction_step(
 ) -> Step:
     """example: as two exposures, at the record's own size. composed: its bg, fg_bg and mask as they were made."""
     bg, fg_bg = (grey(example[key][0].numpy()) for key in ("bg", "fg_bg"))
-    answer = segmenter.camera(bg).see(fg_bg)
-    prediction_files.prepare(folder, prediction_files.KINDS, {"side": segmenter.side})
-    prediction_files.write(folder, prediction_files.KINDS, name, fg_bg, answer)
+    answer = segmenter.camera(bg).segment(fg_bg)
+    prediction_files.prepare_folder(folder, prediction_files.KINDS, {"side": segmenter.side})
+    prediction_files.write_prediction(folder, prediction_files.KINDS, name, fg_bg, answer)
     mask, depth = answer.mask[None, ..., None], answer.depth[None, ..., None]
     overlap = float(metrics.iou(example["mask"], mask)[0][0])
     off, off_object = (
         float(metrics.abs_rel(example["depth"], depth, region)[0][0])
         for region in (None, metrics.regions(example["mask"])["object"])
     )
-    unchanged = segmenter.camera(composed["bg"]).see(composed["fg_bg"]).mask[None, ..., None]
+    unchanged = segmenter.camera(composed["bg"]).segment(composed["fg_bg"]).mask[None, ..., None]
     size = segmentation.working_size(bg.shape[:2], segmenter.side).numpy()
     return Step(
         "The prediction, as fgseg_tf.predict makes it",
@@ -156,7 +156,7 @@ def prediction_step(
             f"{float(metrics.iou(composed['mask'][None] / 255, unchanged)[0][0]):.3f}.",
             f"Depth: {off:.1%} of the distance off in the mean, on the object {off_object:.1%}.",
             f"Similarity of frame and empty scene: {answer.similarity:.2f}. 1 is the same scene; below "
-            f"{scene_match.BELONGS:g} predict warns that it is another one.",
+            f"{scene_match.SAME_SCENE:g} predict warns that it is another one.",
             f"Mask, depth and overlay, as predict writes them, are in {folder}.",
         ),
         (
@@ -164,7 +164,7 @@ def prediction_step(
             Panel("fg_bg", fg_bg, "another one"),
             Panel("mask, the truth", grey(example["mask"][0, ..., 0].numpy())),
             Panel("mask answered", grey(answer.mask), f"IoU {overlap:.3f}"),
-            Panel("overlay", prediction_files.overlay(fg_bg, answer.mask), "what is found, outlined"),
+            Panel("overlay", prediction_files.draw_overlay(fg_bg, answer.mask), "what is found, outlined"),
             Panel("depth, the truth", color_depth(example["depth"][0, ..., 0].numpy(), *scale)),
             Panel("depth answered", color_depth(answer.depth, *scale), f"{off:.1%} off"),
         ),

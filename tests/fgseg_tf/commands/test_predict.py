@@ -14,7 +14,7 @@ from repository import ROOT
 from data_pipelines.config import DatasetConfig
 from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.inference import prediction_files, scene_match
-from fgseg_tf.inference.segmenter import Answer, Segmenter
+from fgseg_tf.inference.segmenter import Result, Segmenter
 from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
@@ -88,7 +88,7 @@ def test_a_folder_of_frames(folder):
     # The same as from inside.
     camera = Segmenter(run_folder.load_network(str(folder / "run")), 43).camera(scene(0))
     for name in names:
-        answer = camera.see(picture(folder / "frames" / f"{name}.png"))
+        answer = camera.segment(picture(folder / "frames" / f"{name}.png"))
         mask, depth = picture(where / "mask" / f"{name}.png"), picture(where / "depth" / f"{name}.png")
         assert mask.shape == depth.shape == (HEIGHT, WIDTH)
         assert np.abs(mask / 255 - answer.mask).max() < 0.01
@@ -97,7 +97,7 @@ def test_a_folder_of_frames(folder):
     with open(where / "frames.csv") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == names
-    doubted = any(float(row["similarity"]) < scene_match.BELONGS for row in rows)
+    doubted = any(float(row["similarity"]) < scene_match.SAME_SCENE for row in rows)
     assert doubted == ("warning: the empty scene" in errors)
 
 
@@ -116,7 +116,7 @@ def test_one_frame_of_another_scene_is_doubted(folder):
     facts = json.loads((folder / "one" / "predict.json").read_text())
     assert (facts["side"], facts["both_ways"]) == (56, True)
     camera = Segmenter(run_folder.load_network(str(folder / "run")), 56).camera(scene(7), both_ways=True)
-    answer = camera.see(picture(folder / "frames" / "f0.png"))
+    answer = camera.segment(picture(folder / "frames" / "f0.png"))
     assert np.abs(picture(folder / "one" / "mask" / "f0.png") / 255 - answer.mask).max() < 0.01
     assert "warning: the empty scene does not seem to belong to f0: similarity 0." in errors
     assert sorted(path.name for path in (folder / "one").iterdir()) == ["frames.csv", "mask", "predict.json"]
@@ -145,7 +145,7 @@ def test_an_overlay_darkens_the_background_and_outlines_the_object():
     frame = np.full((12, 20, 3), 200, np.uint8)
     mask = np.zeros((12, 20), np.float32)
     mask[4:8, 5:15] = 1
-    shown = prediction_files.overlay(frame, mask)
+    shown = prediction_files.draw_overlay(frame, mask)
     assert (shown[5, 6] == 200).all()
     assert (shown[0, 0] == 90).all()  # 0.45 of it
     assert (shown[3, 5:15] == prediction_files.OUTLINE).all()
@@ -156,4 +156,4 @@ def test_an_overlay_darkens_the_background_and_outlines_the_object():
 def test_a_row_tells_the_share_of_foreground():
     mask = np.zeros((4, 5), np.float32)
     mask[0, :2] = 0.5
-    assert prediction_files.row("a", Answer(mask, mask, 0.98765)) == ("a", "0.10000", "0.988")
+    assert prediction_files.make_row("a", Result(mask, mask, 0.98765)) == ("a", "0.10000", "0.988")

@@ -35,10 +35,10 @@ def test_frames_come_in_natural_order_and_bad_ones_are_named(tmp_path):
         save(tmp_path, f"f{number}.png", grain(number))
     (tmp_path / "f2.png").write_bytes(b"not a picture")
     (tmp_path / "notes.txt").write_text("x")
-    paths = frames.find(str(tmp_path))
+    paths = frames.find_frames(str(tmp_path))
     assert [path.rpartition("/")[2] for path in paths] == ["f1.png", "f2.png", "f9.png", "f10.png"]
     bad = []
-    found = list(frames.read(paths, (HEIGHT, WIDTH), bad.append))
+    found = list(frames.read_frames(paths, (HEIGHT, WIDTH), bad.append))
     assert [frame.name for frame in found] == ["f1", "f9", "f10"]
     for frame, number in zip(found, (1, 9, 10), strict=True):
         np.testing.assert_array_equal(frame.picture, grain(number))
@@ -48,7 +48,7 @@ def test_frames_come_in_natural_order_and_bad_ones_are_named(tmp_path):
 
 def test_one_frame(tmp_path):
     path = save(tmp_path, "only.png", grain(1))
-    assert frames.find(path) == [path]
+    assert frames.find_frames(path) == [path]
 
 
 def test_the_median_is_the_scene_that_most_frames_show(tmp_path):
@@ -57,16 +57,16 @@ def test_the_median_is_the_scene_that_most_frames_show(tmp_path):
         picture = scene.copy()
         picture[number : number + 3] = 255 * (number % 2)  # somebody who passes
         save(tmp_path, f"{number}.png", picture)
-    paths = frames.find(str(tmp_path))
+    paths = frames.find_frames(str(tmp_path))
     for where in ("median", f"median:{tmp_path}"):
-        np.testing.assert_array_equal(frames.background(where, paths, Quiet), scene)
+        np.testing.assert_array_equal(frames.read_background(where, paths, Quiet), scene)
     (tmp_path / "0.png").write_bytes(b"")
-    np.testing.assert_array_equal(frames.background("median", paths, Quiet), scene)
+    np.testing.assert_array_equal(frames.read_background("median", paths, Quiet), scene)
 
 
 def test_a_picture_as_background(tmp_path):
     path = save(tmp_path, "empty.png", grain(5))
-    np.testing.assert_array_equal(frames.background(path, [], Quiet), grain(5))
+    np.testing.assert_array_equal(frames.read_background(path, [], Quiet), grain(5))
 
 
 def refused(said: str, call, *arguments):
@@ -78,24 +78,26 @@ def refused(said: str, call, *arguments):
 def test_what_is_refused(tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    refused("there are no frames in .*other: looked for .jpg", frames.find, str(other))
+    refused("there are no frames in .*other: looked for .jpg", frames.find_frames, str(other))
     (other / "clip.MP4").write_bytes(b"")
     advice = "clip.MP4 is a video; take the frames out of it first: mkdir frames && ffmpeg -i .* frames/%06d.png"
-    refused(advice, frames.find, str(other))
-    refused(advice, frames.find, str(other / "clip.MP4"))
-    refused(advice, frames.background, str(other / "clip.MP4"), [], Quiet)
-    refused("There is no folder .*/missing", frames.find, str(tmp_path / "missing"))
-    refused("missing.png cannot be read", frames.background, str(tmp_path / "missing.png"), [], Quiet)
-    refused("is a folder: give a picture, or `background`=median:", frames.background, str(other), [], Quiet)
+    refused(advice, frames.find_frames, str(other))
+    refused(advice, frames.find_frames, str(other / "clip.MP4"))
+    refused(advice, frames.read_background, str(other / "clip.MP4"), [], Quiet)
+    refused("There is no folder .*/missing", frames.find_frames, str(tmp_path / "missing"))
+    refused("missing.png cannot be read", frames.read_background, str(tmp_path / "missing.png"), [], Quiet)
+    refused("is a folder: give a picture, or `background`=median:", frames.read_background, str(other), [], Quiet)
     one = save(tmp_path, "a.png", grain(1))
-    refused("`background`=median of 1 frames would show whoever is in them", frames.background, "median", [one], Quiet)
+    refused(
+        "`background`=median of 1 frames would show whoever is in them", frames.read_background, "median", [one], Quiet
+    )
     save(tmp_path, "a.jpg", grain(1))
-    refused(re.escape("a.jpg and a.png would get one answer's name"), frames.find, str(tmp_path))
+    refused(re.escape("a.jpg and a.png would get one answer's name"), frames.find_frames, str(tmp_path))
 
 
 def test_frames_of_another_size(tmp_path):
     path = save(tmp_path, "a.png", grain(1, 10, 20))
     said = r"a\.png is of 20 x 10 pixels, the empty scene of 14 x 10: are they of one camera\? `resize`"
-    refused(said, list, frames.read([path], (HEIGHT, WIDTH), print))
+    refused(said, list, frames.read_frames([path], (HEIGHT, WIDTH), print))
     paths = [save(tmp_path, f"b{n}.png", grain(n)) for n in range(6)]
-    refused("frames before it of 14 x 10: a median needs", frames.background, "median", [*paths, path], Quiet)
+    refused("frames before it of 14 x 10: a median needs", frames.read_background, "median", [*paths, path], Quiet)

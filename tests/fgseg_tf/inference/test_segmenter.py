@@ -41,7 +41,7 @@ def test_working_sizes():
 
 def test_small_pictures_get_the_networks_own_answer(network):
     bg, frame = picture(0, 40, 56), picture(1, 40, 56)
-    answer = Segmenter(network, 64).camera(bg).see(frame)
+    answer = Segmenter(network, 64).camera(bg).segment(frame)
     direct = directly(network, bg, frame)
     np.testing.assert_allclose(answer.mask, direct["mask"][0, ..., 0], atol=1e-5)
     assert answer.mask.shape == answer.depth.shape == (40, 56)
@@ -50,7 +50,7 @@ def test_small_pictures_get_the_networks_own_answer(network):
 
 def test_large_ones_are_seen_small_and_answered_large(network):
     bg, frame = picture(0, 48, 80), picture(1, 48, 80)
-    answer = Segmenter(network, 40).camera(bg).see(frame)
+    answer = Segmenter(network, 40).camera(bg).segment(frame)
     # Blocks of 4 x 4 make halving by areas an every-other-pixel.
     small = directly(network, bg[::2, ::2], frame[::2, ::2])
     expected = tf.image.resize(small["mask"], (48, 80))[0, ..., 0]
@@ -61,17 +61,17 @@ def test_large_ones_are_seen_small_and_answered_large(network):
 
 
 def test_depth_is_enlarged_on_either_side_of_an_outline():
-    # On the left an object at 0.2, on the right scenery at 0.8.
+    # On the left an object at 0.2, on the right background at 0.8.
     mask = np.zeros((1, 8, 12, 1), np.float32)
     mask[:, :, :6] = 1
     code = np.where(mask > 0, 0.2, 0.8).astype(np.float32)
     full = np.repeat(np.repeat(mask, 4, 1), 4, 2)  # a hard outline, at full size
-    found = upsampling.laid_apart(code, mask, full).numpy()
+    found = upsampling.upsample_depth(code, mask, full).numpy()
     np.testing.assert_allclose(found, np.where(full > 0, 0.2, 0.8), atol=1e-5)
     # Bilinear alone would have invented what is between.
     assert np.abs(tf.image.resize(code, (32, 48)).numpy() - found).max() > 0.2
     # All of one kind: the code itself.
-    alone = upsampling.laid_apart(code, np.zeros_like(mask), np.zeros_like(full)).numpy()
+    alone = upsampling.upsample_depth(code, np.zeros_like(mask), np.zeros_like(full)).numpy()
     np.testing.assert_allclose(alone, tf.image.resize(code, (32, 48)), atol=1e-5)
 
 
@@ -80,10 +80,10 @@ def test_smoothing_remembers_where_nothing_moved(network):
     other = frame.copy()
     other[:, 20:] = picture(2, 32, 40)[:, 20:]
     plain = Segmenter(network, 64).camera(bg)
-    before, after = plain.see(frame).mask, plain.see(other).mask
+    before, after = plain.segment(frame).mask, plain.segment(other).mask
     camera = Segmenter(network, 64).camera(bg, smooth=0.6)
-    np.testing.assert_array_equal(camera.see(frame).mask, before)
-    found = camera.see(other).mask
+    np.testing.assert_array_equal(camera.segment(frame).mask, before)
+    found = camera.segment(other).mask
     still = slice(0, 18)
     np.testing.assert_allclose(found[:, still], after[:, still] + 0.6 * (before - after)[:, still], atol=1e-5)
     assert np.abs(found - after)[:, 22:].mean() < np.abs(before - after)[:, 22:].mean() * 0.3
@@ -92,9 +92,9 @@ def test_smoothing_remembers_where_nothing_moved(network):
 
 def test_looking_both_ways(network):
     bg, frame = picture(0, 40, 64), picture(1, 40, 64)
-    plain = Segmenter(network, 64).camera(bg).see(frame)
-    turned = Segmenter(network, 64).camera(bg[:, ::-1]).see(frame[:, ::-1])
-    both = Segmenter(network, 64).camera(bg, both_ways=True).see(frame)
+    plain = Segmenter(network, 64).camera(bg).segment(frame)
+    turned = Segmenter(network, 64).camera(bg[:, ::-1]).segment(frame[:, ::-1])
+    both = Segmenter(network, 64).camera(bg, both_ways=True).segment(frame)
     np.testing.assert_allclose(both.mask, (plain.mask + turned.mask[:, ::-1]) / 2, atol=1e-5)
     np.testing.assert_allclose(both.depth, both_depths(plain.depth, turned.depth[:, ::-1]), rtol=1e-4)
     assert both.similarity == pytest.approx(plain.similarity, abs=1e-4)
@@ -109,6 +109,6 @@ def both_depths(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def test_a_camera_that_was_moved(network):
     bg = picture(0, 64, 96)
     camera = Segmenter(network, 48).camera(bg)
-    assert camera.shift(np.roll(bg, (6, -8), (0, 1))) == (6, -8)
-    assert camera.shift(picture(3, 64, 96)) is None
+    assert camera.estimate_shift(np.roll(bg, (6, -8), (0, 1))) == (6, -8)
+    assert camera.estimate_shift(picture(3, 64, 96)) is None
     assert tuple(segmenter.working_size(camera.size, 48).numpy()) == (32, 48)
