@@ -24,7 +24,7 @@ from tiny_data import (
 
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Origin, Sources
-from data_pipelines.tfrecord import export as generation
+from data_pipelines.tfrecord.export import export_dataset
 from fgseg_tf.model import weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 
@@ -57,7 +57,7 @@ def tiny_dataset(tiny_sources, tmp_path_factory) -> str:
     """The folder of a finished data set: 80 composites, exact labels, two shards a split. Change only copies of it."""
     folder = str(tmp_path_factory.mktemp("tiny_dataset"))
     options = DatasetConfig(height=HEIGHT, width=WIDTH, labels="exact", holdout=0.3, placement=LIVELY)
-    generation.export(tiny_sources, options, folder, load_teacher=None, teacher_identity={}, shard_count=2)
+    export_dataset(tiny_sources, options, folder, load_teacher=None, teacher_identity={}, shard_count=2)
     return folder
 
 

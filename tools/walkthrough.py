@@ -10,6 +10,7 @@ given.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+from data_pipelines.tfrecord.manifest import REMEDY
 
 # isort: split
 
@@ -36,9 +37,8 @@ from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import read_json, write_json
 from data_pipelines.sources import image_files, source_set
 from data_pipelines.teacher import network as teacher
-from data_pipelines.tfrecord import export as generation
-from data_pipelines.tfrecord import reader as catalogues
-from data_pipelines.tfrecord import shards
+from data_pipelines.tfrecord import reader
+from data_pipelines.tfrecord.export import export_dataset
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.inference import segmenter as segmentation
@@ -68,7 +68,7 @@ def tell() -> None:
         show(len(told), step, output)
     told.append(summary_step(told))
     show(len(told), told[-1], output)
-    name = read_json(f"{output}/{NOTE}", shards.REMEDY)["walk"]
+    name = read_json(f"{output}/{NOTE}", REMEDY)["walk"]
     page = report_walk.page("From picture to prediction", f"One record, {name}, step by step.", told)
     write(f"{output}/index.html", page.encode())
     print(f"\nAll of it on one page: {output}/index.html. The data set is in {output}/shards.")
@@ -102,11 +102,11 @@ def walk(output: str) -> Iterator[Step]:
     yield of_data.depth_step(prepared, plan, made, load_teacher(), scale)
 
     folder = f"{output}/shards"
-    generation.export(found, config, folder, load_teacher=load_teacher, teacher_identity={"weights": "small"})
-    catalogue = catalogues.read_catalogue(folder)
-    (place,) = catalogues.find(catalogue, [name])
-    ((_, serialized),) = catalogues.read(catalogue, [place])
-    yield of_data.record_step(catalogue, place, serialized, made)
+    export_dataset(found, config, folder, load_teacher=load_teacher, teacher_identity={"weights": "small"})
+    dataset = reader.open_dataset(folder)
+    (place,) = reader.locate(dataset, [name])
+    ((_, serialized),) = reader.read_records(dataset, [place])
+    yield of_data.record_step(dataset, place, serialized, made)
 
     network, side = weights.load_packaged(NETWORK)
     data, stored = ShardData(folder), (config.height, config.width)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from data_pipelines.inspection import examples
 from data_pipelines.inspection.depth_colors import color_depth
 from data_pipelines.inspection.examples import Change, Example
-from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord import reader
 
 USUAL_COUNT = 24
 ROWS_BEFORE_SECOND_COLUMN = 6
@@ -32,10 +32,10 @@ def sheet(
     change: Change | None = None,
 ) -> Image.Image:
     """Draws what `catalogues.choose` chooses. change: done to each before it is drawn, see `examples.read`."""
-    catalogue = catalogues.read_catalogue(folder)
-    places = catalogues.choose(catalogue, count, split, names)
-    shown = list(examples.read(catalogue, places, examples.read_scenes(catalogue), names, change))
-    return _drawn(shown, catalogue.title(), catalogue.unit)
+    dataset = reader.open_dataset(folder)
+    places = reader.choose_records(dataset, count, split, names)
+    shown = list(examples.read(dataset, places, examples.read_scenes(dataset), names, change))
+    return _drawn(shown, dataset.title(), dataset.unit)
 
 
 def _drawn(shown: Sequence[Example], title: tuple[str, str, str], unit: str) -> Image.Image:

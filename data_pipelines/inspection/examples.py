@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.tfrecord import reader as catalogues
-from data_pipelines.tfrecord import schema, shards
-from data_pipelines.tfrecord.reader import Catalogue, Place
-from data_pipelines.tfrecord.shards import DatasetError
+from data_pipelines.tfrecord import reader, schema, shards
+from data_pipelines.tfrecord.manifest import DatasetError
+from data_pipelines.tfrecord.reader import RecordLocation, StoredDataset
 
 Change = Callable[[dict], dict]
 
@@ -42,17 +41,17 @@ class Example:
     metres: np.ndarray
 
 
-def read_scenes(catalogue: Catalogue) -> Scenes:
-    path = catalogue.path(shards.BACKGROUNDS)
-    about, pictures, codes = schema.read_backgrounds(path, catalogue.height, catalogue.width)
+def read_scenes(dataset: StoredDataset) -> Scenes:
+    path = dataset.path(shards.BACKGROUNDS)
+    about, pictures, codes = schema.read_backgrounds(path, dataset.height, dataset.width)
     sources = tuple(one["source"] for one in about)
     with tf.device("/CPU:0"):
         return Scenes(sources, tf.convert_to_tensor(pictures), tf.convert_to_tensor(codes))
 
 
 def read(
-    catalogue: Catalogue,
-    places: Sequence[Place],
+    dataset: StoredDataset,
+    places: Sequence[RecordLocation],
     scenes: Scenes,
     names: Sequence[str] = (),
     change: Change | None = None,
@@ -62,13 +61,13 @@ def read(
     change: done to each first: a dict of `index`, `pictures` uint8 [h, w, 7] (bg, fg_bg, mask) and codes of `depth`
     [h, w, 1].
     """
-    for number, (place, serialized) in enumerate(catalogues.read(catalogue, places)):
+    for number, (place, serialized) in enumerate(reader.read_records(dataset, places)):
         decoded = schema.decode_composite(schema.parse(serialized, schema.COMPOSITE), scenes.pictures, scenes.codes)
         name = decoded["name"].numpy().decode()
         if names and name != names[number]:
             raise DatasetError(
-                f"{catalogue.folder} is not in its promised order; to see what is wrong: "
-                f"python tools/verify_shards.py {catalogue.folder}"
+                f"{dataset.folder} is not in its promised order; to see what is wrong: "
+                f"python tools/verify_shards.py {dataset.folder}"
             )
         shown = {"index": decoded["index"], "depth": decoded["depth"]}
         shown["pictures"] = tf.concat([decoded[key] for key in ("bg", "fg_bg", "mask")], -1)
@@ -85,5 +84,5 @@ def read(
             bg.numpy(),
             fg_bg.numpy(),
             mask.numpy()[..., 0],
-            shown["depth"].numpy()[..., 0].astype(np.float32) / catalogue.depth_scale,
+            shown["depth"].numpy()[..., 0].astype(np.float32) / dataset.depth_scale,
         )

@@ -11,10 +11,9 @@ import tensorflow as tf
 from data_pipelines.inspection.examples import Scenes
 from data_pipelines.runtime.errors import sentence
 from data_pipelines.runtime.progress import Progress
-from data_pipelines.tfrecord import reader as catalogues
-from data_pipelines.tfrecord import schema
-from data_pipelines.tfrecord.reader import Catalogue
-from data_pipelines.tfrecord.shards import DatasetError
+from data_pipelines.tfrecord import reader, schema
+from data_pipelines.tfrecord.manifest import DatasetError
+from data_pipelines.tfrecord.reader import StoredDataset
 
 MOST = 20_000  # examples that are looked at
 BATCH = 16
@@ -58,10 +57,10 @@ class Tally:
         return Survey(shares, self._covered / max(1, len(shares)), *self._codes)
 
 
-def survey(catalogue: Catalogue, scenes: Scenes, most: int = MOST) -> Survey:
+def survey(dataset: StoredDataset, scenes: Scenes, most: int = MOST) -> Survey:
     """Of all examples, or of `most` of them, of every shard in proportion."""
-    chosen = catalogues.in_proportion(catalogue, most)
-    tally = Tally(catalogue.height, catalogue.width)
+    chosen = reader.choose_in_proportion(dataset, most)
+    tally = Tally(dataset.height, dataset.width)
 
     def labels(serialized):
         parsed = schema.parse(serialized, schema.COMPOSITE)
@@ -69,7 +68,7 @@ def survey(catalogue: Catalogue, scenes: Scenes, most: int = MOST) -> Survey:
         decoded = schema.decode_composite(parsed, scenes.pictures, scenes.codes)
         return decoded["mask"][..., 0], decoded["depth"][..., 0]
 
-    paths, counts = [catalogue.path(file.name) for file, _ in chosen], [count for _, count in chosen]
+    paths, counts = [dataset.path(file.name) for file, _ in chosen], [count for _, count in chosen]
     stored = tf.data.Dataset.from_tensor_slices((paths, tf.constant(counts, tf.int64)))
     stored = stored.flat_map(lambda path, count: tf.data.TFRecordDataset(path).take(count))
     batches = stored.map(labels, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
@@ -80,7 +79,7 @@ def survey(catalogue: Catalogue, scenes: Scenes, most: int = MOST) -> Survey:
                 progress.add(len(masks))
     except tf.errors.OpError as error:
         raise DatasetError(
-            f"{catalogue.folder} cannot be read ({sentence(error)}); to see what is wrong: "
-            f"python tools/verify_shards.py {catalogue.folder}"
+            f"{dataset.folder} cannot be read ({sentence(error)}); to see what is wrong: "
+            f"python tools/verify_shards.py {dataset.folder}"
         ) from error
     return tally.survey()

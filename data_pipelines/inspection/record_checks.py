@@ -13,7 +13,7 @@ import tensorflow as tf
 from data_pipelines.inspection.findings import Findings
 from data_pipelines.runtime.errors import sentence
 from data_pipelines.tfrecord import schema
-from data_pipelines.tfrecord.reader import Catalogue, File
+from data_pipelines.tfrecord.reader import ShardFile, StoredDataset
 
 ROWS_APART = 4  # of those that are compared
 BLOCK = 16  # pixels; JPEG with halved colour changes 16 x 16 of them together
@@ -127,23 +127,23 @@ def most_elsewhere(jpeg_quality: int) -> float:
 class Examiner:
     """Looks at batches of `measure` and remembers which composites were there."""
 
-    def __init__(self, catalogue: Catalogue, files: list[File], with_backgrounds: bool, findings: Findings):
-        options = catalogue.manifest["options"]
-        self._catalogue, self._files, self._findings = catalogue, files, findings
+    def __init__(self, dataset: StoredDataset, files: list[ShardFile], with_backgrounds: bool, findings: Findings):
+        options = dataset.manifest["options"]
+        self._dataset, self._files, self._findings = dataset, files, findings
         self._with_backgrounds = with_backgrounds
         self._labels_follow_mask = options["labels"] != "teacher"
         self._most_elsewhere = most_elsewhere(options["jpeg_quality"])
         self._most_objects = options["max_objects"]
-        self._orders = {name: catalogue.order(name) for name in catalogue.splits}
+        self._orders = {name: dataset.order(name) for name in dataset.splits}
         self._sources = {
-            name: (np.array(split.backgrounds), np.array(split.foregrounds)) for name, split in catalogue.splits.items()
+            name: (np.array(split.backgrounds), np.array(split.foregrounds)) for name, split in dataset.splits.items()
         }
-        self._seen = np.full(catalogue.grid.size, -1, np.int64)  # index -> position in all files, where it was first
+        self._seen = np.full(dataset.grid.size, -1, np.int64)  # index -> position in all files, where it was first
         self._offsets = np.cumsum([0, *(file.records for file in files)])
         self.looked_at = 0
 
     def look(self, batch: dict) -> None:
-        grid = self._catalogue.grid
+        grid = self._dataset.grid
         self.looked_at += len(batch["index"])
         inside = (batch["index"] >= 0) & (batch["index"] < grid.size)
         self._say(batch, ~inside, "index", lambda at: f"has index {batch['index'][at]} of {grid.size}, counted from 0")
@@ -182,7 +182,7 @@ class Examiner:
         for name, order in self._orders.items():
             missing = order[self._seen[order] < 0]
             if len(missing):
-                one = self._catalogue.grid.name(missing[0])
+                one = self._dataset.grid.name(missing[0])
                 self._findings.add(
                     name, "missing", f"lacks {len(missing):,} of its {len(order):,} composites: {one} ..."
                 )
@@ -191,7 +191,7 @@ class Examiner:
         for key in ("mask", "depth"):
             box, size = batch[f"{key}_box"], batch[f"{key}_size"]
             first, last = box[:, :2], box[:, 2:]
-            outside = (first < 0) | (last > [self._catalogue.height, self._catalogue.width]) | (last - first != size)
+            outside = (first < 0) | (last > [self._dataset.height, self._dataset.width]) | (last - first != size)
             self._say(
                 batch,
                 outside.any(1),
@@ -203,7 +203,7 @@ class Examiner:
             )
 
     def _objects(self, batch: dict) -> None:
-        background, foreground, flipped, _ = self._catalogue.grid.parts(batch["index"])
+        background, foreground, flipped, _ = self._dataset.grid.parts(batch["index"])
         named = (batch["fg_index"] == foreground[:, None]) & (batch["fg_flipped"] == flipped[:, None])
         count = (batch["fg_index"] != ABSENT).sum(1)
         self._say(
@@ -225,7 +225,7 @@ class Examiner:
             lambda at: "has a mask but nobody in it",
         )
 
-    def _place(self, batch: dict, own: np.ndarray, file: File) -> None:
+    def _place(self, batch: dict, own: np.ndarray, file: ShardFile) -> None:
         if file.split not in self._orders or not own.any():
             return
         backgrounds, foregrounds = self._sources[file.split]
@@ -236,7 +236,7 @@ class Examiner:
             "split",
             lambda at: f"shows {_shown(batch, at)}, which are not all in {file.split}",
         )
-        order, grid = self._orders[file.split], self._catalogue.grid
+        order, grid = self._orders[file.split], self._dataset.grid
         position = file.first + batch["number"]
         promised = np.where(position < len(order), order[np.minimum(position, len(order) - 1)], -1)
         self._say(

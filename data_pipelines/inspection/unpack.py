@@ -22,10 +22,9 @@ import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path, replace_file
 from data_pipelines.runtime.progress import Progress
-from data_pipelines.tfrecord import reader as catalogues
-from data_pipelines.tfrecord import schema, shards
-from data_pipelines.tfrecord.reader import Catalogue, Place
-from data_pipelines.tfrecord.shards import DatasetError
+from data_pipelines.tfrecord import reader, schema, shards
+from data_pipelines.tfrecord.manifest import DatasetError
+from data_pipelines.tfrecord.reader import RecordLocation, StoredDataset
 
 COLUMNS = ("name", "split", "bg", "bg_depth", "fg_bg", "mask", "depth", "bg_source", "fg_sources")
 BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)  # in a zip, so that the same data set makes the same file
@@ -40,7 +39,7 @@ def to_folder(folder: str, output: str, split: str | None = None, count: int = 0
     """
     if tf.io.gfile.isdir(output) and tf.io.gfile.listdir(output):
         raise DatasetError(f"`unpack`={output} has files in it; choose a new folder, or empty that one.")
-    catalogue, places = _chosen(folder, split, count, names)
+    dataset, places = _chosen(folder, split, count, names)
     made = set()
 
     def write(name: str, content: bytes) -> None:
@@ -52,7 +51,7 @@ def to_folder(folder: str, output: str, split: str | None = None, count: int = 0
         with tf.io.gfile.GFile(path, "wb") as file:
             file.write(content)
 
-    _unpack(catalogue, places, write)
+    _unpack(dataset, places, write)
     return len(places)
 
 
@@ -60,21 +59,23 @@ def to_zip(folder: str, output: str, split: str | None = None, count: int = 0, n
     """The same into a zip file, which appears under its name when it is whole. Stored: pictures do not get smaller."""
     if tf.io.gfile.exists(output):
         raise DatasetError(f"`zip`={output} is there already; choose another name, or remove it.")
-    catalogue, places = _chosen(folder, split, count, names)
+    dataset, places = _chosen(folder, split, count, names)
     with replace_file(output) as part, _opened(part) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
 
         def write(name: str, content: bytes) -> None:
             archive.writestr(zipfile.ZipInfo(name, BEGINNING_OF_TIME), content)
 
-        _unpack(catalogue, places, write)
+        _unpack(dataset, places, write)
     return len(places)
 
 
-def _chosen(folder: str, split: str | None, count: int, names: Sequence[str]) -> tuple[Catalogue, list[Place]]:
-    catalogue = catalogues.read_catalogue(folder)
+def _chosen(
+    folder: str, split: str | None, count: int, names: Sequence[str]
+) -> tuple[StoredDataset, list[RecordLocation]]:
+    dataset = reader.open_dataset(folder)
     if names or count:
-        return catalogue, catalogues.choose(catalogue, count, split, names)
-    return catalogue, list(catalogues.everything(catalogue, split))
+        return dataset, reader.choose_records(dataset, count, split, names)
+    return dataset, list(reader.iterate_records(dataset, split))
 
 
 @contextlib.contextmanager
@@ -97,8 +98,8 @@ class _OneWay(io.RawIOBase):
         return len(content)
 
 
-def _unpack(catalogue: Catalogue, places: Sequence[Place], write: Write) -> None:
-    backgrounds = _Backgrounds(catalogue, write)
+def _unpack(dataset: StoredDataset, places: Sequence[RecordLocation], write: Write) -> None:
+    backgrounds = _Backgrounds(dataset, write)
     # On disk, since for a large data set it is long.
     with (
         tempfile.TemporaryFile("w+", newline="", encoding="utf-8") as index,
@@ -106,20 +107,20 @@ def _unpack(catalogue: Catalogue, places: Sequence[Place], write: Write) -> None
     ):
         table = csv.DictWriter(index, COLUMNS)
         table.writeheader()
-        for element in _repacked(catalogue, places, backgrounds):
-            table.writerow(_write_composite(catalogue, element, backgrounds, write))
+        for element in _repacked(dataset, places, backgrounds):
+            table.writerow(_write_composite(dataset, element, backgrounds, write))
             progress.add()
         index.seek(0)
         write("index.csv", index.read().encode())
-    write("README.txt", _readme(catalogue).encode())
+    write("README.txt", _readme(dataset).encode())
 
 
 class _Backgrounds:
     """Writes a background when the first composite shows it."""
 
-    def __init__(self, catalogue: Catalogue, write: Write):
-        path = catalogue.path(shards.BACKGROUNDS)
-        about, self.pictures, self.codes = schema.read_backgrounds(path, catalogue.height, catalogue.width)
+    def __init__(self, dataset: StoredDataset, write: Write):
+        path = dataset.path(shards.BACKGROUNDS)
+        about, self.pictures, self.codes = schema.read_backgrounds(path, dataset.height, dataset.width)
         self._about = {one["bg_index"]: one for one in about}
         self._stored = list(tf.data.TFRecordDataset(path).as_numpy_iterator())
         self._write = write
@@ -146,7 +147,7 @@ class _Backgrounds:
         return {"bg": bg, "bg_depth": bg_depth, "bg_source": self._about[number]["source"]}
 
 
-def _repacked(catalogue: Catalogue, places: Sequence[Place], backgrounds: _Backgrounds) -> Iterator[dict]:
+def _repacked(dataset: StoredDataset, places: Sequence[RecordLocation], backgrounds: _Backgrounds) -> Iterator[dict]:
     """What is in the records, with mask and depth as PNG of the whole picture; in the order of places."""
     with tf.device("/CPU:0"):
         pictures, codes = tf.convert_to_tensor(backgrounds.pictures), tf.convert_to_tensor(backgrounds.codes)
@@ -162,13 +163,13 @@ def _repacked(catalogue: Catalogue, places: Sequence[Place], backgrounds: _Backg
         }
 
     stored = tf.data.Dataset.from_generator(
-        lambda: ((place.file.split, serialized) for place, serialized in catalogues.read(catalogue, places)),
+        lambda: ((place.file.split, serialized) for place, serialized in reader.read_records(dataset, places)),
         output_signature=(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.string)),
     )
     yield from stored.map(repack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator()
 
 
-def _write_composite(catalogue: Catalogue, element: dict, backgrounds: _Backgrounds, write: Write) -> dict:
+def _write_composite(dataset: StoredDataset, element: dict, backgrounds: _Backgrounds, write: Write) -> dict:
     name, split = element["name"].decode(), element["split"].decode()
     files = {
         "fg_bg": f"{split}/fg_bg/{name}.jpg",
@@ -177,7 +178,7 @@ def _write_composite(catalogue: Catalogue, element: dict, backgrounds: _Backgrou
     }
     for key, path in files.items():
         write(path, element[key])
-    sources = catalogue.manifest["options"]["foregrounds"]
+    sources = dataset.manifest["options"]["foregrounds"]
     shown = [
         sources[number]["source"] + (" mirrored" if flipped else "")
         for number, flipped in zip(element["fg_index"].tolist(), element["fg_flipped"].tolist(), strict=True)
@@ -186,14 +187,14 @@ def _write_composite(catalogue: Catalogue, element: dict, backgrounds: _Backgrou
     return {"name": name, "split": split, **files, **about, "fg_sources": "; ".join(shown)}
 
 
-def _readme(catalogue: Catalogue) -> str:
-    return f"""Composites of {catalogue.folder}, unpacked; index.csv says which files belong together.
+def _readme(dataset: StoredDataset) -> str:
+    return f"""Composites of {dataset.folder}, unpacked; index.csv says which files belong together.
 
 bg      the empty scene
 fg_bg   the same with objects in it
 mask    8 bits, 255 where an object covers all of the pixel
-depth   16 bits, {catalogue.manifest["depth_unit"]}s x {catalogue.depth_scale:g}, larger is farther, 0 is unknown
+depth   16 bits, {dataset.manifest["depth_unit"]}s x {dataset.depth_scale:g}, larger is farther, 0 is unknown
 
-Each picture has {catalogue.height} x {catalogue.width} pixels, height x width. A background that is called -flip is
+Each picture has {dataset.height} x {dataset.width} pixels, height x width. A background that is called -flip is
 mirrored, as it is in the composites that are listed with it. Objects are listed from far to near.
 """

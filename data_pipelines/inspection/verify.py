@@ -17,6 +17,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -25,13 +26,20 @@ from data_pipelines.inspection import record_checks
 from data_pipelines.inspection.findings import Findings
 from data_pipelines.runtime.errors import sentence
 from data_pipelines.runtime.progress import Progress
-from data_pipelines.tfrecord import schema as records
-from data_pipelines.tfrecord import shards
-from data_pipelines.tfrecord.reader import Catalogue, File, read_catalogue
-from data_pipelines.tfrecord.statistics import BackgroundSums, add_up, of_backgrounds, summary
+from data_pipelines.tfrecord import schema, shards
+from data_pipelines.tfrecord.manifest import MANIFEST_FILE, SOURCE_KINDS, Manifest, SourceKind
+from data_pipelines.tfrecord.reader import ShardFile, StoredDataset, open_dataset
+from data_pipelines.tfrecord.statistics import (
+    BackgroundSums,
+    CompositeSums,
+    Sums,
+    add_batch,
+    sum_backgrounds,
+    summarize,
+)
 
 JPEG_SHIFTS_MEAN = 0.01  # of a picture's mean and standard deviation, in 0..1, at most, at a quality of 50 or more
-BELONG = (shards.MANIFEST, shards.BACKGROUNDS, "export.flags", "sheet.png")
+BELONG = (MANIFEST_FILE, shards.BACKGROUNDS, "export.flags", "sheet.png")
 READ_AT_ONCE = 64
 AMONG_FILES = (".tfrecord", ".json", ".part")  # names that a reader of the folder could take for a part of the data set
 
@@ -44,7 +52,7 @@ class Verdict:
     remarks: tuple[str, ...]
     records: int
     seconds: float
-    catalogue: Catalogue
+    dataset: StoredDataset
 
 
 @dataclass(frozen=True)
@@ -60,21 +68,21 @@ class Backgrounds:
 def verify(folder: str) -> Verdict:
     """Raises DatasetError where there is nothing to look at: no finished data set, or one of another schema."""
     start = time.monotonic()
-    catalogue = read_catalogue(folder)
+    dataset = open_dataset(folder)
     findings = Findings()
-    remarks = _strangers(catalogue, findings)
-    _manifest(catalogue, findings)
-    present = _files(catalogue, findings)
-    backgrounds = _backgrounds(catalogue, findings, shards.BACKGROUNDS in present)
-    files = [file for file in catalogue.files if file.name in present]
-    composites = _composites(catalogue, files, backgrounds, findings)
-    return Verdict(findings.lines(), remarks, composites, time.monotonic() - start, catalogue)
+    remarks = _strangers(dataset, findings)
+    _manifest(dataset, findings)
+    present = _files(dataset, findings)
+    backgrounds = _backgrounds(dataset, findings, shards.BACKGROUNDS in present)
+    files = [file for file in dataset.files if file.name in present]
+    composites = _composites(dataset, files, backgrounds, findings)
+    return Verdict(findings.lines(), remarks, composites, time.monotonic() - start, dataset)
 
 
-def _strangers(catalogue: Catalogue, findings: Findings) -> tuple[str, ...]:
-    expected = {*BELONG, *(file.name for file in catalogue.files)}
+def _strangers(dataset: StoredDataset, findings: Findings) -> tuple[str, ...]:
+    expected = {*BELONG, *(file.name for file in dataset.files)}
     others = []
-    for name in sorted(tf.io.gfile.listdir(catalogue.folder)):
+    for name in sorted(tf.io.gfile.listdir(dataset.folder)):
         name = name.rstrip("/")
         if name in expected or name.startswith("."):
             continue
@@ -85,58 +93,62 @@ def _strangers(catalogue: Catalogue, findings: Findings) -> tuple[str, ...]:
     return (f"also in the folder, not looked at: {', '.join(others)}",) if others else ()
 
 
-def _manifest(catalogue: Catalogue, findings: Findings) -> None:
+def _manifest(dataset: StoredDataset, findings: Findings) -> None:
     """Does the manifest agree with itself and with what its options make?"""
-    manifest, grid = catalogue.manifest, catalogue.grid
+    manifest, grid = dataset.manifest, dataset.grid
 
     def expect(what: str, said, actual) -> None:
         if said != actual:
-            findings.add(shards.MANIFEST, what, f"says {what} {said}, but it must be {actual}")
+            findings.add(MANIFEST_FILE, what, f"says {what} {said}, but it must be {actual}")
 
-    for kind in ("backgrounds", "foregrounds"):
+    for kind in SOURCE_KINDS:
         expect(f"grid.{kind}", getattr(grid, kind), len(manifest["options"][kind]))
-    expect("the splits", list(manifest["splits"]), list(catalogue.splits))
+    expect("the splits", list(manifest["splits"]), list(dataset.splits))
     for name, split in manifest["splits"].items():
-        own = [file for file in catalogue.files if file.split == name]
+        own = [file for file in dataset.files if file.split == name]
         expect(f"{name}.bytes", split["bytes"], sum(file.bytes for file in own))
         expect(f"{name}.records", split["records"], sum(file.records for file in own))
-        if promised := catalogue.splits.get(name):
+        if promised := dataset.splits.get(name):
             expect(f"{name}.records", split["records"], promised.count)
-            for kind in ("backgrounds", "foregrounds"):
+            for kind in SOURCE_KINDS:
                 if split[kind] != list(getattr(promised, kind)):
                     text = f"says that the {kind} of {name} are others than its seed and its holdout make"
-                    findings.add(shards.MANIFEST, f"{name}.{kind}", text)
+                    findings.add(MANIFEST_FILE, f"{name}.{kind}", text)
     total = sum(split["records"] for split in manifest["splits"].values())
     expect("records", manifest["records"], total)
-    expect("bytes", manifest["bytes"], manifest["backgrounds"]["bytes"] + sum(file.bytes for file in catalogue.files))
+    expect("bytes", manifest["bytes"], manifest["backgrounds"]["bytes"] + sum(file.bytes for file in dataset.files))
     _held_out(manifest, findings)
 
 
-def _held_out(manifest: dict, findings: Findings) -> None:
+def _held_out(manifest: Manifest, findings: Findings) -> None:
     if manifest["options"]["split"] != "sources":
         return
-    train = manifest["splits"].get("train", {"backgrounds": (), "foregrounds": ()})
-    for kind, tests in (("backgrounds", ("unseen_bg", "unseen_both")), ("foregrounds", ("unseen_fg", "unseen_both"))):
+    held_out: dict[SourceKind, tuple[str, str]] = {
+        "backgrounds": ("unseen_bg", "unseen_both"),
+        "foregrounds": ("unseen_fg", "unseen_both"),
+    }
+    splits = manifest["splits"]
+    for kind, tests in held_out.items():
         for test in tests:
-            leaked = set(train[kind]) & set(manifest["splits"].get(test, {kind: ()})[kind])
+            leaked = set(splits["train"][kind]) & set(splits[test][kind]) if {"train", test} <= splits.keys() else ()
             if leaked:
                 text = f"has {kind} {_few(sorted(leaked))} both in train and in {test}, which should hold them out"
-                findings.add(shards.MANIFEST, f"leak {kind} {test}", text)
+                findings.add(MANIFEST_FILE, f"leak {kind} {test}", text)
 
 
-def _files(catalogue: Catalogue, findings: Findings) -> set[str]:
+def _files(dataset: StoredDataset, findings: Findings) -> set[str]:
     """Which of the files are there; size and digest of each are checked."""
-    backgrounds = catalogue.manifest["backgrounds"]
+    backgrounds = dataset.manifest["backgrounds"]
     promised = [(backgrounds["file"], backgrounds["bytes"], backgrounds["sha256"])]
-    promised += [(file.name, file.bytes, file.sha256) for file in catalogue.files]
+    promised += [(file.name, file.bytes, file.sha256) for file in dataset.files]
     present = set()
     with Progress("comparing digests", len(promised), "files") as progress:
         for name, size, digest in promised:
-            if not tf.io.gfile.exists(catalogue.path(name)):
+            if not tf.io.gfile.exists(dataset.path(name)):
                 findings.add(name, "missing", "is missing")
             else:
                 present.add(name)
-                actual_size, actual_digest = shards.measure(catalogue.path(name))
+                actual_size, actual_digest = shards.measure_file(dataset.path(name))
                 if actual_size != size:
                     findings.add(name, "bytes", f"has {actual_size:,} bytes, the manifest says {size:,}")
                 elif actual_digest != digest:
@@ -145,16 +157,16 @@ def _files(catalogue: Catalogue, findings: Findings) -> set[str]:
     return present
 
 
-def _backgrounds(catalogue: Catalogue, findings: Findings, present: bool) -> Backgrounds:
-    height, width, count = catalogue.height, catalogue.width, catalogue.grid.backgrounds
+def _backgrounds(dataset: StoredDataset, findings: Findings, present: bool) -> Backgrounds:
+    height, width, count = dataset.height, dataset.width, dataset.grid.backgrounds
     pictures = np.zeros((count, height, width, 3), np.uint8)
     codes = np.zeros((count, height, width, 1), np.uint16)
     good, name = 0, shards.BACKGROUNDS
-    sources = {number: one["source"] for number, one in enumerate(catalogue.manifest["options"]["backgrounds"])}
-    stored = _framed(catalogue, name, count, findings) if present else ()
+    sources = {number: one["source"] for number, one in enumerate(dataset.manifest["options"]["backgrounds"])}
+    stored = _framed(dataset, name, count, findings) if present else ()
     for number, serialized in stored:
         try:
-            decoded = records.decode_background(records.parse(serialized, records.BACKGROUND), height, width)
+            decoded = schema.decode_background(schema.parse(serialized, schema.BACKGROUND), height, width)
         except (ValueError, tf.errors.OpError) as error:
             findings.add(name, "unreadable", f"cannot be read: {sentence(error)}", number)
             continue
@@ -168,14 +180,14 @@ def _backgrounds(catalogue: Catalogue, findings: Findings, present: bool) -> Bac
         good += 1
         if not codes[number].all():
             findings.add(name, "depth", "has places whose depth is not known", number)
-    return Backgrounds(pictures, codes, of_backgrounds(pictures, codes[..., 0]), good == count)
+    return Backgrounds(pictures, codes, sum_backgrounds(pictures, codes[..., 0]), good == count)
 
 
-def _framed(catalogue: Catalogue, name: str, promised: int, findings: Findings) -> Iterator[tuple[int, bytes]]:
+def _framed(dataset: StoredDataset, name: str, promised: int, findings: Findings) -> Iterator[tuple[int, bytes]]:
     """The records of a file as far as they can be reached; what stops that, and a wrong count, are findings."""
     number = 0
     try:
-        for serialized in tf.data.TFRecordDataset(catalogue.path(name)).as_numpy_iterator():
+        for serialized in tf.data.TFRecordDataset(dataset.path(name)).as_numpy_iterator():
             yield number, serialized
             number += 1
     except tf.errors.OpError as error:
@@ -186,13 +198,13 @@ def _framed(catalogue: Catalogue, name: str, promised: int, findings: Findings) 
         findings.add(name, "count", f"holds {_records(number)}, the manifest says {promised:,}")
 
 
-def _composites(catalogue: Catalogue, files: list[File], backgrounds: Backgrounds, findings: Findings) -> int:
+def _composites(dataset: StoredDataset, files: list[ShardFile], backgrounds: Backgrounds, findings: Findings) -> int:
     """Every composite, with all cores; how many could be read."""
-    examiner = record_checks.Examiner(catalogue, files, backgrounds.whole, findings)
+    examiner = record_checks.Examiner(dataset, files, backgrounds.whole, findings)
     reached: list[list[np.ndarray]] = [[] for _ in files]
-    sums: dict[str, dict | None] = dict.fromkeys(catalogue.manifest["splits"])
+    sums: dict[str, Sums | None] = dict.fromkeys(dataset.manifest["splits"])
     with Progress("reading back", sum(file.records for file in files), "records") as progress:
-        for batch in _examined(catalogue, files, backgrounds):
+        for batch in _examined(dataset, files, backgrounds):
             examiner.look(batch)
             for at in np.unique(batch["file"]).tolist():
                 own = batch["file"] == at
@@ -201,24 +213,24 @@ def _composites(catalogue: Catalogue, files: list[File], backgrounds: Background
                 split = files[at].split
                 sums[split] = _added(sums[split], batch, known, backgrounds.sums)
             progress.add(len(batch["file"]))
-    whole = len(files) == len(catalogue.files) and backgrounds.whole
+    whole = len(files) == len(dataset.files) and backgrounds.whole
     for file, parts in zip(files, reached, strict=True):
         numbers = np.concatenate([np.zeros(0, np.int64), *parts])
         if not np.array_equal(numbers, np.arange(file.records)):
             whole = False
-            _unread(catalogue, file, set(numbers.tolist()), backgrounds, findings)
+            _unread(dataset, file, set(numbers.tolist()), backgrounds, findings)
     examiner.finish()
     if whole:
-        _statistics(catalogue, sums, findings)
+        _statistics(dataset, sums, findings)
     return examiner.looked_at
 
 
-def _examined(catalogue: Catalogue, files: list[File], backgrounds: Backgrounds) -> Iterator[dict]:
+def _examined(dataset: StoredDataset, files: list[ShardFile], backgrounds: Backgrounds) -> Iterator[dict]:
     """Batches of what `examination.measure` answers; records that cannot be read are left out."""
     with tf.device("/CPU:0"):
         pictures = tf.convert_to_tensor(record_checks.thinned(backgrounds.pictures))
         codes = tf.convert_to_tensor(backgrounds.codes)
-    paths = [catalogue.path(file.name) for file in files]
+    paths = [dataset.path(file.name) for file in files]
     if not paths:
         return
 
@@ -230,29 +242,31 @@ def _examined(catalogue: Catalogue, files: list[File], backgrounds: Backgrounds)
     def measured(file, number, serialized):
         return {"file": file, "number": number, **record_checks.measure(serialized, pictures, codes)}
 
-    dataset = tf.data.Dataset.from_tensor_slices((np.arange(len(paths)), paths)).flat_map(of_file)
-    dataset = dataset.map(measured, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).ignore_errors()
+    measurements = tf.data.Dataset.from_tensor_slices((np.arange(len(paths)), paths)).flat_map(of_file)
+    measurements = measurements.map(measured, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).ignore_errors()
     options = tf.data.Options()
     options.threading.max_intra_op_parallelism = 1  # one record is one thread's work
     yield from (
-        dataset.padded_batch(READ_AT_ONCE, padding_values=record_checks.padding_for(dataset.element_spec))
+        measurements.padded_batch(READ_AT_ONCE, padding_values=record_checks.padding_for(measurements.element_spec))
         .prefetch(2)
         .with_options(options)
         .as_numpy_iterator()
     )
 
 
-def _added(sums: dict | None, batch: dict, own: np.ndarray, backgrounds: BackgroundSums) -> dict | None:
+def _added(sums: Sums | None, batch: dict, own: np.ndarray, backgrounds: BackgroundSums) -> Sums | None:
     if not own.any():
         return sums
     values = {key: batch[key][own] for key in ("bg_index", "fg_bg_sums", "mask_sums", "depth_sums")}
     values["fg_bg_sums"] = values["fg_bg_sums"].astype(np.int64) - backgrounds.pictures[values["bg_index"]]
-    return add_up(sums, values, backgrounds, whole_depth=False)
+    return add_batch(sums, cast(CompositeSums, values), backgrounds, whole_depth=False)
 
 
-def _unread(catalogue: Catalogue, file: File, reached: set[int], backgrounds: Backgrounds, findings: Findings) -> None:
+def _unread(
+    dataset: StoredDataset, file: ShardFile, reached: set[int], backgrounds: Backgrounds, findings: Findings
+) -> None:
     """Goes through a file slowly, to say what is wrong with the records that the quick way left out."""
-    for number, serialized in _framed(catalogue, file.name, file.records, findings):
+    for number, serialized in _framed(dataset, file.name, file.records, findings):
         if number not in reached:
             name, text = record_checks.complaint(
                 serialized, record_checks.thinned(backgrounds.pictures), backgrounds.codes
@@ -260,14 +274,14 @@ def _unread(catalogue: Catalogue, file: File, reached: set[int], backgrounds: Ba
             findings.add(file.name, "unreadable", text, number, name)
 
 
-def _statistics(catalogue: Catalogue, sums: dict, findings: Findings) -> None:
-    quality = catalogue.manifest["options"]["jpeg_quality"]
+def _statistics(dataset: StoredDataset, sums: dict[str, Sums | None], findings: Findings) -> None:
+    quality = dataset.manifest["options"]["jpeg_quality"]
     tolerance = JPEG_SHIFTS_MEAN * max(1, 50 / quality)
-    promised = {name: split["statistics"] for name, split in catalogue.manifest["splits"].items()}
-    actual = {name: summary([own], catalogue.depth_scale) for name, own in sums.items() if own}
+    promised: dict[str, Any] = {name: split["statistics"] for name, split in dataset.manifest["splits"].items()}
+    actual: dict[str, Any] = {name: summarize([own], dataset.depth_scale) for name, own in sums.items() if own}
     promised["all splits"], actual["all splits"] = (
-        catalogue.manifest["statistics"],
-        summary([own for own in sums.values() if own], catalogue.depth_scale),
+        dataset.manifest["statistics"],
+        summarize([own for own in sums.values() if own], dataset.depth_scale),
     )
     for name, found in actual.items():
         for key, kind in itertools.product(("bg", "fg_bg", "mask", "depth"), ("mean", "std")):
@@ -275,7 +289,7 @@ def _statistics(catalogue: Catalogue, sums: dict, findings: Findings) -> None:
             allowed = 0 if key in ("mask", "depth") else tolerance
             if said.shape != is_now.shape or np.abs(said - is_now).max() > allowed:
                 text = f"says that the {kind} of {key} over {name} is {said.tolist()}; it is {is_now.tolist()}"
-                findings.add(shards.MANIFEST, f"statistics of {key} over {name}", text)
+                findings.add(MANIFEST_FILE, f"statistics of {key} over {name}", text)
 
 
 def _records(count: int) -> str:

@@ -1,18 +1,18 @@
-"""The story: sources in, a finished data set out.
+"""Makes a data set: sources in, a finished folder of shards out.
 
     1  claim the folder             an unfinished run of the same options goes on, another one is refused
-    2  backgrounds and their depth  one shard; what the teacher saw is read back from it when a run goes on
-    3  prepare                      floors, scaled cut-outs, splits
-    4  composites -> records        one tf.data pipeline over everything that is still missing, cut into shards
+    2  backgrounds and their depth  one shard; the teacher's depth is read back from it when a run goes on
+    3  prepare                      floors, scaled cutouts, splits
+    4  composites -> records        one tf.data pipeline over everything that is still missing, divided into shards
     5  manifest                     counts, exact statistics, digests, options
 
 The same sources, options and seed give the same records, whatever the number of shards, threads, workers or restarts.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import pairwise
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import tensorflow as tf
@@ -23,10 +23,19 @@ from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import join_path
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.sources.source_set import Sources
-from data_pipelines.tfrecord import schema, shards
-from data_pipelines.tfrecord.resume import claim, identity_of
-from data_pipelines.tfrecord.shards import Note, Shard, ShardWriter, deal
-from data_pipelines.tfrecord.statistics import add_up, of_backgrounds, summary
+from data_pipelines.tfrecord import schema
+from data_pipelines.tfrecord.manifest import (
+    FORMAT,
+    Manifest,
+    Options,
+    SplitEntry,
+    make_shard_entry,
+    read_manifest,
+    write_manifest,
+)
+from data_pipelines.tfrecord.resume import claim_folder, make_options
+from data_pipelines.tfrecord.shards import BACKGROUNDS, Note, Shard, ShardWriter, divide_split, read_note
+from data_pipelines.tfrecord.statistics import BackgroundSums, Sums, add_batch, sum_backgrounds, summarize
 
 RECORDS_PER_SHARD = {
     "ground": 5000,
@@ -36,49 +45,97 @@ RECORDS_PER_SHARD = {
 WRITTEN_AT_ONCE = 64
 
 
-def export(
+class EncodedBatch(TypedDict):
+    """Composites, ready to be written: numpy arrays over n of them.
+
+    Keys:
+        index: int64 [n].
+        bg_index, bg_flipped: int64 and bool [n].
+        count: [n], how many cutouts are in each.
+        foreground, flipped: [n, k], which cutouts from far to near, and whether each is mirrored; `count` of them hold.
+        fg_bg, mask, depth: bytes [n], encoded.
+        mask_box, depth_box: [n, 4], the part of the picture that `mask` and `depth` are of.
+        fg_bg_sums, mask_sums, depth_sums: see `CompositeSums`.
+    """
+
+    index: np.ndarray
+    bg_index: np.ndarray
+    bg_flipped: np.ndarray
+    count: np.ndarray
+    foreground: np.ndarray
+    flipped: np.ndarray
+    fg_bg: np.ndarray
+    mask: np.ndarray
+    depth: np.ndarray
+    mask_box: np.ndarray
+    depth_box: np.ndarray
+    fg_bg_sums: np.ndarray
+    mask_sums: np.ndarray
+    depth_sums: np.ndarray
+
+
+# Makes shards, given those that are missing and the folder; returns the note of each.
+Engine = Callable[[Sequence[Shard], str], dict[Shard, Note]]
+
+
+def export_dataset(
     sources: Sources,
     config: DatasetConfig,
     output: str,
     *,
-    load_teacher: Callable,
-    teacher_identity: dict,
+    load_teacher: Callable[[], depths.Teacher],
+    teacher_identity: Mapping[str, Any],
     teacher_batch: int = 8,
     shard_count: int = 0,
     compare_labels: int = 0,
     threads: int = 0,
-    engine: Callable | None = None,
-) -> dict:
-    """Makes the data set in the folder `output` and answers its manifest.
+    engine: Engine | None = None,
+) -> Manifest:
+    """Makes the data set in the folder `output`, or the rest of it where an earlier run was stopped.
 
-    load_teacher: answers the teacher; called only when it has to look. teacher_identity: what the manifest says of it.
-    shard_count: of each split; 0 chooses. compare_labels: on so many composites, how far what the labels say is from
-    what the teacher sees. threads: 0 for all cores. engine: None for this process, or a function that makes the shards
-    elsewhere (data_pipelines.beam).
+    Args:
+        sources: the pictures that it is made from.
+        config: its description.
+        output: its folder, local or on gs://.
+        load_teacher: returns the teacher; called only when it has to look.
+        teacher_identity: what the manifest says of the teacher.
+        teacher_batch: pictures that it looks at together.
+        shard_count: of each split; 0 chooses.
+        compare_labels: on how many composites the labels are compared with what the teacher sees.
+        threads: 0 for all cores.
+        engine: makes the shards elsewhere, as that of `data_pipelines.tfrecord.beam`; None for this process.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DatasetError: the folder holds another data set, or something else.
     """
-    identity = identity_of(sources, config, teacher_identity, shard_count, compare_labels)
-    if finished := claim(output, identity):
-        return finished
-    background_note, codes = _backgrounds(sources, config, output, load_teacher, teacher_batch)
+    options = make_options(sources, config, teacher_identity, shard_count, compare_labels)
+    if manifest := claim_folder(output, options):
+        return manifest
+    background_note, codes = _make_backgrounds(sources, config, output, load_teacher, teacher_batch)
     prepared = prepare(sources, codes, config)
-    disagreement = _compare(prepared, load_teacher(), teacher_batch, compare_labels) if compare_labels else None
+    disagreement = _compare_labels(prepared, load_teacher(), teacher_batch, compare_labels) if compare_labels else None
     teacher = load_teacher() if config.labels == "teacher" else None  # the others have their labels already
     wanted = [
         shard
         for split in prepared.splits
-        for shard in deal(split.name, split.count, shard_count or -(-split.count // RECORDS_PER_SHARD[config.labels]))
+        for shard in divide_split(
+            split.name, split.count, shard_count or -(-split.count // RECORDS_PER_SHARD[config.labels])
+        )
     ]
-    notes = {shard: shards.finished(output, shard.name, shard.count) for shard in wanted}
-    missing = [shard for shard in wanted if notes[shard] is None]
+    finished = {shard: read_note(output, shard.name, shard.count) for shard in wanted}
+    missing = [shard for shard in wanted if finished[shard] is None]
     if engine is not None:
-        notes |= engine(missing, output)
+        made = engine(missing, output)
     else:
         with Progress("composites", sum(shard.count for shard in wanted), "records") as progress:
-            progress.already(sum(shard.count for shard in wanted if notes[shard]))
-            notes |= make_shards(prepared, missing, output, teacher, teacher_batch, threads, progress.add)
-    manifest = _manifest(sources, prepared, identity, background_note, notes, disagreement)
-    shards.write_manifest(output, manifest)
-    return shards.read_manifest(output)
+            progress.already(sum(shard.count for shard in wanted if finished[shard]))
+            made = make_shards(prepared, missing, output, teacher, teacher_batch, threads, progress.add)
+    notes = {shard: finished[shard] or made[shard] for shard in wanted}
+    write_manifest(output, _build_manifest(sources, prepared, options, background_note, notes, disagreement))
+    return read_manifest(output)
 
 
 def make_shards(
@@ -90,57 +147,78 @@ def make_shards(
     threads: int = 0,
     on_records: Callable[[int], None] = lambda count: None,
 ) -> dict[Shard, Note]:
-    """Makes shards, in order, in one pipeline; on_records(count) is told as records are written."""
-    background_sums = of_backgrounds(prepared.backgrounds, prepared.depth_codes)
-    batches = _batches(prepared, wanted, teacher, teacher_batch, threads)
+    """Makes shards, in order, in one pipeline.
+
+    Args:
+        prepared: what composites are made from.
+        wanted: the shards.
+        output: folder of the data set.
+        teacher: labels the composites; None where geometry does.
+        teacher_batch: pictures that it looks at together.
+        threads: 0 for all cores.
+        on_records: called with the number of records whenever some were written, as `ProgressReporter.add` is.
+
+    Returns:
+        The note of each shard.
+    """
+    background_sums = sum_backgrounds(prepared.backgrounds, prepared.depth_codes)
+    batches = _encode_batches(prepared, wanted, teacher, teacher_batch, threads)
     return {shard: _write_shard(prepared, shard, batches, background_sums, output, on_records) for shard in wanted}
 
 
-def _write_shard(prepared: Prepared, shard: Shard, batches, background_sums, output: str, on_records) -> Note:
+def _write_shard(
+    prepared: Prepared,
+    shard: Shard,
+    batches: Iterator[EncodedBatch],
+    background_sums: BackgroundSums,
+    output: str,
+    on_records: Callable[[int], None],
+) -> Note:
     writer = ShardWriter(output, shard.name)
-    sums = None
+    sums: Sums | None = None
     while shard.count > (sums["records"] if sums else 0):
         batch = next(batches)
-        for record in _records(prepared, batch):
+        for record in _take_apart(prepared, batch):
             writer.write(schema.serialize(record, schema.COMPOSITE))
-        sums = add_up(sums, batch, background_sums, prepared.config.labels == "teacher")
+        sums = add_batch(sums, batch, background_sums, prepared.config.labels == "teacher")
         on_records(len(batch["index"]))
     assert sums is not None  # no shard is empty
     return writer.finish(sums)
 
 
-def _batches(prepared: Prepared, wanted: Sequence[Shard], teacher, teacher_batch: int, threads: int) -> Iterator[dict]:
-    """Encoded composites of the shards, in order, in batches of numpy arrays that end where a shard does."""
-    dataset = encoded(prepared, planned(prepared, wanted), teacher, teacher_batch)
-    dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(threading(threads, teacher is not None))
+def _encode_batches(
+    prepared: Prepared, wanted: Sequence[Shard], teacher: depths.Teacher | None, teacher_batch: int, threads: int
+) -> Iterator[EncodedBatch]:
+    """Yields the composites of the shards, in order, in batches of numpy arrays that end where a shard does."""
+    dataset = encode_composites(prepared, plan_shards(prepared, wanted), teacher, teacher_batch)
+    dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(pipeline_options(threads, teacher is not None))
     ends = np.cumsum([shard.count for shard in wanted])
     at = 0
     for batch in dataset.as_numpy_iterator():
         size = len(batch["index"])
         cuts = [0, *(end - at for end in ends if at < end < at + size), size]
         for begin, end in pairwise(cuts):
-            yield {key: value[begin:end] for key, value in batch.items()}
+            yield cast(EncodedBatch, {key: value[begin:end] for key, value in batch.items()})
         at += size
 
 
-def planned(prepared: Prepared, wanted: Sequence[Shard]) -> tf.data.Dataset:
-    """The plans of all composites of the shards, one after the other."""
+def plan_shards(prepared: Prepared, wanted: Sequence[Shard]) -> tf.data.Dataset:
+    """Returns the plans of all composites of the shards, one after the other."""
     splits = {split.name: split for split in prepared.splits}
-    runs = [plans(prepared, splits[run[0].split], run[0].first, sum(s.count for s in run)) for run in _runs(wanted)]
+    runs = [
+        plans(prepared, splits[run[0].split], run[0].first, sum(s.count for s in run))
+        for run in _join_neighbours(wanted)
+    ]
     return reduce(lambda one, other: one.concatenate(other), runs)
 
 
-def encoded(
+def encode_composites(
     prepared: Prepared, planned: tf.data.Dataset, teacher: depths.Teacher | None, teacher_batch: int
 ) -> tf.data.Dataset:
-    """Plans -> their composites, with pictures as JPEG and PNG and what a record says of them.
-
-    Besides a record's pictures: index, foreground and flipped [k], count, bg_flipped, bg_index, mask_box, depth_box,
-    and the sums of `compose`.
-    """
+    """Turns plans into composites, with pictures as JPEG and PNG: elements like an `EncodedBatch`, but one by one."""
     height, width = prepared.config.height, prepared.config.width
 
-    def finish(element, depth, depth_box):
+    def add_depth(element, depth, depth_box):
         return {
             **element,
             "fg_bg": schema.encode_picture(element["fg_bg"], prepared.config.jpeg_quality),
@@ -164,23 +242,25 @@ def encoded(
             "mask_sums": made["mask_sums"],
             "depth_sums": made["depth_sums"],
         }
-        return finish(element, made["depth"], made["box"]) if teacher is None else element
+        return add_depth(element, made["depth"], made["box"]) if teacher is None else element
 
-    def finish_seen(element):
+    def add_teacher_depth(element):
         codes = depths.to_code(element.pop("metres"))[..., None]
         values = tf.cast(codes, tf.float64)
         element["depth_sums"] = tf.stack([tf.reduce_sum(values), tf.reduce_sum(values * values)])
-        return finish(element, codes, tf.constant([0, 0, height, width]))
+        return add_depth(element, codes, tf.constant([0, 0, height, width]))
 
     made = planned.map(make, num_parallel_calls=tf.data.AUTOTUNE)
     if teacher is None:
         return made
-    return depths.label(made, teacher, teacher_batch).map(finish_seen, num_parallel_calls=tf.data.AUTOTUNE)
+    return depths.label(made, teacher, teacher_batch).map(add_teacher_depth, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _records(prepared: Prepared, batch: dict) -> Iterator[dict]:
+def _take_apart(prepared: Prepared, batch: EncodedBatch) -> Iterator[schema.CompositeRecord]:
+    """Yields the records of a batch."""
     # Lists of the whole batch at once: taking numbers out of arrays one by one is slow.
-    lists = {key: value.tolist() for key, value in batch.items() if key not in ("fg_bg", "mask", "depth")}
+    arrays = cast(dict[str, np.ndarray], batch)
+    lists = {key: value.tolist() for key, value in arrays.items() if key not in ("fg_bg", "mask", "depth")}
     for at, index in enumerate(lists["index"]):
         count = lists["count"][at]
         yield {
@@ -198,8 +278,8 @@ def _records(prepared: Prepared, batch: dict) -> Iterator[dict]:
         }
 
 
-def _runs(wanted: Sequence[Shard]) -> list[list[Shard]]:
-    """Neighbouring shards of one split, so that one pipeline makes them all."""
+def _join_neighbours(wanted: Sequence[Shard]) -> list[list[Shard]]:
+    """Puts neighbouring shards of one split together, so that one pipeline makes them all."""
     runs: list[list[Shard]] = []
     for shard in wanted:
         last = runs[-1][-1] if runs else None
@@ -210,7 +290,8 @@ def _runs(wanted: Sequence[Shard]) -> list[list[Shard]]:
     return runs
 
 
-def threading(threads: int, with_teacher: bool) -> tf.data.Options:
+def pipeline_options(threads: int, with_teacher: bool) -> tf.data.Options:
+    """Returns the options of a pipeline that makes composites. threads: 0 for all cores."""
     options = tf.data.Options()
     options.deterministic = True
     options.threading.private_threadpool_size = threads
@@ -220,16 +301,16 @@ def threading(threads: int, with_teacher: bool) -> tf.data.Options:
     return options
 
 
-def _backgrounds(
-    sources: Sources, config: DatasetConfig, output: str, load_teacher, batch: int
+def _make_backgrounds(
+    sources: Sources, config: DatasetConfig, output: str, load_teacher: Callable[[], depths.Teacher], batch: int
 ) -> tuple[Note, np.ndarray]:
-    """The shard of backgrounds, made or read back, and their depth codes."""
-    if note := shards.finished(output, shards.BACKGROUNDS, len(sources.backgrounds)):
-        return note, stored_depth(config, output)
+    """Makes the shard of backgrounds, or reads it back; returns its note and the depth codes of the backgrounds."""
+    if note := read_note(output, BACKGROUNDS, len(sources.backgrounds)):
+        return note, read_background_depth(config, output)
     codes = background_depth(sources, config, load_teacher, batch)
-    writer = ShardWriter(output, shards.BACKGROUNDS)
+    writer = ShardWriter(output, BACKGROUNDS)
     for number, origin in enumerate(sources.background_origins):
-        record = {
+        record: schema.BackgroundRecord = {
             "name": f"bg{number:03d}",
             "source": origin.source,
             "bg_index": number,
@@ -240,15 +321,15 @@ def _backgrounds(
     return writer.finish({}), codes
 
 
-def stored_depth(config: DatasetConfig, output: str) -> np.ndarray:
-    """The depth codes of the backgrounds that are in a data set: uint16 [backgrounds, height, width]."""
-    path = join_path(output, shards.BACKGROUNDS)
+def read_background_depth(config: DatasetConfig, output: str) -> np.ndarray:
+    """Reads the depth codes of the backgrounds that are in a data set: uint16 [backgrounds, height, width]."""
+    path = join_path(output, BACKGROUNDS)
     _, _, codes = schema.read_backgrounds(path, config.height, config.width)
     return codes[..., 0]
 
 
-def _compare(prepared: Prepared, teacher, batch: int, count: int) -> dict:
-    """How far the labels from geometry are from what the teacher sees, on the first composites of the first split."""
+def _compare_labels(prepared: Prepared, teacher: depths.Teacher, batch: int, count: int) -> dict[str, float]:
+    """Measures how far the labels are from what the teacher sees, on the first composites of the first split."""
     if prepared.config.labels == "teacher":
         raise ValueError(
             "`compare_labels` compares ground or exact labels with the teacher's; `labels` is teacher already."
@@ -258,21 +339,28 @@ def _compare(prepared: Prepared, teacher, batch: int, count: int) -> dict:
         lambda plan: {**{key: plan[key] for key in ("background", "background_flipped")}, **composed(prepared, plan)}
     )
     pictures = made.map(lambda element: {"fg_bg": element["fg_bg"]})
-    seen = np.stack([element["metres"] for element in depths.label(pictures, teacher, batch).as_numpy_iterator()])
-    said = []
+    by_teacher = [element["metres"] for element in depths.label(pictures, teacher, batch).as_numpy_iterator()]
+    by_labels = []
     for element in made.as_numpy_iterator():
         codes = prepared.depth_codes[element["background"]]
         codes = (codes[:, ::-1] if element["background_flipped"] else codes).copy()
         top, left, bottom, right = element["box"]
         patch = element["depth"][..., 0]
         codes[top:bottom, left:right] = np.where(patch > 0, patch, codes[top:bottom, left:right])
-        said.append(depths.from_code(codes).numpy())
-    return {"composites": len(said), **depths.disagreement(np.stack(said), seen)}
+        by_labels.append(depths.from_code(codes).numpy())
+    return {"composites": len(by_labels), **depths.disagreement(np.stack(by_labels), np.stack(by_teacher))}
 
 
-def _manifest(sources: Sources, prepared: Prepared, identity: dict, background_note: Note, notes, disagreement) -> dict:
+def _build_manifest(
+    sources: Sources,
+    prepared: Prepared,
+    options: Options,
+    background_note: Note,
+    notes: Mapping[Shard, Note],
+    disagreement: dict[str, float] | None,
+) -> Manifest:
     config = prepared.config
-    splits = {}
+    splits: dict[str, SplitEntry] = {}
     for split in prepared.splits:
         own = {shard: note for shard, note in notes.items() if shard.split == split.name}
         splits[split.name] = {
@@ -280,10 +368,12 @@ def _manifest(sources: Sources, prepared: Prepared, identity: dict, background_n
             "bytes": sum(note.bytes for note in own.values()),
             "backgrounds": list(split.backgrounds),
             "foregrounds": list(split.foregrounds),
-            "statistics": summary([note.sums for note in own.values()], depths.DEPTH_SCALE),
-            "shards": [_file(shard.name, note) for shard, note in own.items()],
+            "statistics": summarize([note.sums for note in own.values()], depths.DEPTH_SCALE),
+            "shards": [make_shard_entry(shard.name, note) for shard, note in own.items()],
         }
+    grid = prepared.grid
     return {
+        "format": FORMAT,
         "schema_version": schema.SCHEMA_VERSION,
         "image_size": [config.height, config.width],
         "depth_unit": depths.DEPTH_UNIT,
@@ -291,16 +381,12 @@ def _manifest(sources: Sources, prepared: Prepared, identity: dict, background_n
         "labels": config.labels,
         "records": sum(split["records"] for split in splits.values()),
         "bytes": background_note.bytes + sum(split["bytes"] for split in splits.values()),
-        "statistics": summary([note.sums for note in notes.values()], depths.DEPTH_SCALE),
-        "grid": asdict(prepared.grid),
+        "statistics": summarize([note.sums for note in notes.values()], depths.DEPTH_SCALE),
+        "grid": {"backgrounds": grid.backgrounds, "foregrounds": grid.foregrounds, "places": grid.places},
         "splits": splits,
-        "backgrounds": _file(shards.BACKGROUNDS, background_note),
+        "backgrounds": make_shard_entry(BACKGROUNDS, background_note),
         "label_disagreement": disagreement,
         "backgrounds_without_floor": list(prepared.without_floor),
         "refused_sources": [list(pair) for pair in sources.refused],
-        "options": identity,
+        "options": options,
     }
-
-
-def _file(name: str, note: Note) -> dict:
-    return {"file": name, "records": note.records, "bytes": note.bytes, "sha256": note.sha256}

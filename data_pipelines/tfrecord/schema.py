@@ -12,7 +12,9 @@ outside mask_box the mask is 0; outside depth_box, and where the stored depth is
 background. `decode_composite` puts them together again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +25,14 @@ PNG_EFFORT = 3  # of zlib, 0..9: as fast as 1 on masks and smaller
 
 @dataclass(frozen=True)
 class Feature:
-    """One key of a record. shape: () or a fixed length, or None for any number of values."""
+    """One key of a record.
+
+    Attributes:
+        key: its name.
+        dtype: tf.string or tf.int64.
+        shape: () for one value, (n,) for n of them, None for any number.
+        meaning: what the value is.
+    """
 
     key: str
     dtype: tf.DType
@@ -53,19 +62,66 @@ COMPOSITE = (
 )
 
 
+class BackgroundRecord(TypedDict):
+    """What is stored of a background; the keys are explained in BACKGROUND."""
+
+    name: str
+    source: str
+    bg_index: int
+    bg: bytes
+    depth: bytes
+
+
+class CompositeRecord(TypedDict):
+    """What is stored of a composite; the keys are explained in COMPOSITE."""
+
+    name: str
+    index: int
+    bg_index: int
+    bg_flipped: int
+    fg_index: list[int]
+    fg_flipped: list[int]
+    fg_bg: bytes
+    mask: bytes
+    mask_box: list[int]
+    depth: bytes
+    depth_box: list[int]
+
+
+# What `parse` returns: tensors by the keys of a table, scalars or [n]; pictures are still encoded.
+ParsedRecord = dict[str, tf.Tensor]
+
+
+class BackgroundInfo(TypedDict):
+    """What a background's record says of it, besides its pictures."""
+
+    name: str
+    source: str
+    bg_index: int
+
+
 class RecordError(ValueError):
     """A record does not fit the schema: which feature, and how."""
 
 
-def serialize(record: dict, features: tuple[Feature, ...]) -> bytes:
-    """record: key -> bytes, str, int or a sequence of ints, exactly the table's keys."""
-    if record.keys() != {feature.key for feature in features}:
-        wrong = sorted(record.keys() ^ {feature.key for feature in features})
+def serialize(record: BackgroundRecord | CompositeRecord, features: tuple[Feature, ...]) -> bytes:
+    """Returns a record as the bytes of a tf.train.Example; the same record gives the same bytes.
+
+    Args:
+        record: exactly the table's keys.
+        features: the table, BACKGROUND or COMPOSITE.
+
+    Raises:
+        RecordError: the record does not fit the table.
+    """
+    values = cast(Mapping[str, Any], record)
+    if values.keys() != {feature.key for feature in features}:
+        wrong = sorted(values.keys() ^ {feature.key for feature in features})
         raise RecordError(f"The record and the schema differ in {', '.join(wrong)}.")
     example = tf.train.Example()
     fields = example.features.feature
     for feature in features:
-        value = record[feature.key]
+        value = values[feature.key]
         if feature.dtype is tf.string:  # "is": dtypes compare slowly
             fields[feature.key].bytes_list.value.append(value.encode() if isinstance(value, str) else value)
         elif feature.shape == ():
@@ -78,10 +134,10 @@ def serialize(record: dict, features: tuple[Feature, ...]) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-def specification(features: tuple[Feature, ...]) -> dict:
-    """For tf.io.parse_example. Nothing has a default: a missing feature is an error, not an empty picture.
+def make_parse_spec(features: tuple[Feature, ...]) -> dict[str, Any]:
+    """Returns what tf.io.parse_example takes. Nothing has a default: a missing feature is an error, no empty picture.
 
-    Except that an empty list, of shape None, is stored as nothing, so its lack is not noticed here.
+    Only an empty list, of shape None, is stored as nothing, so that its lack is not noticed here.
     """
     return {
         feature.key: tf.io.RaggedFeature(feature.dtype)
@@ -91,23 +147,28 @@ def specification(features: tuple[Feature, ...]) -> dict:
     }
 
 
-def parse(serialized: bytes | tf.Tensor, features: tuple[Feature, ...]) -> dict:
-    """One serialized record (a scalar string) -> tensors by key; pictures are still encoded."""
-    return tf.io.parse_single_example(serialized, specification(features))
+def parse(serialized: bytes | tf.Tensor, features: tuple[Feature, ...]) -> ParsedRecord:
+    """Returns the tensors of one serialized record (a scalar string) by key; pictures are still encoded.
+
+    Args:
+        serialized: the record.
+        features: the table, or those rows of it that are wanted.
+    """
+    return tf.io.parse_single_example(serialized, make_parse_spec(features))
 
 
 def encode_picture(picture: np.ndarray | tf.Tensor, quality: int) -> tf.Tensor:
-    """uint8 [height, width, 3] -> JPEG."""
+    """Encodes uint8 [height, width, 3] as JPEG."""
     return tf.io.encode_jpeg(picture, quality=quality)
 
 
 def encode_labels(labels: np.ndarray | tf.Tensor) -> tf.Tensor:
-    """uint8 or uint16 [height, width, 1] -> PNG, lossless."""
+    """Encodes uint8 or uint16 [height, width, 1] as PNG, without loss."""
     return tf.io.encode_png(labels, compression=PNG_EFFORT)
 
 
-def decode_background(parsed: dict, height: int, width: int) -> dict:
-    """-> bg uint8 [height, width, 3] and depth uint16 [height, width, 1], codes; the other keys stay."""
+def decode_background(parsed: ParsedRecord, height: int, width: int) -> ParsedRecord:
+    """Decodes `bg`, uint8 [height, width, 3], and `depth`, codes, uint16 [height, width, 1]; the other keys stay."""
     bg = tf.io.decode_jpeg(parsed["bg"], channels=3, dct_method="INTEGER_ACCURATE")
     depth = tf.io.decode_png(parsed["depth"], channels=1, dtype=tf.uint16)
     return {
@@ -187,14 +248,27 @@ def in_full(patch: tf.Tensor, box: tf.Tensor, height: int, width: int) -> tf.Ten
     return full[..., None]
 
 
-def read_backgrounds(path: str, height: int, width: int) -> tuple[list[dict], np.ndarray, np.ndarray]:
-    """The shard of backgrounds -> (name, source, bg_index by record; uint8 [n, h, w, 3]; uint16 [n, h, w, 1])."""
+def read_backgrounds(path: str, height: int, width: int) -> tuple[list[BackgroundInfo], np.ndarray, np.ndarray]:
+    """Reads the shard of backgrounds.
+
+    Args:
+        path: of the shard.
+        height: of the data set's pictures.
+        width: of the data set's pictures.
+
+    Returns:
+        By bg_index: what the records say, `bg` as uint8 [n, height, width, 3], and codes of depth as uint16
+        [n, height, width, 1].
+
+    Raises:
+        RecordError: there is none, or they are not in order.
+    """
     serialized = tf.data.TFRecordDataset(path)
-    # Counted first, so that thousands of scenes are not held twice.
+    # Counted first, so that thousands of backgrounds are not held twice.
     count = int(serialized.reduce(np.int64(0), lambda counted, _: counted + 1))
     if not count:
         raise RecordError(f"{path} holds no backgrounds.")
-    about: list[dict] = []
+    about: list[BackgroundInfo] = []
     pictures, depths = np.empty([count, height, width, 3], np.uint8), np.empty([count, height, width, 1], np.uint16)
     decoded = serialized.map(
         lambda record: decode_background(parse(record, BACKGROUND), height, width), num_parallel_calls=tf.data.AUTOTUNE

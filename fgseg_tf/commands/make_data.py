@@ -26,7 +26,8 @@ from data_pipelines.runtime.cli import flags_as_given, run_command
 from data_pipelines.runtime.files import join_path, replace_file, write_atomic
 from data_pipelines.sources.source_set import load_sources
 from data_pipelines.teacher import network as teacher
-from data_pipelines.tfrecord import export as tfrecord_export
+from data_pipelines.tfrecord.export import export_dataset
+from data_pipelines.tfrecord.manifest import Manifest
 
 RECIPES = Path(dataset_flags.__file__).parent / "flagfiles"
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the data set; local or gs://.", required=True)
@@ -66,7 +67,7 @@ def export() -> None:
     print(f"next: fgseg verify-data {_OUTPUT.value}")
 
 
-def make_data() -> dict:
+def make_data() -> Manifest:
     """Makes what the flags describe, with its flags and a contact sheet beside it; returns the manifest."""
     config = dataset_flags.config_from_flags(jpeg_quality=_JPEG_QUALITY.value)
     if _SOURCES.value == "folders" and config.sources.is_demo:
@@ -83,7 +84,7 @@ def make_data() -> dict:
     load_once = cache(load_teacher)
     if uses_teacher:
         load_once()  # refused now, if it is, rather than after the pictures were read
-    manifest = tfrecord_export.export(
+    manifest = export_dataset(
         load_sources(config),
         config,
         _OUTPUT.value,
@@ -109,7 +110,7 @@ def beam_engine(config: DatasetConfig, load_teacher: Callable) -> Callable:
         raise ValueError(
             f"--engine=beam needs Apache Beam ({error}); install it with: pip install '.[beam]'"
         ) from error
-    return beam.engine(partial(load_sources, config), config, load_teacher, _TEACHER_BATCH.value, _BEAM_ARGS.value)
+    return beam.make_engine(partial(load_sources, config), config, load_teacher, _TEACHER_BATCH.value, _BEAM_ARGS.value)
 
 
 def main() -> None:

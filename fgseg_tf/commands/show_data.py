@@ -23,7 +23,7 @@ from data_pipelines.inspection import contact_sheet, examples, label_statistics
 from data_pipelines.inspection import unpack as unpacking
 from data_pipelines.runtime.cli import run_folder_command
 from data_pipelines.runtime.files import write_atomic
-from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord import reader
 from fgseg_tf.data.base import scoring_seed
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.report import dataset_page
@@ -86,12 +86,12 @@ def write_sheet(folder: str, path: str) -> None:
 
 
 def write_page(folder: str, path: str) -> None:
-    catalogue = catalogues.read_catalogue(folder)
+    dataset = reader.open_dataset(folder)
     count, change = _COUNT.value or dataset_page.USUAL_COUNT, exposures()
-    places = catalogues.choose(catalogue, count, _SPLIT.value, _NAMES.value)
-    scenes = examples.read_scenes(catalogue)
-    shown = examples.read(catalogue, places, scenes, _NAMES.value, change)
-    text = dataset_page.page(catalogue, scenes, label_statistics.survey(catalogue, scenes), shown, _CAPTURE.value)
+    places = reader.choose_records(dataset, count, _SPLIT.value, _NAMES.value)
+    scenes = examples.read_scenes(dataset)
+    shown = examples.read(dataset, places, scenes, _NAMES.value, change)
+    text = dataset_page.page(dataset, scenes, label_statistics.survey(dataset, scenes), shown, _CAPTURE.value)
     write_atomic(path, text)
     print(f"{len(places):,} composites, {len(text.encode()) / 1e6:.1f} MB in {path}")
 

@@ -43,12 +43,12 @@ def print_problems(folder: str, verdict: Verdict) -> None:
 
 
 def print_summary(folder: str, verdict: Verdict) -> None:
-    catalogue = verdict.catalogue
-    manifest, grid = catalogue.manifest, catalogue.grid
+    dataset = verdict.dataset
+    manifest, grid = dataset.manifest, dataset.grid
     print(
         f"{folder} is intact: {manifest['records']:,} composites of {grid.backgrounds} backgrounds x "
-        f"{grid.foregrounds} cut-outs, {catalogue.height} x {catalogue.width}, {manifest['bytes'] / 1e6:,.1f} MB in "
-        f"{len(catalogue.files) + 1} files"
+        f"{grid.foregrounds} cut-outs, {dataset.height} x {dataset.width}, {manifest['bytes'] / 1e6:,.1f} MB in "
+        f"{len(dataset.files) + 1} files"
     )
     print("  " + ", ".join(f"{name} {split['records']:,}" for name, split in manifest["splits"].items()))
     mask, depth = manifest["statistics"]["mask"], manifest["statistics"]["depth"]

@@ -30,7 +30,7 @@ class CompositeData(Data):
         codes = preparation.background_depth(sources, config, lambda: load_teacher(config), 8)
         self._prepared = preparation.prepare(sources, codes, config)
         self._splits = {split.name: split for split in self._prepared.splits}
-        said = json.dumps(resume.identity_of(sources, config, identity, 0, 0), sort_keys=True)
+        said = json.dumps(resume.make_options(sources, config, identity, 0, 0), sort_keys=True)
         super().__init__(
             height=config.height,
             width=config.width,

@@ -8,6 +8,7 @@ import tensorflow as tf
 from data_pipelines.compositing import depth_labels, splits
 from data_pipelines.runtime.files import join_path
 from data_pipelines.tfrecord import schema, shards
+from data_pipelines.tfrecord.manifest import MANIFEST_FILE, Manifest, read_manifest
 from fgseg_tf.data.base import Data
 
 SHUFFLED = 2048  # records that are mixed; shards are in a shuffled order already
@@ -20,7 +21,7 @@ class ShardData(Data):
     """A finished data set in a folder."""
 
     def __init__(self, folder: str):
-        manifest = shards.read_manifest(folder)
+        manifest = read_manifest(folder)
         self._folder, self._splits = folder, manifest["splits"]
         if manifest["depth_unit"] != depth_labels.DEPTH_UNIT:
             raise ValueError(
@@ -40,7 +41,7 @@ class ShardData(Data):
             depth_unit=manifest["depth_unit"],
             labels=manifest["labels"],
             counts={name: split["records"] for name, split in self._splits.items()},
-            digest=shards.measure(join_path(folder, shards.MANIFEST))[1],
+            digest=shards.measure_file(join_path(folder, MANIFEST_FILE))[1],
             description={"shards": folder},
             scenery=scenery,
             from_code=partial(depth_labels.from_code, depth_scale=manifest["depth_scale"]),
@@ -97,7 +98,7 @@ class ShardData(Data):
         return stream.map(self._layer, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _check_files(folder: str, manifest: dict) -> None:
+def _check_files(folder: str, manifest: Manifest) -> None:
     """Before anything expensive: every file is there and as long as it was."""
     for entry in [manifest["backgrounds"], *(entry for s in manifest["splits"].values() for entry in s["shards"])]:
         path = join_path(folder, entry["file"])

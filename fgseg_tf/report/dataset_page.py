@@ -14,7 +14,7 @@ from PIL import Image
 
 from data_pipelines.inspection.examples import Example, Scenes
 from data_pipelines.inspection.label_statistics import Survey
-from data_pipelines.tfrecord.reader import Catalogue
+from data_pipelines.tfrecord.reader import StoredDataset
 from fgseg_tf.report import dataset_statistics as statistics
 from fgseg_tf.report import html as document
 from fgseg_tf.report import report_style
@@ -30,32 +30,34 @@ NOBODY = "nobody"  # for a cut-out, where there is none
 FILTERS = {"split": "Split", "background": "Background", "cutout": "Cut-out", "flipped": "Cut-out mirrored"}
 
 
-def page(catalogue: Catalogue, scenes: Scenes, survey: Survey, examples: Iterable[Example], severity: float = 0) -> str:
+def page(
+    dataset: StoredDataset, scenes: Scenes, survey: Survey, examples: Iterable[Example], severity: float = 0
+) -> str:
     """examples: shown one after the other. severity: of what was done to them first, by `capture`."""
-    ends = statistics.depth_range(survey, catalogue.depth_scale, BEYOND)
-    legend = Legend(*ends, "metres" if catalogue.unit == "m" else catalogue.unit)
+    ends = statistics.depth_range(survey, dataset.depth_scale, BEYOND)
+    legend = Legend(*ends, "metres" if dataset.unit == "m" else dataset.unit)
     cards = []
     found: dict[str, Counter[str]] = {name: Counter() for name in FILTERS}
     for example in examples:
-        facets = _facets(catalogue, example)
+        facets = _facets(dataset, example)
         for name, values in facets.items():
             found[name].update(values)
-        cards.append(_card(catalogue, scenes, example, facets, legend))
-    title, *lines = catalogue.title()
+        cards.append(_card(dataset, scenes, example, facets, legend))
+    title, *lines = dataset.title()
     sections = [
         _header(title, lines),
-        document.section("composites", "Composites", _composites(catalogue, cards, found, legend, severity)),
-        document.section("statistics", "What they are like", statistics.measured(catalogue, survey)),
-        document.section("splits", "Splits", statistics.by_split(catalogue) + statistics.of_pictures(catalogue)),
-        document.section("recipe", "How it was made", statistics.recipe(catalogue)),
+        document.section("composites", "Composites", _composites(dataset, cards, found, legend, severity)),
+        document.section("statistics", "What they are like", statistics.measured(dataset, survey)),
+        document.section("splits", "Splits", statistics.by_split(dataset) + statistics.of_pictures(dataset)),
+        document.section("recipe", "How it was made", statistics.recipe(dataset)),
         _dialog(),
     ]
     return document.page(title, sections, report_style.STYLE + STYLE, SCRIPT)
 
 
-def _facets(catalogue: Catalogue, example: Example) -> dict[str, list[str]]:
+def _facets(dataset: StoredDataset, example: Example) -> dict[str, list[str]]:
     """What a composite can be found by."""
-    *_, flipped, _ = catalogue.grid.parts(example.index)
+    *_, flipped, _ = dataset.grid.parts(example.index)
     return {
         "split": [example.split],
         "background": [_background(example)],
@@ -79,9 +81,9 @@ def _header(title: str, lines: list[str]) -> str:
 
 
 def _composites(
-    catalogue: Catalogue, cards: list[str], found: dict[str, Counter], legend: Legend, severity: float
+    dataset: StoredDataset, cards: list[str], found: dict[str, Counter], legend: Legend, severity: float
 ) -> str:
-    said = f"{len(cards):,} of {catalogue.manifest['records']:,}. Choose one to see it larger."
+    said = f"{len(cards):,} of {dataset.manifest['records']:,}. Choose one to see it larger."
     if severity:
         said += f" Each is shown as two exposures that differ with a severity of {severity:g}, from 0 to 4."
     selects = "".join(_select(name, label, found[name]) for name, label in FILTERS.items())
@@ -103,7 +105,9 @@ def _select(name: str, label: str, found: Counter) -> str:
     return f'<label>{label}<select name={name}><option value="">all</option>{options}</select></label>'
 
 
-def _card(catalogue: Catalogue, scenes: Scenes, example: Example, facets: dict[str, list[str]], legend: Legend) -> str:
+def _card(
+    dataset: StoredDataset, scenes: Scenes, example: Example, facets: dict[str, list[str]], legend: Legend
+) -> str:
     name = escape(example.name)
     pictures = {
         "bg": example.bg,
@@ -114,7 +118,7 @@ def _card(catalogue: Catalogue, scenes: Scenes, example: Example, facets: dict[s
     drawn = "".join(_picture(caption, picture, name) for caption, picture in pictures.items())
     attributes = "".join(f' data-{facet}="{" ".join(values)}"' for facet, values in facets.items())
     facts = "".join(
-        f"<dt>{label}</dt><dd>{escape(said)}</dd>" for label, said in _facts(catalogue, scenes, example).items()
+        f"<dt>{label}</dt><dd>{escape(said)}</dd>" for label, said in _facts(dataset, scenes, example).items()
     )
     return (
         f"<li class=card{attributes}>"
@@ -133,21 +137,21 @@ def _picture(caption: str, picture: np.ndarray, name: str) -> str:
     )
 
 
-def _facts(catalogue: Catalogue, scenes: Scenes, example: Example) -> dict[str, str]:
-    *_, place = catalogue.grid.parts(example.index)
+def _facts(dataset: StoredDataset, scenes: Scenes, example: Example) -> dict[str, str]:
+    *_, place = dataset.grid.parts(example.index)
     source = _file(scenes.sources[example.background])
     facts = {
         "split": example.split,
         "background": f"{_background(example)}{_mirrored(example.background_flipped)}, {source}",
-        "cut-outs, from far to near": "; ".join(_cutout_in_words(catalogue, *one) for one in example.cutouts) or NOBODY,
-        "place": f"{place}, of 0 to {catalogue.grid.places - 1}",
+        "cut-outs, from far to near": "; ".join(_cutout_in_words(dataset, *one) for one in example.cutouts) or NOBODY,
+        "place": f"{place}, of 0 to {dataset.grid.places - 1}",
     }
     if example.mask.any():
         facts["mask"] = f"{percent(float(example.mask.mean()) / 255)} of the picture"
     metres = example.metres[(example.mask >= OBJECT) & (example.metres > 0)]
     if metres.size:
         nearest, half, farthest = np.quantile(metres, (0, 0.5, 1))
-        unit = catalogue.unit
+        unit = dataset.unit
         facts["depth of objects"] = f"{nearest:.3g} to {farthest:.3g} {unit}, median {half:.3g} {unit}"
     return facts
 
@@ -160,8 +164,8 @@ def _cutout(number: int) -> str:
     return f"fg{number:03d}"
 
 
-def _cutout_in_words(catalogue: Catalogue, number: int, flipped: bool) -> str:
-    source = _file(catalogue.manifest["options"]["foregrounds"][number]["source"])
+def _cutout_in_words(dataset: StoredDataset, number: int, flipped: bool) -> str:
+    source = _file(dataset.manifest["options"]["foregrounds"][number]["source"])
     return f"{_cutout(number)}{_mirrored(flipped)}, {source}"
 
 

@@ -1,13 +1,15 @@
 """Sections of the page about a data set that are about all of it: what the manifest says, and what a survey found."""
 
 from html import escape
+from typing import cast
 
 import numpy as np
 from PIL import Image
 
 from data_pipelines.inspection.depth_colors import apply_colormap
 from data_pipelines.inspection.label_statistics import Survey
-from data_pipelines.tfrecord.reader import Catalogue
+from data_pipelines.tfrecord.reader import StoredDataset
+from data_pipelines.tfrecord.statistics import MeanAndDeviation, MeansAndDeviations
 from fgseg_tf.report import histograms, tables
 from fgseg_tf.report.figures import BANDS, bar, encoded, percent
 from fgseg_tf.report.histograms import Histogram
@@ -28,28 +30,28 @@ def depth_range(survey: Survey, scale: float, beyond: float = 0.0) -> tuple[floa
     return float(near / scale), float(max(far, near * 1.01) / scale)
 
 
-def measured(catalogue: Catalogue, survey: Survey) -> str:
+def measured(dataset: StoredDataset, survey: Survey) -> str:
     """Histograms and the heat map, of the examples that were surveyed."""
-    seen, total, unit = len(survey.shares), catalogue.manifest["records"], catalogue.unit
+    seen, total, unit = len(survey.shares), dataset.manifest["records"], dataset.unit
     which = f"all {total:,} composites."
     if seen < total:
         which = f"{seen:,} of the {total:,} composites, from every file in proportion."
-    ends = depth_range(survey, catalogue.depth_scale)
+    ends = depth_range(survey, dataset.depth_scale)
     shares = Histogram("Mask", "share of the picture", "%", "composites", *histograms.of_shares(survey.shares))
     panels = [histograms.panel(shares, _shares_in_words(survey.shares))]
     for name, codes in (("objects", survey.object_codes), ("scenery", survey.scenery_codes)):
-        counted = histograms.of_codes(codes, catalogue.depth_scale, *ends)
+        counted = histograms.of_codes(codes, dataset.depth_scale, *ends)
         drawn = Histogram(f"Depth of {name}", "depth", unit, "pixels", *counted, logarithmic=True)
-        panels.append(histograms.panel(drawn, _depth_in_words(codes, catalogue.depth_scale, unit)))
+        panels.append(histograms.panel(drawn, _depth_in_words(codes, dataset.depth_scale, unit)))
     panels.append(_heat_map(survey.covered))
     return f"<p>Of {which}</p><div class=panels>{''.join(panels)}</div>"
 
 
-def by_split(catalogue: Catalogue) -> str:
-    total = catalogue.manifest["records"]
+def by_split(dataset: StoredDataset) -> str:
+    total = dataset.manifest["records"]
     rows = []
-    for name, split in catalogue.manifest["splits"].items():
-        mask, depth = (split["statistics"][key] for key in ("mask", "depth"))
+    for name, split in dataset.manifest["splits"].items():
+        mask, depth = split["statistics"]["mask"], split["statistics"]["depth"]
         cells = (
             f"{split['records']:,}",
             _percent(split["records"] / total),
@@ -57,31 +59,32 @@ def by_split(catalogue: Catalogue) -> str:
             f"{len(split['foregrounds']):,}",
             _size(split["bytes"]),
             _percent(mask["mean"]),
-            f"{depth['mean']:.3g} {catalogue.unit}",
+            f"{depth['mean']:.3g} {dataset.unit}",
         )
         rows.append(_row(name, cells))
     heads = ("composites", "share", "backgrounds", "cut-outs", "size", "mean mask", "mean depth")
     return tables.table("Composites by split", _head(heads), rows)
 
 
-def of_pictures(catalogue: Catalogue) -> str:
+def of_pictures(dataset: StoredDataset) -> str:
     rows = []
-    for key, found in catalogue.manifest["statistics"].items():
-        unit = f", {catalogue.unit}" if key == "depth" else ", 0 to 1"
+    statistics = cast(dict[str, MeanAndDeviation | MeansAndDeviations], dataset.manifest["statistics"])
+    for key, found in statistics.items():
+        unit = f", {dataset.unit}" if key == "depth" else ", 0 to 1"
         label = f"{key}: {CHANNELS}{unit}" if isinstance(found["mean"], list) else f"{key}{unit}"
         rows.append(_row(label, (_numbers(found["mean"]), _numbers(found["std"]))))
     return tables.table("Pixels of all composites", _head(("mean", "standard deviation")), rows)
 
 
-def recipe(catalogue: Catalogue) -> str:
-    manifest, options = catalogue.manifest, catalogue.manifest["options"]
+def recipe(dataset: StoredDataset) -> str:
+    manifest, options = dataset.manifest, dataset.manifest["options"]
     facts = {
-        "composites": f"{manifest['records']:,} in {len(catalogue.files)} files, {_size(manifest['bytes'])}",
-        "pictures": f"{catalogue.height} x {catalogue.width} pixels, height x width",
-        "backgrounds": f"{catalogue.grid.backgrounds:,}",
-        "cut-outs": f"{catalogue.grid.foregrounds:,}, also mirrored",
+        "composites": f"{manifest['records']:,} in {len(dataset.files)} files, {_size(manifest['bytes'])}",
+        "pictures": f"{dataset.height} x {dataset.width} pixels, height x width",
+        "backgrounds": f"{dataset.grid.backgrounds:,}",
+        "cut-outs": f"{dataset.grid.foregrounds:,}, also mirrored",
         "pictures left out": f"{len(manifest.get('refused_sources', ())):,}",
-        "depth": f"{manifest['labels']} labels; unit: {manifest['depth_unit']}, {catalogue.depth_scale:g} codes each",
+        "depth": f"{manifest['labels']} labels; unit: {manifest['depth_unit']}, {dataset.depth_scale:g} codes each",
         "seed": options["seed"],
     }
     made_by = {name: _value(value) for name, value in options.items() if name not in BY_SOURCE}

@@ -15,8 +15,7 @@ from repository import ROOT
 from data_pipelines.compositing import plan
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources import source_set
-from data_pipelines.tfrecord import reader as catalogues
-from data_pipelines.tfrecord import schema
+from data_pipelines.tfrecord import reader, schema
 from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.shard_data import ShardData
@@ -55,7 +54,7 @@ def walk(tmp_path_factory) -> tuple[Path, str]:
 
 def example(folder: Path, **options) -> tuple[dict, str]:
     """The record of the walk as the network gets it, and its split."""
-    (place,) = catalogues.find(catalogues.read_catalogue(f"{folder}/shards"), [NAME])
+    (place,) = reader.locate(reader.open_dataset(f"{folder}/shards"), [NAME])
     data = ShardData(f"{folder}/shards")
     first = place.file.first + place.number
     (batch,) = data.scoring(place.file.split, 1, (HEIGHT, WIDTH), count=1, first=first, **options)
@@ -85,9 +84,9 @@ def test_every_step_is_told_and_drawn(walk):
 
 def test_what_it_tells_of_the_record_is_true(walk):
     folder, said = walk
-    catalogue = catalogues.read_catalogue(f"{folder}/shards")
-    (place,) = catalogues.find(catalogue, [NAME])
-    ((_, serialized),) = catalogues.read(catalogue, [place])
+    dataset = reader.open_dataset(f"{folder}/shards")
+    (place,) = reader.locate(dataset, [NAME])
+    ((_, serialized),) = reader.read_records(dataset, [place])
     parsed = schema.parse(serialized, schema.COMPOSITE)
     assert f"This one is record {place.number} of {place.file.name}" in said
     assert f"It is {len(serialized):,} bytes" in said

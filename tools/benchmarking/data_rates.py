@@ -15,8 +15,8 @@ from data_pipelines.compositing import depth_labels
 from data_pipelines.compositing.plan import Prepared, composites, placements, prepare
 from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.sources import source_set
-from data_pipelines.tfrecord import export as generation
 from data_pipelines.tfrecord import schema
+from data_pipelines.tfrecord.export import WRITTEN_AT_ONCE, make_shards, pipeline_options
 from data_pipelines.tfrecord.shards import Shard
 
 SOURCES = 24  # demo backgrounds, and as many cut-outs
@@ -43,7 +43,7 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
 
         def ours():
             shard = Shard("train", 0, 1, next(starts) % (prepared.splits[0].count - count), count)
-            return _steady_rate(lambda tell: generation.make_shards(prepared, [shard], folder, None, 1, 0, tell))
+            return _steady_rate(lambda tell: make_shards(prepared, [shard], folder, None, 1, 0, tell))
 
         return in_turns(
             {
@@ -75,7 +75,7 @@ def teacher_rates(teacher: depth_labels.Teacher, side: int, count: int, batch: i
         return in_turns(
             {
                 "ours: composite, look, encode, write shards": lambda: _steady_rate(
-                    lambda tell: generation.make_shards(prepared, [shard], folder, teacher, batch, 0, tell)
+                    lambda tell: make_shards(prepared, [shard], folder, teacher, batch, 0, tell)
                 ),
                 "the teacher's network alone": lambda: _steady_rate(network),
             },
@@ -124,7 +124,7 @@ def _encoders(prepared: Prepared, count: int) -> Callable[[Callable[[int], None]
         return tf.switch_case(tf.cast(at % len(some), tf.int32), branches)
 
     dataset = tf.data.Dataset.range(count).map(encode, num_parallel_calls=tf.data.AUTOTUNE)
-    dataset = dataset.batch(generation.WRITTEN_AT_ONCE).prefetch(2).with_options(generation.threading(0, False))
+    dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(pipeline_options(0, False))
 
     def run(tell):
         for jpegs, *_ in dataset:

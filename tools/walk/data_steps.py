@@ -16,10 +16,8 @@ from data_pipelines.inspection.depth_colors import color_depth
 from data_pipelines.sources import cutout_cleanup, folder_scan, source_set
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.teacher import network as teacher
-from data_pipelines.tfrecord import export as generation
-from data_pipelines.tfrecord import reader as catalogues
-from data_pipelines.tfrecord import schema, shards
-from data_pipelines.tfrecord.reader import Catalogue, Place
+from data_pipelines.tfrecord import export, reader, schema, shards
+from data_pipelines.tfrecord.reader import RecordLocation, StoredDataset
 from walk import panels
 from walk.panels import Panel, Step, around, boxed, grey, over_green, over_squares, pixels, sized
 
@@ -202,23 +200,23 @@ def depth_step(prepared: Prepared, plan: dict, made: dict, looking: teacher.Teac
     )
 
 
-def record_step(catalogue: Catalogue, place: Place, serialized: bytes, made: dict) -> Step:
-    height, width = catalogue.height, catalogue.width
+def record_step(dataset: StoredDataset, place: RecordLocation, serialized: bytes, made: dict) -> Step:
+    height, width = dataset.height, dataset.width
     parsed = schema.parse(serialized, schema.COMPOSITE)
-    _, backgrounds, codes = schema.read_backgrounds(catalogue.path(shards.BACKGROUNDS), height, width)
+    _, backgrounds, codes = schema.read_backgrounds(dataset.path(shards.BACKGROUNDS), height, width)
     back = schema.decode_composite(parsed, tf.constant(backgrounds), tf.constant(codes))
     back = {key: back[key].numpy() for key in ("bg", "fg_bg", "mask", "depth")}
     equal = {key: "equal" if np.array_equal(back[key], made[key]) else "NOT equal" for key in ("mask", "depth")}
     off = {key: _apart(back[key], made[key]) for key in ("bg", "fg_bg")}
     top, left, bottom, right = parsed["mask_box"].numpy().tolist()
-    quality = catalogue.manifest["options"]["jpeg_quality"]
+    quality = dataset.manifest["options"]["jpeg_quality"]
     return Step(
         "The record, written and read back",
         "record",
-        (generation, schema, shards, catalogues),
+        (export, schema, shards, reader),
         (
-            f"All {catalogue.manifest['records']:,} composites of these pictures were written, to "
-            f"{len(catalogue.files)} TFRecord files. This one is record {place.number} of {place.file.name}, so of the "
+            f"All {dataset.manifest['records']:,} composites of these pictures were written, to "
+            f"{len(dataset.files)} TFRecord files. This one is record {place.number} of {place.file.name}, so of the "
             f"split {place.file.split}.",
             f"It is {len(serialized):,} bytes, and 16 more for its length and checksums; fg_bg, mask and depth as "
             f"plain numbers would be {height * width * 6:,}. bg is stored once, for all records that show it.",

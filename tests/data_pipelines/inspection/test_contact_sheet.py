@@ -13,30 +13,29 @@ from repository import ROOT
 
 from data_pipelines.inspection import contact_sheet
 from data_pipelines.inspection.depth_colors import color_depth
-from data_pipelines.tfrecord import reader as catalogues
-from data_pipelines.tfrecord import schema, shards
-from data_pipelines.tfrecord.reader import Catalogue, File, Place
-from data_pipelines.tfrecord.shards import DatasetError
+from data_pipelines.tfrecord import reader, schema, shards
+from data_pipelines.tfrecord.manifest import DatasetError
+from data_pipelines.tfrecord.reader import RecordLocation, ShardFile, StoredDataset
 
 
-def catalogue_of(**splits: list[int]) -> Catalogue:
+def dataset_of(**splits: list[int]) -> StoredDataset:
     """split -> the number of records in each of its files; enough of a catalogue for choosing places."""
     files = []
     for split, sizes in splits.items():
         files += [
-            File(f"{split}-{number}", split, sum(sizes[:number]), size, 0, "") for number, size in enumerate(sizes)
+            ShardFile(f"{split}-{number}", split, sum(sizes[:number]), size, 0, "") for number, size in enumerate(sizes)
         ]
-    return Catalogue("here", {"splits": splits}, 0, 0, 1.0, 0, None, {}, tuple(files))
+    return StoredDataset("here", {"splits": splits}, 0, 0, 1.0, 0, None, {}, tuple(files))
 
 
-def where(places: list[Place]) -> list[tuple[str, int]]:
+def where(places: list[RecordLocation]) -> list[tuple[str, int]]:
     return [(place.file.name, place.number) for place in places]
 
 
 def test_spread_by_hand():
-    catalogue = catalogue_of(train=[9, 9, 9, 9], test=[1], other=[5, 5])
+    dataset = dataset_of(train=[9, 9, 9, 9], test=[1], other=[5, 5])
     # 7 for 3 splits: 3, 1 (there are no more), 3; of four files of train the first, one of the middle and the last.
-    assert where(catalogues.spread(catalogue, 7)) == [
+    assert where(reader.choose_evenly(dataset, 7)) == [
         ("train-0", 0),
         ("train-2", 0),
         ("train-3", 0),
@@ -45,8 +44,8 @@ def test_spread_by_hand():
         ("other-0", 1),
         ("other-1", 0),
     ]
-    assert where(catalogues.spread(catalogue, 2)) == [("train-0", 0), ("test-0", 0)]
-    assert where(catalogues.spread(catalogue, 6, "train")) == [
+    assert where(reader.choose_evenly(dataset, 2)) == [("train-0", 0), ("test-0", 0)]
+    assert where(reader.choose_evenly(dataset, 6, "train")) == [
         ("train-0", 0),
         ("train-0", 1),
         ("train-1", 0),
@@ -54,47 +53,47 @@ def test_spread_by_hand():
         ("train-2", 0),
         ("train-3", 0),
     ]
-    assert len(catalogues.spread(catalogue, 1000)) == 47
+    assert len(reader.choose_evenly(dataset, 1000)) == 47
     with pytest.raises(ValueError, match="`split`=val is not a split of here, which has train, test, other"):
-        catalogues.spread(catalogue, 3, "val")
+        reader.choose_evenly(dataset, 3, "val")
 
 
 def test_in_proportion_by_hand():
-    catalogue = catalogue_of(train=[8, 8], test=[1], other=[3])
+    dataset = dataset_of(train=[8, 8], test=[1], other=[3])
     # Half of 20: of 8, 16, 17 and 20 passed, 4, 8, 8.5 and 10.
-    assert [count for _, count in catalogues.in_proportion(catalogue, 10)] == [4, 4, 0, 2]
-    assert [count for _, count in catalogues.in_proportion(catalogue, 100)] == [8, 8, 1, 3]
-    assert sum(count for _, count in catalogues.in_proportion(catalogue, 7)) == 7
+    assert [count for _, count in reader.choose_in_proportion(dataset, 10)] == [4, 4, 0, 2]
+    assert [count for _, count in reader.choose_in_proportion(dataset, 100)] == [8, 8, 1, 3]
+    assert sum(count for _, count in reader.choose_in_proportion(dataset, 7)) == 7
 
 
 def test_every_name_is_found_where_it_is(tiny_dataset):
-    catalogue = catalogues.read_catalogue(tiny_dataset)
-    places = list(catalogues.everything(catalogue))
+    dataset = reader.open_dataset(tiny_dataset)
+    places = list(reader.iterate_records(dataset))
     names = []
-    for place, serialized in catalogues.read(catalogue, places):
+    for place, serialized in reader.read_records(dataset, places):
         assert place is places[len(names)]
         names.append(schema.parse(serialized, schema.COMPOSITE)["name"].numpy().decode())
     assert len(set(names)) == 80
     shuffled = np.random.default_rng(0).permutation(names).tolist()
-    found = catalogues.find(catalogue, shuffled)
+    found = reader.locate(dataset, shuffled)
     assert found == [places[names.index(name)] for name in shuffled]
-    read = [serialized for _, serialized in catalogues.read(catalogue, found[:7])]
+    read = [serialized for _, serialized in reader.read_records(dataset, found[:7])]
     assert [schema.parse(one, schema.COMPOSITE)["name"].numpy().decode() for one in read] == shuffled[:7]
 
 
 def test_a_name_that_is_not_there(tiny_dataset):
-    catalogue = catalogues.read_catalogue(tiny_dataset)
+    dataset = reader.open_dataset(tiny_dataset)
     with pytest.raises(ValueError, match="asks for background 9; this data set has 5"):
-        catalogues.find(catalogue, ["bg009-fg000-p00"])
+        reader.locate(dataset, ["bg009-fg000-p00"])
     with pytest.raises(ValueError, match="is not the name of a composite"):
-        catalogues.find(catalogue, ["cat"])
+        reader.locate(dataset, ["cat"])
 
 
 def test_what_is_drawn_is_what_is_in_the_record(tiny_dataset):
-    catalogue = catalogues.read_catalogue(tiny_dataset)
+    dataset = reader.open_dataset(tiny_dataset)
     _, pictures, codes = schema.read_backgrounds(f"{tiny_dataset}/{shards.BACKGROUNDS}", 48, 64)
-    place = catalogues.spread(catalogue, 2)[1]
-    ((_, serialized),) = catalogues.read(catalogue, [place])
+    place = reader.choose_evenly(dataset, 2)[1]
+    ((_, serialized),) = reader.read_records(dataset, [place])
     whole = schema.decode_composite(
         schema.parse(serialized, schema.COMPOSITE), tf.constant(pictures), tf.constant(codes)
     )

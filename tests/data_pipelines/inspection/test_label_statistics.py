@@ -7,8 +7,8 @@ import pytest
 
 from data_pipelines.inspection import examples, label_statistics
 from data_pipelines.inspection.label_statistics import Tally
-from data_pipelines.tfrecord import reader as catalogues
-from data_pipelines.tfrecord.shards import DatasetError
+from data_pipelines.tfrecord import reader
+from data_pipelines.tfrecord.manifest import DatasetError
 
 
 def test_a_tally_by_hand():
@@ -49,9 +49,9 @@ def test_nothing_was_seen():
 
 
 def test_all_of_a_data_set_is_as_its_manifest_says(tiny_dataset):
-    catalogue = catalogues.read_catalogue(tiny_dataset)
-    found = label_statistics.survey(catalogue, examples.read_scenes(catalogue))
-    said = catalogue.manifest["statistics"]
+    dataset = reader.open_dataset(tiny_dataset)
+    found = label_statistics.survey(dataset, examples.read_scenes(dataset))
+    said = dataset.manifest["statistics"]
     assert len(found.shares) == 80
     assert found.shares.mean() == pytest.approx(said["mask"]["mean"], rel=1e-9)
     assert found.covered.shape == (48, 64)
@@ -63,12 +63,12 @@ def test_all_of_a_data_set_is_as_its_manifest_says(tiny_dataset):
 
 
 def test_some_of_a_data_set(tiny_dataset):
-    catalogue = catalogues.read_catalogue(tiny_dataset)
-    scenes = examples.read_scenes(catalogue)
-    found = label_statistics.survey(catalogue, scenes, most=17)
-    chosen = catalogues.in_proportion(catalogue, 17)
-    places = [catalogues.Place(file, number) for file, count in chosen for number in range(count)]
-    expected = [example.mask.mean() / 255 for example in examples.read(catalogue, places, scenes)]
+    dataset = reader.open_dataset(tiny_dataset)
+    scenes = examples.read_scenes(dataset)
+    found = label_statistics.survey(dataset, scenes, most=17)
+    chosen = reader.choose_in_proportion(dataset, 17)
+    places = [reader.RecordLocation(file, number) for file, count in chosen for number in range(count)]
+    expected = [example.mask.mean() / 255 for example in examples.read(dataset, places, scenes)]
     np.testing.assert_allclose(found.shares, expected)
     assert len(expected) == 17
 
@@ -76,8 +76,8 @@ def test_some_of_a_data_set(tiny_dataset):
 def test_a_damaged_shard_is_a_sentence(tiny_dataset, tmp_path):
     for path in Path(tiny_dataset).iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    catalogue = catalogues.read_catalogue(str(tmp_path))
-    last = tmp_path / catalogue.files[-1].name
+    dataset = reader.open_dataset(str(tmp_path))
+    last = tmp_path / dataset.files[-1].name
     last.write_bytes(last.read_bytes()[:-7])
     with pytest.raises(DatasetError, match=r"cannot be read .*python tools/verify_shards.py"):
-        label_statistics.survey(catalogue, examples.read_scenes(catalogue))
+        label_statistics.survey(dataset, examples.read_scenes(dataset))

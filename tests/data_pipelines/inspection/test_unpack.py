@@ -15,17 +15,16 @@ from PIL import Image
 from repository import ROOT
 
 from data_pipelines.inspection import unpack
-from data_pipelines.tfrecord import reader as catalogues
-from data_pipelines.tfrecord import schema, shards
-from data_pipelines.tfrecord.shards import DatasetError
+from data_pipelines.tfrecord import reader, schema, shards
+from data_pipelines.tfrecord.manifest import DatasetError
 
 
 def composites(folder: str) -> dict[str, tuple[str, dict]]:
     """name -> (split, what decode_composite answers, with fg_bg still as it is stored in `stored`)."""
-    catalogue = catalogues.read_catalogue(folder)
+    dataset = reader.open_dataset(folder)
     _, pictures, codes = schema.read_backgrounds(f"{folder}/{shards.BACKGROUNDS}", 48, 64)
     answer = {}
-    for place, serialized in catalogues.read(catalogue, catalogues.everything(catalogue)):
+    for place, serialized in reader.read_records(dataset, reader.iterate_records(dataset)):
         parsed = schema.parse(serialized, schema.COMPOSITE)
         whole = schema.decode_composite(parsed, tf.constant(pictures), tf.constant(codes))
         answer[parsed["name"].numpy().decode()] = place.file.split, {**whole, "stored": parsed["fg_bg"].numpy()}

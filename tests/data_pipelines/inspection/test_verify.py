@@ -18,9 +18,9 @@ from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.inspection import record_checks
 from data_pipelines.inspection.findings import Findings
 from data_pipelines.inspection.verify import verify
-from data_pipelines.tfrecord import export as generation
 from data_pipelines.tfrecord import schema, shards
-from data_pipelines.tfrecord.shards import DatasetError
+from data_pipelines.tfrecord.export import export_dataset
+from data_pipelines.tfrecord.manifest import MANIFEST_FILE, DatasetError
 
 TRAIN = "train-00000-of-00002.tfrecord"
 OTHER = "train-00001-of-00002.tfrecord"
@@ -38,7 +38,7 @@ def stored(folder: Path, name: str) -> list[bytes]:
 
 
 def edit_manifest(folder: Path, change) -> None:
-    path = folder / shards.MANIFEST
+    path = folder / MANIFEST_FILE
     manifest = json.loads(path.read_text())
     change(manifest)
     path.write_text(json.dumps(manifest))
@@ -49,7 +49,7 @@ def forge(folder: Path, name: str, serialized: list[bytes]) -> None:
     with tf.io.TFRecordWriter(str(folder / name)) as writer:
         for record in serialized:
             writer.write(record)
-    size, digest = shards.measure(str(folder / name))
+    size, digest = shards.measure_file(str(folder / name))
 
     def change(manifest):
         owners = [manifest["backgrounds"], *(shard for s in manifest["splits"].values() for shard in s["shards"])]
@@ -113,7 +113,7 @@ def test_another_kind_of_data_set(tiny_sources, tmp_path, labels):
     teacher = SimpleNamespace(
         network=lambda pictures, training: 1 + 9 * pictures[:, ::2, ::2, :1], input_size=(48, 64), max_depth=20.0
     )
-    generation.export(sources, options, str(tmp_path), load_teacher=lambda: teacher, teacher_identity={})
+    export_dataset(sources, options, str(tmp_path), load_teacher=lambda: teacher, teacher_identity={})
     verdict = verify(str(tmp_path))
     assert verdict.problems == ()
     assert verdict.records == 70
@@ -132,7 +132,7 @@ def test_a_flipped_byte_names_the_record_and_hides_no_other_file(dataset):
     # TensorFlow names the place behind the record's header of 12 bytes.
     assert f"{TRAIN}, record 5 is damaged (corrupted record at {fifth + 12}); " in text
     assert f"{UNSEEN} is missing" in text
-    lost = json.loads((dataset / shards.MANIFEST).read_text())["splits"]["train"]["shards"][0]["records"] - 5
+    lost = json.loads((dataset / MANIFEST_FILE).read_text())["splits"]["train"]["shards"][0]["records"] - 5
     assert f"{lost - 1} records after it cannot be reached" in text
     assert f"train lacks {lost} of its 35 composites" in text
     assert verdict.records == 80 - lost - 12
@@ -232,7 +232,7 @@ def test_a_record_too_few_and_one_too_many(dataset):
 
 
 def test_a_held_out_cutout_in_a_further_place(dataset):
-    held_out = json.loads((dataset / shards.MANIFEST).read_text())["splits"]["unseen_fg"]["foregrounds"][0]
+    held_out = json.loads((dataset / MANIFEST_FILE).read_text())["splits"]["unseen_fg"]["foregrounds"][0]
     serialized = stored(dataset, TRAIN)
     one = next(n for n, record in enumerate(serialized) if len(value(record, "fg_index")) == 2)
     listed = value(serialized[one], "fg_index")

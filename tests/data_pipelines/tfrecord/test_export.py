@@ -19,9 +19,9 @@ from data_pipelines.compositing import depth_labels, plan
 from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.runtime.errors import REFUSALS, sentence
 from data_pipelines.runtime.files import write_json
-from data_pipelines.tfrecord import export as generation
 from data_pipelines.tfrecord import resume, schema, shards
-from data_pipelines.tfrecord.shards import DatasetError
+from data_pipelines.tfrecord.export import encode_composites, export_dataset
+from data_pipelines.tfrecord.manifest import MANIFEST_FILE, DatasetError
 
 LIVELY = PlacementConfig(layout="ground", places=2, max_objects=3, truncation=0.3, object_size=(0.2, 1.2), empty=0.2)
 
@@ -35,7 +35,7 @@ def config_for(sources, **changes) -> DatasetConfig:
 
 def export(sources, options, folder, **how):
     how = {"load_teacher": None, "teacher_identity": {}, **how}
-    return generation.export(sources, options, str(folder), **how)
+    return export_dataset(sources, options, str(folder), **how)
 
 
 def records_of(folder) -> dict[str, list[bytes]]:
@@ -53,14 +53,14 @@ def files_of(folder) -> dict[str, bytes]:
 
 def stop_at(folder, shard: str, sources, options, **how) -> Exception:
     """Begins an export whose disk is full when it comes to `shard`; what it raised."""
-    identity = resume.identity_of(sources, options, how.get("teacher_identity", {}), how.get("shard_count", 0), 0)
-    write_json(f"{folder}/{shards.PROGRESS}/{resume.OPTIONS}", identity)
+    identity = resume.make_options(sources, options, how.get("teacher_identity", {}), how.get("shard_count", 0), 0)
+    write_json(f"{folder}/{shards.PROGRESS}/{resume.OPTIONS_FILE}", identity)
     # Every write to this device fails as on a disk without room.
     (folder / f"{shard}.part").symlink_to("/dev/full")
     with pytest.raises(REFUSALS) as stopped:
         export(sources, options, folder, **how)
     (folder / f"{shard}.part").unlink()
-    assert not (folder / shards.MANIFEST).exists()
+    assert not (folder / MANIFEST_FILE).exists()
     return stopped.value
 
 
@@ -110,7 +110,7 @@ def test_any_record_can_be_made_again_alone(tiny_sources, finished):
     split = prepared.splits[0]
     position = split.count - 2
     planned = plan.plans(prepared, split, position, 1)
-    alone = next(iter(generation.encoded(prepared, planned, None, 1).as_numpy_iterator()))
+    alone = next(iter(encode_composites(prepared, planned, None, 1).as_numpy_iterator()))
     parsed = schema.parse(finished.records["train"][position], schema.COMPOSITE)
     assert int(parsed["index"]) == alone["index"]
     for key in ("fg_bg", "mask", "depth"):
@@ -132,7 +132,7 @@ def test_a_finished_data_set_is_left_alone(tiny_sources, finished):
 
 def test_killed_between_the_manifest_and_the_end_it_is_tidied_up(tiny_sources, tmp_path):
     export(tiny_sources, config_for(tiny_sources, limit=12), tmp_path)
-    write_json(str(tmp_path / shards.PROGRESS / resume.OPTIONS), {})
+    write_json(str(tmp_path / shards.PROGRESS / resume.OPTIONS_FILE), {})
     export(tiny_sources, config_for(tiny_sources, limit=12), tmp_path)
     assert not (tmp_path / shards.PROGRESS).exists()
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from data_pipelines.tfrecord.statistics import add_up, of_backgrounds, summary
+from data_pipelines.tfrecord.statistics import add_batch, sum_backgrounds, summarize
 
 HEIGHT, WIDTH, BACKGROUNDS, COMPOSITES = 5, 7, 3, 11
 SCALE = 256.0
@@ -37,7 +37,7 @@ def batch(which, whole_depth=False):
 def added(*parts, whole_depth=False):
     sums = None
     for part in parts:
-        sums = add_up(sums, batch(np.array(part), whole_depth), of_backgrounds(PICTURES, CODES), whole_depth)
+        sums = add_batch(sums, batch(np.array(part), whole_depth), sum_backgrounds(PICTURES, CODES), whole_depth)
     return sums
 
 
@@ -48,7 +48,7 @@ def exactly(values):
 
 
 def test_of_backgrounds():
-    sums = of_backgrounds(PICTURES, CODES)
+    sums = sum_backgrounds(PICTURES, CODES)
     assert sums.pixels == 35
     assert sums.pictures.shape == (BACKGROUNDS, 2, 3)
     assert sums.depths.shape == (BACKGROUNDS, 2)
@@ -58,7 +58,7 @@ def test_of_backgrounds():
 
 
 def test_by_hand():
-    sums = of_backgrounds(np.array([[[[1, 2, 3], [4, 5, 6]]]], np.uint8), np.array([[[7, 9]]], np.uint16))
+    sums = sum_backgrounds(np.array([[[[1, 2, 3], [4, 5, 6]]]], np.uint8), np.array([[[7, 9]]], np.uint16))
     change = {
         "bg_index": np.array([0]),
         # The second pixel becomes (10, 5, 0), its mask 255, and its depth 2.
@@ -66,7 +66,7 @@ def test_by_hand():
         "mask_sums": np.array([[255.0, 65025]]),
         "depth_sums": np.array([[-7.0, -77]]),
     }
-    assert add_up(None, change, sums, whole_depth=False) == {
+    assert add_batch(None, change, sums, whole_depth=False) == {
         "records": 1,
         "pixels": 2,
         "bg": [[5, 7, 9], [17, 29, 45]],
@@ -91,21 +91,21 @@ def test_exactly_the_whole_pictures(whole_depth):
 def test_order_and_parts_do_not_matter(parts):
     assert added(*parts) == added(range(COMPOSITES))
     apart = [added(part) for part in parts]
-    assert summary(apart, SCALE) == summary([added(range(COMPOSITES))], SCALE)
+    assert summarize(apart, SCALE) == summarize([added(range(COMPOSITES))], SCALE)
     # As they come back from a note.
-    assert summary(json.loads(json.dumps(apart)), SCALE) == summary(apart, SCALE)
+    assert summarize(json.loads(json.dumps(apart)), SCALE) == summarize(apart, SCALE)
 
 
 def test_adding_leaves_the_first_sums_as_they_were():
     first = added([0])
     before = json.dumps(first)
-    summary([first, added([1])], SCALE)
-    add_up(first, batch(np.array([1])), of_backgrounds(PICTURES, CODES), False)
+    summarize([first, added([1])], SCALE)
+    add_batch(first, batch(np.array([1])), sum_backgrounds(PICTURES, CODES), False)
     assert json.dumps(first) == before
 
 
 def test_summary_is_that_of_the_pictures():
-    found = summary([added(range(4)), added(range(4, COMPOSITES))], SCALE)
+    found = summarize([added(range(4)), added(range(4, COMPOSITES))], SCALE)
     for key, values in (("bg", PICTURES[OF_BACKGROUND]), ("fg_bg", FG_BG)):
         np.testing.assert_allclose(found[key]["mean"], (values / 255).mean((0, 1, 2)), rtol=1e-12)
         np.testing.assert_allclose(found[key]["std"], (values / 255).std((0, 1, 2)), rtol=1e-12)
@@ -118,7 +118,7 @@ def test_summary_is_that_of_the_pictures():
 def test_a_flat_set_deviates_by_nothing():
     pixels = 3 * 10**10
     sums = {"bg": [[7 * pixels] * 3, [49 * pixels] * 3], "mask": [0, 0], "depth": [65535 * pixels, 65535**2 * pixels]}
-    found = summary([{"records": 9, "pixels": pixels, "fg_bg": sums["bg"], **sums}], SCALE)
+    found = summarize([{"records": 9, "pixels": pixels, "fg_bg": sums["bg"], **sums}], SCALE)
     assert found["bg"] == {"mean": [7 / 255] * 3, "std": [0, 0, 0]}
     assert found["depth"] == {"mean": 65535 / 256, "std": 0}
     assert found["mask"] == {"mean": 0, "std": 0}
@@ -128,7 +128,7 @@ def test_one_pixel_in_many_is_seen():
     # All codes are 65535 but one, which is a metre less: the variance of metres is (n - 1) / n**2.
     pixels = 3 * 10**10
     depth = [65535 * pixels - 256, 65535**2 * (pixels - 1) + (65535 - 256) ** 2]
-    found = summary(
+    found = summarize(
         [{"records": 9, "pixels": pixels, "bg": [0, 0], "fg_bg": [0, 0], "mask": [0, 0], "depth": depth}], SCALE
     )
     assert found["depth"]["std"] == pytest.approx(pixels**-0.5, rel=1e-9)

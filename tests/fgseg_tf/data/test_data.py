@@ -12,7 +12,7 @@ import tensorflow as tf
 from data_pipelines.compositing import depth_labels
 from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.sources.source_set import from_demo
-from data_pipelines.tfrecord import export as generation
+from data_pipelines.tfrecord.export import export_dataset
 from data_pipelines.tfrecord.schema import Scenery
 from fgseg_tf.data import data_echoing
 from fgseg_tf.data.base import Data, Order
@@ -96,7 +96,7 @@ def test_composites_made_on_the_fly_are_those_of_the_shards(composite_data, tmp_
     options = DatasetConfig(
         height=HEIGHT, width=WIDTH, seed=5, placement=placement, labels="exact", holdout=0.3, jpeg_quality=100
     )
-    generation.export(sources, options, str(tmp_path), load_teacher=None, teacher_identity={})
+    export_dataset(sources, options, str(tmp_path), load_teacher=None, teacher_identity={})
     stored = ShardData(str(tmp_path))
     assert stored.counts == composite_data.counts
     for split in stored.counts:

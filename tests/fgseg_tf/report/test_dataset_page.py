@@ -19,7 +19,7 @@ from reader import Reader
 from repository import ROOT
 
 from data_pipelines.inspection import examples, label_statistics
-from data_pipelines.tfrecord import reader as catalogues
+from data_pipelines.tfrecord import reader
 from fgseg_tf.report import dataset_page, dataset_statistics
 from fgseg_tf.report import html as document
 from fgseg_tf.report.figures import Legend
@@ -33,23 +33,23 @@ TITLE = "document.querySelector('dialog h3').textContent"
 
 
 @pytest.fixture(scope="module")
-def catalogue(tiny_dataset):
-    return catalogues.read_catalogue(tiny_dataset)
+def dataset(tiny_dataset):
+    return reader.open_dataset(tiny_dataset)
 
 
 @pytest.fixture(scope="module")
-def scenes(catalogue):
-    return examples.read_scenes(catalogue)
+def scenes(dataset):
+    return examples.read_scenes(dataset)
 
 
 @pytest.fixture(scope="module")
-def shown(catalogue, scenes) -> list[examples.Example]:
-    return list(examples.read(catalogue, catalogues.choose(catalogue, COUNT), scenes))
+def shown(dataset, scenes) -> list[examples.Example]:
+    return list(examples.read(dataset, reader.choose_records(dataset, COUNT), scenes))
 
 
 @pytest.fixture(scope="module")
-def text(catalogue, scenes, shown) -> str:
-    return dataset_page.page(catalogue, scenes, label_statistics.survey(catalogue, scenes), shown)
+def text(dataset, scenes, shown) -> str:
+    return dataset_page.page(dataset, scenes, label_statistics.survey(dataset, scenes), shown)
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +138,9 @@ def test_large_pictures_are_made_smaller():
     assert (attributes["width"], attributes["height"]) == ("224", "134")
 
 
-def test_what_is_said_of_a_composite(catalogue, scenes, shown):
+def test_what_is_said_of_a_composite(dataset, scenes, shown):
     example = next(example for example in shown if len(example.cutouts) > 1 and example.mask.any())
-    facts = dataset_page._facts(catalogue, scenes, example)
+    facts = dataset_page._facts(dataset, scenes, example)
     assert facts["split"] == example.split
     number = int(example.name[2:5])
     assert facts["background"] in (f"bg{number:03d}, room {number}", f"bg{number:03d} mirrored, room {number}")
@@ -153,8 +153,8 @@ def test_what_is_said_of_a_composite(catalogue, scenes, shown):
     inside = np.sort(example.metres[example.mask >= 128])
     assert facts["depth of objects"].startswith(f"{inside[0]:.3g} to {inside[-1]:.3g} m, median ")
     empty = next(example for example in shown if not example.cutouts)
-    assert dataset_page._facts(catalogue, scenes, empty)["cut-outs, from far to near"] == "nobody"
-    assert not {"mask", "depth of objects"} & set(dataset_page._facts(catalogue, scenes, empty))
+    assert dataset_page._facts(dataset, scenes, empty)["cut-outs, from far to near"] == "nobody"
+    assert not {"mask", "depth of objects"} & set(dataset_page._facts(dataset, scenes, empty))
 
 
 def test_a_source_is_named_without_its_folder():
@@ -162,12 +162,12 @@ def test_a_source_is_named_without_its_folder():
     assert dataset_page._file("demo background 0 of seed 0 (room)") == "demo background 0 of seed 0 (room)"
 
 
-def test_what_it_says_of_the_whole_set(text, catalogue):
+def test_what_it_says_of_the_whole_set(text, dataset):
     said = Reader(text).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "Of all 80 composites." in said
-    for name, split in catalogue.manifest["splits"].items():
+    for name, split in dataset.manifest["splits"].items():
         assert f"{name}{split['records']:,}{100 * split['records'] / 80:.1f} %" in said
-    statistics = catalogue.manifest["statistics"]
+    statistics = dataset.manifest["statistics"]
     red, green, blue = statistics["fg_bg"]["mean"]
     assert f"fg_bg: red, green, blue, 0 to 1{red:.3f}, {green:.3f}, {blue:.3f}" in said
     assert f"depth, m{statistics['depth']['mean']:.3f}{statistics['depth']['std']:.3f}" in said
@@ -230,17 +230,17 @@ def test_the_heat_map_by_hand():
     assert picture.size == (128, 64)
 
 
-def test_nobody_anywhere(catalogue, scenes, shown):
+def test_nobody_anywhere(dataset, scenes, shown):
     empty = next(example for example in shown if not example.cutouts)
     tally = label_statistics.Tally(48, 64)
     tally.add(empty.mask[None], np.zeros((1, 48, 64), np.uint16))
-    said = Reader(dataset_page.page(catalogue, scenes, tally.survey(), [empty])).text
+    said = Reader(dataset_page.page(dataset, scenes, tally.survey(), [empty])).text
     assert "100\N{NO-BREAK SPACE}% have nobody in them" in said
     assert said.count("nothing is known of it") == 2
 
 
-def test_severity_is_said(catalogue, scenes, shown):
-    drawn = dataset_page._composites(catalogue, [], {name: {} for name in dataset_page.FILTERS}, Legend(1, 2), 3)
+def test_severity_is_said(dataset, scenes, shown):
+    drawn = dataset_page._composites(dataset, [], {name: {} for name in dataset_page.FILTERS}, Legend(1, 2), 3)
     assert "two exposures that differ with a severity of 3, from 0 to 4" in drawn
 
 

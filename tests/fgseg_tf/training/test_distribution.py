@@ -16,7 +16,7 @@ from tiny_data import HEIGHT, LIVELY, WIDTH
 from training_command import USUAL, Command
 
 from data_pipelines.config import DatasetConfig
-from data_pipelines.tfrecord import export as generation
+from data_pipelines.tfrecord.export import export_dataset
 from fgseg_tf.training import distribution
 
 TWO_WORKERS = {"worker": ["localhost:1", "localhost:2"]}
@@ -144,7 +144,7 @@ def one_shard(tiny_sources, tmp_path_factory) -> str:
     """Fewer shards than workers, which then share out its records: together they see what one would."""
     folder = str(tmp_path_factory.mktemp("one_shard"))
     options = DatasetConfig(height=HEIGHT, width=WIDTH, labels="exact", holdout=0.3, placement=LIVELY)
-    generation.export(tiny_sources, options, folder, load_teacher=None, teacher_identity={}, shard_count=1)
+    export_dataset(tiny_sources, options, folder, load_teacher=None, teacher_identity={}, shard_count=1)
     return folder
 
 
