@@ -1,1 +1,51 @@
-"""Learns from the shards that data_pipelines publishes, and serves what was learned."""
+"""Masks and depth for a fixed camera, from one picture of the empty scene and a frame.
+
+The Python API is what `__all__` names:
+
+    segmenter = fgseg_tf.load("base")
+    camera = segmenter.camera("empty.jpg")
+    result = camera.segment("frame.jpg")
+
+Everything else may move between versions. Nothing is loaded before it is asked for, so a process can set up TensorFlow
+as it likes first.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from data_pipelines.config import DatasetConfig, PlacementConfig, SourcesConfig, TeacherConfig
+    from fgseg_tf.api import load, open_data
+    from fgseg_tf.data.base import Data, Order
+    from fgseg_tf.inference.segmenter import Camera, Result, Segmenter
+
+__all__ = [
+    "Camera",
+    "Data",
+    "DatasetConfig",
+    "Order",
+    "PlacementConfig",
+    "Result",
+    "Segmenter",
+    "SourcesConfig",
+    "TeacherConfig",
+    "load",
+    "open_data",
+]
+_MODULES = {
+    "data_pipelines.config": ("DatasetConfig", "PlacementConfig", "SourcesConfig", "TeacherConfig"),
+    "fgseg_tf.api": ("load", "open_data"),
+    "fgseg_tf.data.base": ("Data", "Order"),
+    "fgseg_tf.inference.segmenter": ("Camera", "Result", "Segmenter"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
