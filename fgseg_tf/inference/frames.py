@@ -37,6 +37,27 @@ class Frame:
     picture: np.ndarray
 
 
+# What the Python API takes for a picture: uint8 [H, W, 3], or the path of a file.
+Picture = np.ndarray | str | os.PathLike
+
+
+def load_picture(picture: Picture, name: str) -> np.ndarray:
+    """Returns a picture that is given as an array or as a path, uint8 [H, W, 3].
+
+    Args:
+        picture: The array or the path.
+        name: What it is, for the message that refuses it.
+
+    Raises:
+        ValueError: The array is of another kind, or the file cannot be read.
+    """
+    if not isinstance(picture, np.ndarray):
+        return read_picture(os.fspath(picture))
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ValueError(f"{name} is {picture.dtype} {list(picture.shape)}; give uint8 [height, width, 3].")
+    return picture
+
+
 def find_frames(where: str) -> list[str]:
     """Returns the paths of the frames in a folder, in natural order; of a file, that path alone.
 

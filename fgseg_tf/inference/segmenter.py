@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from fgseg_tf.inference import scene_match, upsampling
 from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
+from fgseg_tf.inference.frames import Picture, load_picture
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.model.fold import MULTIPLE, cut
 
@@ -54,7 +55,7 @@ class Segmenter:
         self.halves = self._background_half, self._frame_half = cut(network)
         self.segment_compiled = tf.function(self.segment, reduce_retracing=True)
 
-    def camera(self, bg: np.ndarray, smooth: float = 0.0, both_ways: bool = False) -> "Camera":
+    def camera(self, bg: Picture, smooth: float = 0.0, both_ways: bool = False) -> "Camera":
         """Returns a camera with this background; the arguments are those of `Camera`."""
         return Camera(self, bg, smooth, both_ways)
 
@@ -82,13 +83,15 @@ class Segmenter:
 
 
 class Camera:
-    """One fixed camera: its background, and then its frames in order. Pictures are uint8 [H, W, 3].
+    """One fixed camera: its background, and then its frames in order.
+
+    Pictures are uint8 [H, W, 3], or paths of files.
 
     Attributes:
         size: Height and width of the background, which its frames must have too.
     """
 
-    def __init__(self, segmenter: Segmenter, bg: np.ndarray, smooth: float = 0.0, both_ways: bool = False):
+    def __init__(self, segmenter: Segmenter, bg: Picture, smooth: float = 0.0, both_ways: bool = False):
         """Encodes the background.
 
         Args:
@@ -97,6 +100,7 @@ class Camera:
             smooth: From 0 to below 1, how much of the last frame's mask is kept where nothing moved.
             both_ways: Average over the frame and its mirror image (test-time flip averaging); takes twice as long.
         """
+        bg = load_picture(bg, "the background")
         self.size = bg.shape[:2]
         self._segmenter = segmenter
         self._smooth = smooth
@@ -105,8 +109,16 @@ class Camera:
         self._bg = resize_to_working_size(bg[None], segmenter.side)
         self._encoded = segmenter.encode_background(concat_flipped(self._bg) if both_ways else self._bg)
 
-    def segment(self, fg_bg: np.ndarray) -> Result:
-        """Returns the mask, depth and similarity of a frame, at its own size."""
+    def segment(self, fg_bg: Picture) -> Result:
+        """Returns the mask, depth and similarity of a frame, at its own size.
+
+        Raises:
+            ValueError: The frame cannot be read, or is not of the background's size.
+        """
+        fg_bg = load_picture(fg_bg, "the frame")
+        if fg_bg.shape[:2] != self.size:
+            height, width = fg_bg.shape[:2]
+            raise ValueError(f"the frame is {height} x {width} pixels, its background {self.size[0]} x {self.size[1]}.")
         small = resize_to_working_size(fg_bg[None], self._segmenter.side)
         frames = concat_flipped(small) if self._both_ways else small
         mask, code, similarity = self._segmenter.segment_compiled(self._encoded, frames)
