@@ -87,7 +87,7 @@ def export_saved_model(network: keras.Model, side: int, facts: dict) -> None:
         if _WARMUP.value:
             warmup.write(folder, _NAME.value, warmup.requests(tf.saved_model.load(folder).signatures, side))
         write_json(join_path(join_path(folder, warmup.FOLDER), "model.json"), facts | {"parity": worst})
-    for path in server_config.write(_OUTPUT.value, _NAME.value):
+    for path in server_config.write_server_config(_OUTPUT.value, _NAME.value):
         print(f"{path}: new")
     print(f"{_OUTPUT.value}/{number} is there: off by {worst:.1g} from the Keras network, at most {parity.TOLERANCE:g}")
 

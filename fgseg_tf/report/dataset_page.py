@@ -16,11 +16,8 @@ from data_pipelines.inspection.examples import Example, Scenes
 from data_pipelines.inspection.label_statistics import Survey
 from data_pipelines.tfrecord.reader import StoredDataset
 from fgseg_tf.report import dataset_statistics as statistics
-from fgseg_tf.report import html as document
-from fgseg_tf.report import report_style
-from fgseg_tf.report.dataset_page_script import SCRIPT
-from fgseg_tf.report.dataset_page_style import STYLE
 from fgseg_tf.report.figures import Legend, encoded, percent
+from fgseg_tf.report.html import read_static, render_page, render_section
 
 USUAL_COUNT = 60
 LONGEST = 224  # pixels, the longer side of a picture on the page
@@ -46,13 +43,18 @@ def page(
     title, *lines = dataset.title()
     sections = [
         _header(title, lines),
-        document.section("composites", "Composites", _composites(dataset, cards, found, legend, severity)),
-        document.section("statistics", "What they are like", statistics.measured(dataset, survey)),
-        document.section("splits", "Splits", statistics.by_split(dataset) + statistics.of_pictures(dataset)),
-        document.section("recipe", "How it was made", statistics.recipe(dataset)),
+        render_section("composites", "Composites", _composites(dataset, cards, found, legend, severity)),
+        render_section("statistics", "What they are like", statistics.measured(dataset, survey)),
+        render_section("splits", "Splits", statistics.by_split(dataset) + statistics.of_pictures(dataset)),
+        render_section("recipe", "How it was made", statistics.recipe(dataset)),
         _dialog(),
     ]
-    return document.page(title, sections, report_style.STYLE + STYLE, SCRIPT)
+    return render_page(
+        title,
+        sections,
+        read_static("report.css", "dataset_page.css"),
+        read_static("dataset_page.js"),
+    )
 
 
 def _facets(dataset: StoredDataset, example: Example) -> dict[str, list[str]]:

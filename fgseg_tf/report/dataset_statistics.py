@@ -13,7 +13,7 @@ from data_pipelines.tfrecord.statistics import MeanAndDeviation, MeansAndDeviati
 from fgseg_tf.report import histograms, tables
 from fgseg_tf.report.figures import BANDS, bar, encoded, percent
 from fgseg_tf.report.histograms import Histogram
-from fgseg_tf.report.html import capital
+from fgseg_tf.report.html import capitalize
 
 HEAT_SIDE = 128  # pixels, the longer side of the heat map
 BY_SOURCE = {"backgrounds", "foregrounds", "physical_height", "field_of_view"}  # options with a value for each
@@ -136,7 +136,7 @@ def _heat_map(covered: np.ndarray) -> str:
     return (
         '<figure class="panel"><figcaption>Where foreground is '
         f"<small>{escape(said)}</small></figcaption>"
-        f'<img class=heat src="{encoded(colours)}" width={width} height={height} alt="{escape(capital(said))}">'
+        f'<img class=heat src="{encoded(colours)}" width={width} height={height} alt="{escape(capitalize(said))}">'
         f"{legend}</figure>"
     )
 

@@ -12,9 +12,8 @@ from fgseg_tf.evaluation import score_table
 from fgseg_tf.evaluation.evaluator import Evaluation
 from fgseg_tf.report import charts, ladder_section
 from fgseg_tf.report import figures as report_pictures
-from fgseg_tf.report import html as document
 from fgseg_tf.report import tables as report_tables
-from fgseg_tf.report.report_style import STYLE
+from fgseg_tf.report.html import capitalize, read_static, render_page, render_section
 
 OTHER_DATA = (
     "these are not the data of the training: seen and unseen are as these divide them, and what they hold out may have "
@@ -36,13 +35,13 @@ def page(settings: dict, flags: str, history: list[dict], evaluation: Evaluation
     hardest = list(scores["splits"])[-1]
     sections = [
         _header(settings, evaluation, hardest),
-        document.section("scores", "Scores", _overview(scores) + _splits(scores, hardest) + _thresholds(scores)),
+        render_section("scores", "Scores", _overview(scores) + _splits(scores, hardest) + _thresholds(scores)),
         *_ladder(scores, hardest),
-        document.section("training", "Training", _training(settings, history)),
+        render_section("training", "Training", _training(settings, history)),
         *_cases(evaluation, hardest),
-        document.section("run", "What was run", _run(settings, flags, scores)),
+        render_section("run", "What was run", _run(settings, flags, scores)),
     ]
-    return document.page(_title(settings), sections, STYLE)
+    return render_page(_title(settings), sections, read_static("report.css"))
 
 
 def write(folder: str, text: str) -> None:
@@ -98,7 +97,7 @@ def _header(settings: dict, evaluation: Evaluation, hardest: str) -> str:
     return (
         f"<header><h1>{escape(_title(settings))}</h1>\n<p class=lead>{escape(first)}</p>\n"
         f"<dl class=figures>{figures}</dl>"
-        + "".join(f"<p>{escape(document.capital(sentence))}</p>" for sentence in rest)
+        + "".join(f"<p>{escape(capitalize(sentence))}</p>" for sentence in rest)
         + f"{leaky}{other}<nav aria-label=Contents>{links}</nav></header>"
     )
 
@@ -116,7 +115,7 @@ def _overview(scores: dict) -> str:
             rows.append(f"<tr><th scope=row>{escape(score_table.COLUMNS[column])}</th>{''.join(cells)}</tr>")
         if rows:
             label = next(iter(lines.values())).row.label
-            title = escape(f"{document.capital(PLACES[place])}: {label}")
+            title = escape(f"{capitalize(PLACES[place])}: {label}")
             groups.append(
                 f"<tr><th colspan={len(splits) + 1} scope=rowgroup class=group>{title}</th></tr>{''.join(rows)}"
             )
@@ -137,7 +136,7 @@ def _splits(scores: dict, hardest: str) -> str:
         title = f"{score_table.SPLITS.get(split, split)}, {found['examples']:,} examples"
         tables = "".join(_scores_table(found, place, name) for place, name in PLACES.items())
         blocks.append(
-            f"<details{' open' if split == hardest else ''}><summary>{escape(document.capital(title))}</summary>"
+            f"<details{' open' if split == hardest else ''}><summary>{escape(capitalize(title))}</summary>"
             f"<div class=tables>{tables}</div></details>"
         )
     return "\n".join(blocks)
@@ -147,7 +146,7 @@ def _scores_table(found: dict, place: str, caption: str) -> str:
     lines = score_table.lines(found, place)
     if not lines:
         return ""
-    return report_tables.by_column(document.capital(caption), "", {line.row.label: line for line in lines})
+    return report_tables.by_column(capitalize(caption), "", {line.row.label: line for line in lines})
 
 
 def _thresholds(scores: dict) -> str:
@@ -177,7 +176,7 @@ def _ladder(scores: dict, hardest: str) -> list[str]:
     )
     if scores["thresholds"]:
         said += " The baselines were tuned at each severity anew."
-    return [document.section("ladder", "Ladder", f"<p>{escape(said)}</p>{ladder_section.section(steps)}")]
+    return [render_section("ladder", "Ladder", f"<p>{escape(said)}</p>{ladder_section.section(steps)}")]
 
 
 def _training(settings: dict, history: list[dict]) -> str:
@@ -197,7 +196,7 @@ def _cases(evaluation: Evaluation, hardest: str) -> list[str]:
         if cases:
             where = f"<p>{escape(said)} From {escape(score_table.SPLITS.get(hardest, hardest))}.</p>"
             body = "".join(report_pictures.case(case, legend) for case in cases)
-            sections.append(document.section(kind, title, f"{where}{legend.drawn()}{body}"))
+            sections.append(render_section(kind, title, f"{where}{legend.drawn()}{body}"))
     return sections
 
 

@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 
 
-def page(title: str, sections: Sequence[str], style: str, script: str = "") -> str:
-    """sections: HTML. script: run when all of the page is there."""
+def render_page(title: str, sections: Sequence[str], style: str, script: str = "") -> str:
+    """Returns a whole page.
+
+    Args:
+        title: Of the page, as text.
+        sections: Its content, as HTML.
+        style: CSS, as `read_static` returns it.
+        script: JavaScript that runs when all of the page is there.
+    """
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -18,9 +26,17 @@ def page(title: str, sections: Sequence[str], style: str, script: str = "") -> s
     )
 
 
-def section(where: str, title: str, body: str) -> str:
+def read_static(*names: str) -> str:
+    """Returns files of `static/`, one after the other, each beginning on a line of its own."""
+    folder = files("fgseg_tf.report").joinpath("static")
+    return "".join("\n" + folder.joinpath(name).read_text(encoding="utf-8") for name in names)
+
+
+def render_section(where: str, title: str, body: str) -> str:
+    """Returns a section with a heading. where: its name in the URL's fragment. title: text. body: HTML."""
     return f"<section id={where}><h2>{escape(title)}</h2>\n{body}</section>"
 
 
-def capital(text: str) -> str:
+def capitalize(text: str) -> str:
+    """Returns the text with its first letter as a capital; the others stay as they are, unlike in str.capitalize."""
     return text[0].upper() + text[1:]

@@ -2,9 +2,9 @@
 
 from html import escape
 
-from fgseg_tf.report import html as document
-from fgseg_tf.report import report_style, tables
+from fgseg_tf.report import tables
 from fgseg_tf.report.figures import Legend, encoded
+from fgseg_tf.report.html import read_static, render_page
 
 # Pictures of one height, so long as two are beside one another on a telephone.
 STYLE = """
@@ -24,7 +24,7 @@ def page(title: str, lead: str, steps: list) -> str:
         f"<header><h1>{escape(title)}</h1><p class=lead>{escape(lead)}</p><nav aria-label=Steps>{links}</nav></header>"
     )
     sections = [_section(number, step) for number, step in enumerate(steps, 1)]
-    return document.page(title, [head, *sections], report_style.STYLE + STYLE)
+    return render_page(title, [head, *sections], read_static("report.css") + STYLE)
 
 
 def _section(number: int, step) -> str:

@@ -120,11 +120,11 @@ def test_configs_are_what_the_server_reads(exported):
 
 
 def test_configs_that_were_changed_are_kept(tmp_path):
-    first = server_config.write(str(tmp_path), "mine")
+    first = server_config.write_server_config(str(tmp_path), "mine")
     assert len(first) == 3
     (tmp_path / "serving" / "models.config").write_text("mine, changed")
     (tmp_path / "serving" / "batching.config").unlink()
-    assert server_config.write(str(tmp_path), "mine") == [f"{tmp_path}/serving/batching.config"]
+    assert server_config.write_server_config(str(tmp_path), "mine") == [f"{tmp_path}/serving/batching.config"]
     assert (tmp_path / "serving" / "models.config").read_text() == "mine, changed"
 
 

@@ -18,7 +18,7 @@ from fgseg_tf.evaluation.example_picker import Case
 from fgseg_tf.report import charts, ladder_section
 from fgseg_tf.report import evaluation_report as report
 from fgseg_tf.report.figures import Legend
-from fgseg_tf.report.report_style import STYLE
+from fgseg_tf.report.html import read_static
 
 HEIGHT, WIDTH = 6, 8
 
@@ -290,7 +290,7 @@ def test_a_line_of_the_ladder_is_where_it_should_be():
     assert lines["accent"].findall("circle")[3].find("title").text == "network, severity 3: 0.625"
     # Each has dashes of its own.
     for name in ("difference", "mog2", "knn"):
-        assert f".{name} polyline {{ stroke-dasharray:" in STYLE
+        assert f".{name} polyline {{ stroke-dasharray:" in read_static("report.css")
     # The scale of both, upwards, and the severities.
     for panel in (iou, boundary):
         texts = panel.findall("text")

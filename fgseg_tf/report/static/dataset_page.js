@@ -1,6 +1,3 @@
-"""What the page about a data set does: filters, whose state is the URL's fragment, and a composite shown larger."""
-
-SCRIPT = """
 "use strict";
 const form = document.querySelector(".filters");
 const filters = [...form.querySelectorAll("select")];
@@ -86,4 +83,3 @@ dialog.addEventListener("close", () => larger.querySelector("button").focus());
 addEventListener("hashchange", read);
 read();
 show();
-"""
