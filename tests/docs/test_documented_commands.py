@@ -41,9 +41,9 @@ PLACEHOLDERS = {
 TRAINING = "--network=small --stages=1@32 --batch=4 --examples_per_epoch=8 --validate=4"
 # Flags for the end of a command that begins like this. Flags that come last win.
 SMALL = {
-    "fgseg make-data --flagfile=data_pipelines/flagfiles/tiny": "--limit=100",
-    "fgseg make-data --flagfile=data_pipelines/flagfiles/recommended": "--image_size=64",
-    "fgseg train --flagfile=fgseg_tf/flagfiles/photographs_camera": f"{TRAINING} --image_size=48x64 --start=small",
+    "fgseg make-data --recipe=tiny": "--limit=100",
+    "fgseg make-data --recipe=recommended": "--image_size=64",
+    "fgseg train --recipe=photographs_camera": f"{TRAINING} --image_size=48x64 --start=small",
     "fgseg train": TRAINING,
     "fgseg evaluate-footage": "--nobaselines",
     "fgseg evaluate": "--count=4 --batch=4 --ladder=4",
@@ -149,6 +149,10 @@ def test_flags_exist(command):
     for path in re.findall(r"--(?:flagfile|variants)=(\S+)", command):
         assert path == "FILE" or (ROOT / path).exists(), f"there is no {path}"
     program = documented.find_program(command)
+    for recipe in re.findall(r"--recipe=(\w+)", command):
+        folder = {"make-data": "data_pipelines", "train": "fgseg_tf"}[program or ""]
+        assert recipe == "NAME" or (ROOT / folder / "flagfiles" / f"{recipe}.flags").exists(), f"no recipe {recipe}"
+        command = command.replace(f"--recipe={recipe}", "")
     if not program:
         return
     known = documented.find_flags(program)
