@@ -35,6 +35,19 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 from fgseg_tf.serving import saved_model as serving
 
 
+def pytest_addoption(parser):
+    parser.addoption("--both-stacks-only", action="store_true", help="Leave out tests not marked both_stacks.")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out, where it is asked for, what one stack shows for both."""
+    if not config.getoption("--both-stacks-only"):
+        return
+    left_out = [item for item in items if not item.get_closest_marker("both_stacks")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item.get_closest_marker("both_stacks")]
+
+
 @pytest.fixture(scope="session")
 def tiny_sources() -> Sources:
     """5 backgrounds of 48 x 64 whose depth is known, and 4 cut-outs."""

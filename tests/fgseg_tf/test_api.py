@@ -9,6 +9,8 @@ from PIL import Image
 import fgseg_tf
 from fgseg_tf import api
 
+pytestmark = pytest.mark.both_stacks
+
 HEIGHT, WIDTH = 48, 72
 
 

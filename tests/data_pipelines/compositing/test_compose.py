@@ -316,6 +316,7 @@ def test_sums_are_those_of_the_whole_pictures(plan, seam):
     np.testing.assert_array_equal(fg_bg[outside], background[outside])
 
 
+@pytest.mark.both_stacks
 @pytest.mark.parametrize("reliefs", [False, True])
 @pytest.mark.parametrize("seam", ["hard", "soft", "feathered"])
 def test_in_a_graph_as_eagerly(seam, reliefs):

@@ -85,6 +85,7 @@ def visible(start, length, room):
 # Draws
 
 
+@pytest.mark.both_stacks
 def test_draws_are_the_same_on_every_stack():
     drawn = draw(5, tf.constant([0, 1, 399_999], tf.int64), 1).numpy()
     assert drawn.shape == (3, 2, DRAWS)
@@ -434,6 +435,7 @@ def test_depth_at_the_foot_of_what_is_cut_is_that_of_the_edge():
     assert plan["metres"].min() >= 1
 
 
+@pytest.mark.both_stacks
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_in_a_graph_as_eagerly(layout):
     placement = PlacementConfig(layout, max_objects=3, truncation=0.4, empty=0.1, flip_backgrounds=True)

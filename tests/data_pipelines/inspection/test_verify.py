@@ -94,6 +94,7 @@ def problem(folder: Path, *parts: str) -> str:
     return found[0]
 
 
+@pytest.mark.both_stacks
 def test_intact(tiny_dataset):
     verdict = verify(tiny_dataset)
     assert verdict.problems == ()
@@ -119,6 +120,7 @@ def test_another_kind_of_data_set(tiny_sources, tmp_path, labels):
     assert verdict.records == 70
 
 
+@pytest.mark.both_stacks
 def test_a_flipped_byte_names_the_record_and_hides_no_other_file(dataset):
     path = dataset / TRAIN
     content = bytearray(path.read_bytes())

@@ -12,6 +12,8 @@ from data_pipelines.teacher import network as teacher
 from data_pipelines.teacher import weights as teacher_weights
 from data_pipelines.teacher.network import DepthNetwork
 
+pytestmark = pytest.mark.both_stacks
+
 # The published layout at a size that builds in no time: one dense layer a block.
 TINY = DepthNetwork(stem_filters=4, growth=2, blocks=(1, 1, 1, 1), bottleneck=16, leaky_convolutions=1)
 SKIPS = ("conv1_relu", "pool1", "pool2_pool", "pool3_pool")

@@ -4,9 +4,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from repository import ROOT
 
 from data_pipelines.teacher import network as teacher
+
+pytestmark = pytest.mark.both_stacks
 
 
 def run(work, output, *flags):

@@ -71,6 +71,7 @@ def finished(tiny_sources, tmp_path_factory):
     return SimpleNamespace(folder=folder, manifest=manifest, records=records_of(folder))
 
 
+@pytest.mark.both_stacks
 def test_every_composite_is_made_once_and_says_which_it_is(tiny_sources, finished):
     grid = plan.Grid(len(tiny_sources.backgrounds), len(tiny_sources.foregrounds), LIVELY.places)
     names = []
@@ -104,6 +105,7 @@ def test_another_seed_is_another_data_set(tiny_sources, finished, tmp_path):
     assert records_of(tmp_path)["train"] != finished.records["train"]
 
 
+@pytest.mark.both_stacks
 def test_any_record_can_be_made_again_alone(tiny_sources, finished):
     codes = depth_labels.to_code(tiny_sources.true_depth).numpy()
     prepared = plan.prepare(tiny_sources, codes, config_for(tiny_sources))
@@ -211,6 +213,7 @@ def test_teacher_labels_do_not_depend_on_shards_or_restarts(tiny_sources, small_
     assert records_of(tmp_path / "many") == records_of(tmp_path / "one")
 
 
+@pytest.mark.both_stacks
 def test_teacher_labels_are_what_the_teacher_sees_in_the_composite(tiny_sources, small_teacher, tmp_path):
     options = config_for(tiny_sources, labels="teacher", placement=PlacementConfig(layout="random", places=1), limit=8)
     export(tiny_sources, options, tmp_path, load_teacher=lambda: small_teacher, teacher_identity={})

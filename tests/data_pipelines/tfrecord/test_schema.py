@@ -7,6 +7,8 @@ import tensorflow as tf
 from data_pipelines.tfrecord import schema
 from data_pipelines.tfrecord.schema import BACKGROUND, COMPOSITE, RecordError, decode_composite, parse, serialize
 
+pytestmark = pytest.mark.both_stacks
+
 HEIGHT, WIDTH = 5, 7
 random = np.random.default_rng(2)
 BACKGROUNDS = random.integers(0, 256, (3, HEIGHT, WIDTH, 3), np.uint8)

@@ -76,6 +76,7 @@ def test_a_finished_run_made_on_the_fly(finished, data):
     assert all(f"severity {step['severity']}: {step['knn']['mask/iou']:.3f}</title>" in page for step in steps)
 
 
+@pytest.mark.both_stacks
 def test_looking_both_ways_is_scored_and_said(finished):
     few = (f"--run={finished}", "--count=4", "--nobaselines", "--ladder=0")
     found = []

@@ -76,6 +76,7 @@ def exported(finished, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.both_stacks
 def test_a_version_and_its_surroundings(exported):
     pytest.importorskip("tensorflow_serving")
     assert {path.name for path in exported.iterdir()} == {"1", "serving"}
@@ -85,6 +86,7 @@ def test_a_version_and_its_surroundings(exported):
     assert 0 < about["parity"] < parity.TOLERANCE
 
 
+@pytest.mark.both_stacks
 def test_warm_up_requests_can_be_replayed(exported):
     pytest.importorskip("tensorflow_serving")
     signatures = tf.saved_model.load(str(exported / "1")).signatures

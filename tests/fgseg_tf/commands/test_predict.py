@@ -69,6 +69,7 @@ def picture(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
 
 
+@pytest.mark.both_stacks
 def test_a_folder_of_frames(folder):
     where = folder / "answers"
     status, said, errors = run(

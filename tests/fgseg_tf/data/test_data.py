@@ -21,6 +21,8 @@ from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.open import reopen_data
 from fgseg_tf.data.shard_data import ShardData
 
+pytestmark = pytest.mark.both_stacks
+
 HEIGHT, WIDTH = 48, 64
 RECIPE = DatasetConfig.from_dict(
     dict(

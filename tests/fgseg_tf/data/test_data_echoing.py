@@ -7,6 +7,8 @@ import tensorflow as tf
 from fgseg_tf.data import data_echoing
 from fgseg_tf.data.data_echoing import Echo
 
+pytestmark = pytest.mark.both_stacks
+
 
 @pytest.fixture(autouse=True)
 def windows_of_eight(monkeypatch):

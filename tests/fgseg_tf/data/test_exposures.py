@@ -8,6 +8,8 @@ from fgseg_tf.data import shadows
 from fgseg_tf.data.exposures import LADDER, Capture
 from fgseg_tf.data.random_draws import Draws
 
+pytestmark = pytest.mark.both_stacks
+
 HEIGHT, WIDTH = 36, 52
 TOP, LEFT, TALL, WIDE = 8, 6, 20, 12  # of the object
 

@@ -12,6 +12,8 @@ from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.evaluation import baselines
 from fgseg_tf.evaluation.baselines import Difference, Subtractor
 
+pytestmark = pytest.mark.both_stacks
+
 SIZE = (12, 16)
 
 

@@ -14,6 +14,8 @@ from fgseg_tf.evaluation.example_picker import Chooser
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.runs import run_folder
 
+pytestmark = pytest.mark.both_stacks
+
 SIZE = (48, 64)
 SETTINGS = {"depth_unit": "metre", "image_size": [48, 64], "stages": ["2@32 rate=0.1", "1@40 rate=0.01 batch=4"]}
 

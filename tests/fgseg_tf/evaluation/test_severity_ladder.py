@@ -8,6 +8,8 @@ import pytest
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.evaluation import baselines, severity_ladder
 
+pytestmark = pytest.mark.both_stacks
+
 SIZE = (48, 64)
 SPLIT, COUNT = "unseen_bg", 18  # of 24
 

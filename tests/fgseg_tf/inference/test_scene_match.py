@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from fgseg_tf.inference import scene_match
 
+pytestmark = pytest.mark.both_stacks
+
 HEIGHT, WIDTH = 60, 84
 NOBODY = np.zeros((1, HEIGHT, WIDTH, 1), np.float32)
 

@@ -9,6 +9,8 @@ from fgseg_tf.inference.segmenter import Segmenter, working_size
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 
+pytestmark = pytest.mark.both_stacks
+
 
 @pytest.fixture(scope="module")
 def network():

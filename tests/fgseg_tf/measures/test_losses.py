@@ -8,6 +8,8 @@ import tensorflow as tf
 from fgseg_tf.measures import losses, ssim
 from fgseg_tf.measures.losses import LOSSES, LearnedWeights, Loss, parse
 
+pytestmark = pytest.mark.both_stacks
+
 EVERY = {name: function for branch in LOSSES.values() for name, function in branch.items()}
 
 

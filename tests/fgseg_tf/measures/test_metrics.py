@@ -11,6 +11,8 @@ from repository import ROOT
 from fgseg_tf.measures import metrics
 from fgseg_tf.measures.metrics import SCORES, Table, scores
 
+pytestmark = pytest.mark.both_stacks
+
 
 def images(*rows_of_each):
     """[B, H, W, 1] of B nested lists."""

@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from fgseg_tf.model.depth_code import FARTHEST, NEAREST, decode_depth, encode_depth
 
+pytestmark = pytest.mark.both_stacks
+
 
 @pytest.mark.parametrize(("metres", "code"), [(0.25, 0.0), (8.0, 0.5), (256.0, 1.0), (2**0.5, 0.25)])
 def test_by_hand(metres, code):

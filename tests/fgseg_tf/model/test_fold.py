@@ -10,6 +10,8 @@ from repository import ROOT
 
 from fgseg_tf.model import fold
 
+pytestmark = pytest.mark.both_stacks
+
 
 def pictures(height: int = 37, width: int = 50) -> dict:
     rng = np.random.default_rng(1)

@@ -7,6 +7,8 @@ import tensorflow as tf
 from fgseg_tf.model import grow, weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 
+pytestmark = pytest.mark.both_stacks
+
 PICTURES = {name: np.random.default_rng(1).random((1, 37, 50, 3)).astype("f4") for name in ("bg", "fg_bg")}
 
 

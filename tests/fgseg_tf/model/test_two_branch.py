@@ -9,6 +9,8 @@ import pytest
 
 from fgseg_tf.model.two_branch import ARCHITECTURES, PARTS, CroppedTo, Distance, build
 
+pytestmark = pytest.mark.both_stacks
+
 LIMITS = {"small": 0.6e6, "base": 1.8e6, "large": 9.2e6}
 HEIGHT, WIDTH = 37, 50
 

@@ -6,6 +6,8 @@ import pytest
 from fgseg_tf.model import weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 
+pytestmark = pytest.mark.both_stacks
+
 
 @pytest.fixture(scope="module")
 def network():

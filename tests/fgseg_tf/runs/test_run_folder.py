@@ -10,6 +10,8 @@ from data_pipelines.runtime.files import FileError, join_path, write_json
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
 
+pytestmark = pytest.mark.both_stacks
+
 SETTINGS = {"network": "small", "stages": ("1@64", "1@96"), "image_size": [48, 64], "seed": 3}
 
 

@@ -25,6 +25,8 @@ from fgseg_tf.serving import client, parity
 pytest.importorskip("tensorflow_serving", reason="tensorflow-serving-api is not installed")
 import stand_in_server
 
+pytestmark = pytest.mark.both_stacks
+
 SERVER = "tensorflow_model_server"
 REAL = shutil.which(SERVER)
 

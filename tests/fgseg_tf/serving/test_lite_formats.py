@@ -5,6 +5,8 @@ import pytest
 
 from fgseg_tf.serving import lite_formats, parity
 
+pytestmark = pytest.mark.both_stacks
+
 SIZE = (40, 48)
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 
 from fgseg_tf.serving import request_images
 
+pytestmark = pytest.mark.both_stacks
+
 WRONG = tf.errors.InvalidArgumentError
 
 

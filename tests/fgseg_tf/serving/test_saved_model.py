@@ -15,6 +15,8 @@ from tiny_data import DEPTH_SCALE, SIDE
 from fgseg_tf.serving import parity
 from fgseg_tf.serving import saved_model as serving
 
+pytestmark = pytest.mark.both_stacks
+
 SUPPORT = ROOT / "tests" / "support"
 HEIGHT, WIDTH = 40, 48
 WRONG = tf.errors.InvalidArgumentError

@@ -19,6 +19,8 @@ from data_pipelines.config import DatasetConfig
 from data_pipelines.tfrecord.export import export_dataset
 from fgseg_tf.training import distribution
 
+pytestmark = pytest.mark.both_stacks
+
 TWO_WORKERS = {"worker": ["localhost:1", "localhost:2"]}
 
 

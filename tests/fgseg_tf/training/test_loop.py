@@ -25,6 +25,8 @@ from fgseg_tf.training.checkpoints import Checkpoints, DivergedError
 from fgseg_tf.training.loop import Training, train
 from fgseg_tf.training.optimizers import OPTIMIZERS, Optimization
 
+pytestmark = pytest.mark.both_stacks
+
 
 def weights_in(path: Path) -> dict[str, bytes]:
     """Of a .keras file, the bytes of every array by its place."""

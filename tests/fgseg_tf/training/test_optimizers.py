@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from fgseg_tf.training.optimizers import make_lamb
 
+pytestmark = pytest.mark.both_stacks
+
 FIRST = [np.array([[3.0, -1.0, 0.5]]), np.zeros(2), np.array([0.1, -0.2, 0.3, 0.4])]
 # The third has no gradient at first, so that weight decay is all that moves it.
 GRADIENTS = [

@@ -5,6 +5,8 @@ import pytest
 from fgseg_tf.measures import losses
 from fgseg_tf.training.schedule import Stage, parse_parts, parse_stages
 
+pytestmark = pytest.mark.both_stacks
+
 USUAL = Stage(
     epochs=1,
     side=0,

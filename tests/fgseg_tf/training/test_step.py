@@ -16,6 +16,8 @@ from fgseg_tf.model.two_branch import PARTS, build
 from fgseg_tf.training import step as steps
 from fgseg_tf.training.optimizers import KERAS_3, OPTIMIZERS, Optimization, make_optimizer
 
+pytestmark = pytest.mark.both_stacks
+
 
 def gradients_by_hand(network, inputs: dict) -> tuple[float, list]:
     """Mean dice + l1 over the whole batch, and its gradients, by the plainest means."""
