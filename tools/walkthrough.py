@@ -94,7 +94,8 @@ def walk(output: str) -> Iterator[Step]:
     yield of_data.placement_step(prepared, split, index)
 
     plan = preparation.plan_of_one(prepared, split, index)
-    made = {key: value.numpy() for key, value in preparation.whole(prepared, plan).items()}
+    whole: dict[str, tf.Tensor] = dict(preparation.whole(prepared, plan))
+    made = {key: value.numpy() for key, value in whole.items()}
     yield of_data.compositing_step(prepared, plan, made)
 
     metres = depth_labels.from_code(made["depth"]).numpy()

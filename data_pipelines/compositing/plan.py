@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from data_pipelines.compositing import cutout_pyramid, ground
 from data_pipelines.compositing import depth_labels as depths
+from data_pipelines.compositing.backgrounds import Backgrounds, Example, Layer, pad_to_frame
 from data_pipelines.compositing.compose import Materials, compose, materials, windows
 from data_pipelines.compositing.placement import Stage, draw, place
 from data_pipelines.compositing.splits import Grid, Split, limit, make_splits
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Sources
-from data_pipelines.tfrecord import schema
 
 PLANNED_AT_ONCE = 256
 # Scenery hides an object when it is nearer by this share. A teacher errs by tens of percent, the truth does not.
@@ -147,7 +147,7 @@ def composed(prepared: Prepared, planned: dict) -> dict:
     )
 
 
-def layer(prepared: Prepared, planned: dict) -> dict:
+def layer(prepared: Prepared, planned: dict) -> Layer:
     """The composite of a plan, as `records.decode_layer` gives it back from a shard: index, bg_index, bg_flipped,
     fg_bg, mask, depth.
     """
@@ -158,20 +158,20 @@ def layer(prepared: Prepared, planned: dict) -> dict:
         "bg_index": planned["background"],
         "bg_flipped": planned["background_flipped"],
         "fg_bg": made["fg_bg"],
-        "mask": schema.in_full(made["mask"], made["box"], height, width),
-        "depth": schema.in_full(made["depth"], made["box"], height, width),
+        "mask": pad_to_frame(made["mask"], made["box"], height, width),
+        "depth": pad_to_frame(made["depth"], made["box"], height, width),
     }
 
 
-def whole(prepared: Prepared, planned: dict) -> dict:
+def whole(prepared: Prepared, planned: dict) -> Example:
     """The same, as `records.decode_composite` gives it back."""
     return scenery(prepared).complete(layer(prepared, planned))
 
 
-def scenery(prepared: Prepared) -> schema.Scenery:
+def scenery(prepared: Prepared) -> Backgrounds:
     materials = prepared.materials
     assert materials.depth_codes is not None  # only composites labelled by the teacher may lack them
-    return schema.Scenery(materials.backgrounds, materials.depth_codes[..., None])
+    return Backgrounds(materials.backgrounds, materials.depth_codes[..., None])
 
 
 def _floors(sources: Sources, depth_codes: np.ndarray, config: DatasetConfig):

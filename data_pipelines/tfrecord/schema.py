@@ -19,6 +19,8 @@ from typing import Any, TypedDict, cast
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.compositing.backgrounds import Backgrounds, Layer, pad_to_frame
+
 SCHEMA_VERSION = 1
 PNG_EFFORT = 3  # of zlib, 0..9: as fast as 1 on masks and smaller
 
@@ -178,74 +180,36 @@ def decode_background(parsed: ParsedRecord, height: int, width: int) -> ParsedRe
     }
 
 
-def decode_composite(parsed: dict, backgrounds: tf.Tensor, background_depths: tf.Tensor) -> dict:
-    """A parsed composite -> what `Scenery.complete` answers.
+def decode_composite(
+    parsed: ParsedRecord, backgrounds: tf.Tensor, background_depths: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Decodes a parsed composite and adds its background.
 
-    backgrounds: uint8 [n, h, w, 3]; background_depths: uint16 [n, h, w, 1], codes; in the order of bg_index.
+    Args:
+        parsed: what `parse` returns.
+        backgrounds: uint8 [n, height, width, 3], in the order of bg_index.
+        background_depths: uint16 [n, height, width, 1], codes, likewise.
+
+    Returns:
+        The keys of `Example`, and the other keys of the record.
     """
     _, height, width, _ = backgrounds.shape
-    return Scenery(backgrounds, background_depths).complete(decode_layer(parsed, height, width))
+    example = Backgrounds(backgrounds, background_depths).complete(decode_layer(parsed, height, width))
+    return cast(dict[str, tf.Tensor], example)
 
 
-def decode_layer(parsed: dict, height: int, width: int) -> dict:
-    """A parsed composite -> all that it holds itself, at full size: fg_bg uint8 [height, width, 3], mask uint8
-    [height, width, 1], depth uint16 [height, width, 1], 0 where it is the background's; the other keys stay.
-    """
+def decode_layer(parsed: ParsedRecord, height: int, width: int) -> Layer:
+    """Decodes a parsed composite to all that it holds itself, at full size; the other keys of the record stay."""
     fg_bg = tf.io.decode_jpeg(parsed["fg_bg"], channels=3, dct_method="INTEGER_ACCURATE")
     mask = tf.io.decode_png(parsed["mask"], channels=1)
     patch = tf.io.decode_png(parsed["depth"], channels=1, dtype=tf.uint16)
-    return {
+    layer: Any = {
         **parsed,
         "fg_bg": tf.ensure_shape(fg_bg, [height, width, 3]),
-        "mask": in_full(mask, parsed["mask_box"], height, width),
-        "depth": in_full(patch, parsed["depth_box"], height, width),
+        "mask": pad_to_frame(mask, parsed["mask_box"], height, width),
+        "depth": pad_to_frame(patch, parsed["depth_box"], height, width),
     }
-
-
-@dataclass(frozen=True)
-class Scenery:
-    """All bare backgrounds of a data set: uint8 [n, h, w, 3], and codes of their depth, uint16 [n, h, w, 1]."""
-
-    pictures: tf.Tensor
-    codes: tf.Tensor
-
-    def complete(self, layer: dict) -> dict:
-        """One layer, or a batch of them -> the same with its bg uint8 [.., h, w, 3], depth codes uint16 [.., h, w, 1]
-        everywhere, and bg_depth, those of the empty scene.
-        """
-        scenery = self.behind(layer, self.codes)
-        depth = tf.where(layer["depth"] > 0, layer["depth"], scenery)
-        return {**layer, "bg": self.behind(layer, self.pictures), "depth": depth, "bg_depth": scenery}
-
-    @staticmethod
-    def behind(layer: dict, backgrounds: tf.Tensor) -> tf.Tensor:
-        """backgrounds [n, h, w, c] -> [.., h, w, c], the one behind a layer, or those behind a batch of them."""
-        found = tf.gather(backgrounds, layer["bg_index"])
-        flipped = tf.cast(layer["bg_flipped"], tf.bool)
-        turned = Scenery.mirrored if flipped.shape.rank else lambda picture, _: tf.reverse(picture, [-2])
-        # Mostly there is nothing to mirror.
-        return tf.cond(tf.reduce_any(flipped), lambda: turned(found, flipped), lambda: found)
-
-    @staticmethod
-    def mirrored(pictures: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
-        """pictures [n, h, w, c], of which those that `which`, bool [n], says come left to right."""
-        _, height, width, channels = pictures.shape
-        count = tf.shape(pictures)[0]
-        # tf.reverse has a fast way for three dimensions.
-        one_tall_picture = tf.reshape(pictures, [count * height, width, channels])
-        turned = tf.reshape(tf.reverse(one_tall_picture, [1]), tf.shape(pictures))
-        # Whole pictures are chosen: to choose pixel by pixel takes longer than to decode them.
-        chosen = tf.range(count) + count * tf.cast(which, tf.int32)
-        return tf.ensure_shape(tf.gather(tf.concat([pictures, turned], 0), chosen), pictures.shape)
-
-
-def in_full(patch: tf.Tensor, box: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """A patch [h, w, 1] of the box (top, left, bottom, right), with zeros around it: [height, width, 1]."""
-    begin_and_end = tf.reshape(tf.cast(box, tf.int32), [2, 2])
-    around = tf.transpose(begin_and_end * [[1], [-1]] + [[0, 0], [height, width]])
-    # Two dimensions: with the third, tf.pad takes several times as long. Of this shape only if the patch is the box's.
-    full = tf.ensure_shape(tf.pad(patch[..., 0], around), [height, width])
-    return full[..., None]
+    return layer
 
 
 def read_backgrounds(path: str, height: int, width: int) -> tuple[list[BackgroundInfo], np.ndarray, np.ndarray]:

@@ -16,10 +16,10 @@ would invent a distance between a person and the wall behind.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import tensorflow as tf
 
+from data_pipelines.compositing.backgrounds import Backgrounds
 from fgseg_tf.data.data_echoing import Echo
 
 # What seeds are folded with, so that no two uses of one draw the same numbers.
@@ -38,19 +38,6 @@ class Order:
     workers: int = 1
 
 
-class Scenery(Protocol):
-    """All bare backgrounds, as `records.Scenery`; a layer is one of `_shuffled` and `_in_order`, or a batch of them."""
-
-    @property
-    def pictures(self) -> tf.Tensor: ...
-
-    def complete(self, layer: dict) -> dict: ...
-
-    def behind(self, layer: dict, backgrounds: tf.Tensor) -> tf.Tensor: ...
-
-    def mirrored(self, pictures: tf.Tensor, which: tf.Tensor) -> tf.Tensor: ...
-
-
 class Data(ABC):
     """height, width, depth_unit; counts: split -> number of examples; labels: how depth was made; digest: changes when
     anything in it does; description: what `open.reopen_data` needs to find it again."""
@@ -65,13 +52,13 @@ class Data(ABC):
         counts: dict[str, int],
         digest: str,
         description: dict,
-        scenery: Scenery,
+        backgrounds: Backgrounds,
         from_code: Callable,
     ):
         """from_code: depth as it is stored -> float32 in depth_unit."""
         self.height, self.width, self.depth_unit = height, width, depth_unit
         self.labels, self.counts, self.digest, self.description = labels, counts, digest, description
-        self._scenery, self._from_code = scenery, from_code
+        self._backgrounds, self._from_code = backgrounds, from_code
 
     @property
     def test_splits(self) -> tuple[str, ...]:
@@ -119,7 +106,7 @@ class Data(ABC):
                 numbers = first + number * batch + tf.range(batch, dtype=tf.int64)
                 which = _coins(numbers, tf.random.fold_in(own, MIRRORS))
                 pictures = {key: examples[key] for key in (*PICTURES, "depth")}
-                examples |= {key: self._scenery.mirrored(picture, which) for key, picture in pictures.items()}
+                examples |= {key: self._backgrounds.mirror(picture, which) for key, picture in pictures.items()}
             return self._as_floats(examples)
 
         if change:
@@ -187,15 +174,15 @@ class Data(ABC):
         depths = ("depth", "bg_depth") if scored else ("depth",)
         own_size = size == (self.height, self.width)
         # Once, not again with every example that has it.
-        scenes = self._scenery.pictures if own_size else _all_averaged(self._scenery.pictures, size)
+        scenes = self._backgrounds.pictures if own_size else _all_averaged(self._backgrounds.pictures, size)
 
         def examples(layers):
-            whole = self._scenery.complete(layers)
+            whole: dict[str, tf.Tensor] = dict(self._backgrounds.complete(layers))
             if own_size:
                 return {key: whole[key] for key in ("index", *PICTURES, *depths)}
             return {
                 "index": whole["index"],
-                "bg": self._scenery.behind(layers, scenes),
+                "bg": self._backgrounds.gather(layers, scenes),
                 **{key: _averaged(whole[key], size) for key in ("fg_bg", "mask")},
                 **{key: tf.image.resize(whole[key], size, method="nearest") for key in depths},
             }

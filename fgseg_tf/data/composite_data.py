@@ -39,7 +39,7 @@ class CompositeData(Data):
             counts={name: split.count for name, split in self._splits.items()},
             digest=hashlib.sha256(said.encode()).hexdigest(),
             description={"recipe": config.to_dict()},
-            scenery=preparation.scenery(self._prepared),
+            backgrounds=preparation.scenery(self._prepared),
             from_code=depth_labels.from_code,
         )
 

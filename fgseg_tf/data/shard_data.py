@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels, splits
+from data_pipelines.compositing.backgrounds import Backgrounds, Layer
 from data_pipelines.runtime.files import join_path
 from data_pipelines.tfrecord import schema, shards
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, Manifest, read_manifest
@@ -34,7 +35,7 @@ class ShardData(Data):
         path = join_path(folder, shards.BACKGROUNDS)
         _, pictures, codes = schema.read_backgrounds(path, height, width)
         with tf.device("/CPU:0"):
-            scenery = schema.Scenery(tf.constant(pictures), tf.constant(codes))
+            backgrounds = Backgrounds(tf.constant(pictures), tf.constant(codes))
         super().__init__(
             height=height,
             width=width,
@@ -43,7 +44,7 @@ class ShardData(Data):
             counts={name: split["records"] for name, split in self._splits.items()},
             digest=shards.measure_file(join_path(folder, MANIFEST_FILE))[1],
             description={"shards": folder},
-            scenery=scenery,
+            backgrounds=backgrounds,
             from_code=partial(depth_labels.from_code, depth_scale=manifest["depth_scale"]),
         )
 
@@ -63,7 +64,7 @@ class ShardData(Data):
                     return f"record {number} of {path} is broken; make this file again: delete it and export again."
         return f"every record of {self._folder} can be read."
 
-    def _layer(self, serialized) -> dict:
+    def _layer(self, serialized) -> Layer:
         return schema.decode_layer(schema.parse(serialized, LOOKED_AT), self.height, self.width)
 
     def _in_order(self, split):

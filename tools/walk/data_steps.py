@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from data_pipelines.compositing import compose, cutout_pyramid, depth_labels, ground, placement, splits
 from data_pipelines.compositing import plan as preparation
+from data_pipelines.compositing.backgrounds import pad_to_frame
 from data_pipelines.compositing.plan import Prepared
 from data_pipelines.config import PlacementConfig
 from data_pipelines.inspection.depth_colors import color_depth
@@ -162,7 +163,7 @@ def depth_step(prepared: Prepared, plan: dict, made: dict, looking: teacher.Teac
     options, number, metres = prepared.config, int(plan["background"]), float(plan["metres"][0])
     scenery = depth_labels.from_code(prepared.depth_codes[number]).numpy()
     patch = preparation.composed(prepared, plan)
-    own = depth_labels.from_code(schema.in_full(patch["depth"], patch["box"], options.height, options.width)).numpy()[
+    own = depth_labels.from_code(pad_to_frame(patch["depth"], patch["box"], options.height, options.width)).numpy()[
         ..., 0
     ]
     both = depth_labels.from_code(made["depth"]).numpy()[..., 0]

@@ -191,26 +191,6 @@ def test_decode_composite_by_hand(flipped):
         assert decoded["fg_index"].numpy().tolist() == [2, 0, 5]
 
 
-@pytest.mark.parametrize("flipped", [(0, 0, 0), (0, 1, 0), (1, 0, 1)])
-def test_scenery_of_a_batch(flipped):
-    """Of three layers, of other backgrounds than their places: each as it would be by itself."""
-    depth = np.zeros([3, HEIGHT, WIDTH, 1], np.uint16)
-    depth[:, 2, 4] = [[1], [2], [3]]
-    layers = {
-        "bg_index": tf.constant([2, 0, 2], tf.int64),
-        "bg_flipped": tf.constant(flipped, tf.int64),
-        "depth": tf.constant(depth),
-    }
-    found = schema.Scenery(tf.constant(BACKGROUNDS), tf.constant(DEPTHS)).complete(layers)
-    for at, (number, mirrored) in enumerate(zip((2, 0, 2), flipped, strict=True)):
-        mirror = slice(None, None, -1) if mirrored else slice(None)
-        np.testing.assert_array_equal(found["bg"][at], BACKGROUNDS[number][:, mirror])
-        np.testing.assert_array_equal(found["bg_depth"][at], DEPTHS[number][:, mirror])
-        expected = DEPTHS[number][:, mirror].copy()
-        expected[2, 4] = at + 1
-        np.testing.assert_array_equal(found["depth"][at], expected)
-
-
 @pytest.mark.parametrize(
     "boxes",
     [

@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels
+from data_pipelines.compositing.backgrounds import Backgrounds
 from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.sources.source_set import from_demo
 from data_pipelines.tfrecord.export import export_dataset
-from data_pipelines.tfrecord.schema import Scenery
 from fgseg_tf.data import data_echoing
 from fgseg_tf.data.base import Data, Order
 from fgseg_tf.data.composite_data import CompositeData
@@ -331,7 +331,7 @@ class ByHand(Data):
             counts={"train": 1},
             digest="",
             description={},
-            scenery=Scenery(
+            backgrounds=Backgrounds(
                 tf.fill([1, 4, 6, 3], tf.constant(51, tf.uint8)),
                 tf.constant(np.arange(24).reshape(1, 4, 6, 1), tf.uint16),
             ),
