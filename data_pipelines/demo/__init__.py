@@ -1,4 +1,4 @@
-"""How the demo sources are drawn; `data_pipelines.demo_sources` is the door.
+"""How the demo sources are drawn; `data_pipelines.demo.sources` is the public module.
 
 noise -> textures, exteriors    what surfaces look like
 solids -> furniture             shapes that rays meet, and what is built from them

@@ -1,4 +1,4 @@
-"""Animals for the demo cut-outs. In their own frame they look along +x, stand on y = 0; z is away from the viewer."""
+"""Animals for the demo cutouts. In their own frame they look along +x, stand on y = 0; z is away from the viewer."""
 
 import math
 
@@ -24,17 +24,18 @@ def _fur(rng: Random, names: str) -> Colour:
 
 
 def _view(rng: Random) -> np.ndarray:
-    """From the side, walking to the left or to the right, turned somewhat towards the viewer or away."""
+    """Returns a rotation: from the side, walking left or right, turned somewhat towards the viewer or away."""
     return turned(float(rng.choice([0.0, math.pi])) + rng.uniform(-0.65, 0.65), rng.uniform(0.03, 0.16))
 
 
 def animal(rng: Random) -> list[Part]:
+    """Draws a dog, cat, horse, cow, sheep or bird."""
     kind = str(rng.choice(["dog", "dog", "cat", "horse", "cow", "sheep", "bird"]))
     return {"dog": _dog, "cat": _cat, "horse": _horse, "cow": _cow, "sheep": _sheep, "bird": _bird}[kind](rng)
 
 
 def _quadruped(rng, frame, coat, hoof, length, back, chest, belly, leg, stride, shin=None):
-    """Body and four legs: `back` is how high the spine is, `chest` and `belly` radii, `leg` its radius."""
+    """Adds a body and four legs: `back` is the height of the spine, `chest`, `belly` and `leg` are radii."""
     front, rear = length / 2, -length / 2
     level = back - chest
     frame.limb((rear, back - belly, 0), (front, level, 0), belly, chest, coat, 0.85)
@@ -65,6 +66,7 @@ def _quadruped(rng, frame, coat, hoof, length, back, chest, belly, leg, stride, 
 
 
 def _face(frame, x, y, eye, spread, snout, dark):
+    """Adds two eyes and the tip of the snout."""
     for side in (-1, 1):
         frame.ball((x, y, side * spread), (eye, eye, eye), dark)
     frame.ball(snout, (eye * 1.5, eye * 1.3, eye * 1.5), dark)
@@ -204,7 +206,7 @@ def _sheep(rng: Random) -> list[Part]:
 
 
 def _bird(rng: Random) -> list[Part]:
-    """A hen, a pigeon or a goose: one body, three proportions."""
+    """Draws a hen, a pigeon or a goose: one body, three proportions."""
     kind = str(rng.choice(["hen", "pigeon", "goose"]))
     size, neck = {"hen": (0.26, 0.4), "pigeon": (0.17, 0.35), "goose": (0.42, 0.95)}[kind]
     frame = Frame(_view(rng), size * rng.uniform(0.9, 1.1))

@@ -1,4 +1,4 @@
-"""Draws a cut-out from its parts, nearest first, with a bulge that is known everywhere.
+"""Draws a cutout from its parts, the nearest in front, with a relief that is defined at every pixel.
 
 `draw(parts, height, light)` gives
   picture  uint8 [height, w, 4], straight alpha, area-averaged from about three samples a pixel each way, trimmed
@@ -16,12 +16,12 @@ import numpy as np
 from data_pipelines.demo.parts import Part
 from data_pipelines.demo.textures import Surface
 
-LARGEST = 900_000  # samples; cut-outs wider than that have two samples a pixel each way, not three
+LARGEST = 900_000  # samples; cutouts wider than that have two samples a pixel each way, not three
 
 
 @dataclass(frozen=True)
 class StudioLight:
-    """What the cut-out was photographed in: a key light towards `key`, and light from above and below."""
+    """The light that a cutout is drawn in: a key light towards `key`, and light from above and below."""
 
     key: tuple[float, float, float]  # towards the light; z < 0 is on the viewer's side
     strength: float = 0.85
@@ -31,7 +31,18 @@ class StudioLight:
 
 
 def draw(parts: Sequence[Part], height: int, light: StudioLight) -> tuple[np.ndarray, np.ndarray, float]:
-    """See the top of this file."""
+    """Draws parts as a picture with alpha, and their relief.
+
+    Args:
+      parts: in view space, of one thing.
+      height: of the picture, pixels.
+      light: that the parts are lit by.
+
+    Returns:
+      picture: uint8 [height, w, 4], straight alpha, trimmed to what is drawn.
+      relief: float32 [height, w], metres behind (+) or before (-) the place where the lowest part touches the ground.
+      metres: the height of the picture.
+    """
     bounds = np.array([part.bounds() for part in parts])
     left, right, low, high = bounds[:, 0].min(), bounds[:, 1].max(), bounds[:, 2].min(), bounds[:, 3].max()
     samples = 3 if 9 * height**2 * (right - left) / (high - low) < LARGEST else 2
@@ -62,7 +73,7 @@ def draw(parts: Sequence[Part], height: int, light: StudioLight) -> tuple[np.nda
 
 
 def _shade(parts, x, y, z, owner, scale, light: StudioLight, middle: float) -> np.ndarray:
-    """float32 [rows, columns, 3], display values."""
+    """Colours the parts: float32 [rows, columns, 3], display values, 0 where nothing is drawn."""
     flat = owner.ravel()
     order = np.argsort(flat, kind="stable")
     edges = np.searchsorted(flat[order], np.arange(len(parts) + 1))
@@ -113,14 +124,14 @@ def _shade(parts, x, y, z, owner, scale, light: StudioLight, middle: float) -> n
 
 @functools.cache
 def _curve() -> np.ndarray:
-    """Display value, float32 [4096], of linear light 0..4 coded as 4095 * sqrt(light / 4); a soft shoulder."""
+    """Returns display values, float32 [4096], of linear light 0..4 coded as 4095 * sqrt(light / 4); a soft shoulder."""
     light = 1.45 * 4 * np.square(np.arange(4096) / 4095)
     toned = np.clip(light * (1 + light / 6) / (1 + light) * 1.12, 0, 1)
     return (toned**0.46).astype(np.float32)
 
 
 def _screen_shadows(z: np.ndarray, scale: float, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [rows, columns] twice: how open a place is to its surroundings, and whether the key light gets there."""
+    """Returns how open places are to their surroundings, and their share of key light: float32 [rows, columns] each."""
     rows, columns = z.shape
     size = rows / scale
     pad = max(2, int(0.16 * rows))
@@ -177,7 +188,7 @@ def _reduce(colour: np.ndarray, z: np.ndarray, covered: np.ndarray, height: int)
 
 
 def _filled(relief: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Where nothing is drawn, the value of the nearest drawn pixel of the row (0 in empty rows)."""
+    """Fills places where nothing is drawn with the value of the nearest drawn pixel of the row (0 in empty rows)."""
     columns = np.arange(relief.shape[1])[None, :]
     last = np.maximum.accumulate(np.where(known, columns, -1), 1)
     following = np.minimum.accumulate(np.where(known, columns, 10**6)[:, ::-1], 1)[:, ::-1]

@@ -1,4 +1,4 @@
-"""Which cut-out is number `index`: people, animals, vehicles and furniture, each drawn from (seed, index) alone."""
+"""Draws cutout number `index`: people, animals, vehicles and furniture, each from (seed, index) alone."""
 
 from dataclasses import dataclass
 
@@ -16,9 +16,13 @@ ORDER = ("person", "animal", "person", "vehicle", "person", "furniture")  # half
 
 @dataclass(frozen=True)
 class Foreground:
-    """A cut-out; see demo_sources.
+    """A cutout, with what placing it in a scene needs.
 
-    picture uint8 [h, w, 4], straight alpha; relief float32 [h, w], metres; physical_height, metres; kind.
+    Attributes:
+      picture: uint8 [h, w, 4], straight (not premultiplied) alpha.
+      relief: float32 [h, w], metres behind (+) or before (-) the place where it stands.
+      physical_height: metres.
+      kind: a key of KINDS.
     """
 
     picture: np.ndarray
@@ -28,7 +32,11 @@ class Foreground:
 
 
 def foreground(seed: int, index: int, height: int = 256) -> Foreground:
-    """Cut-out number `index`, `height` pixels high."""
+    """Draws the cutout of an index, `height` pixels high.
+
+    Raises:
+      ValueError: where `height` is less than 8.
+    """
     if height < 8:
         raise ValueError(f"height={height}: a cut-out needs at least 8 rows")
     rng = np.random.Generator(np.random.PCG64([seed, index, 1]))

@@ -1,4 +1,4 @@
-"""Textures of streets and open land for the demo sources; what a texture is, textures.py says."""
+"""Textures of streets and open land for the demo sources; textures.py defines what a texture is."""
 
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ class Facade:
     salt: int = 0
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of wall, windows and sills at the points of a surface, float32 [N, 3]."""
         colour = self.wall(s)
         width, height = self.window
         column, floor_number = np.floor(s.u / self.bay), np.floor(s.v / self.storey)
@@ -53,12 +54,13 @@ class Facade:
 
 @dataclass(frozen=True)
 class Foliage:
-    """Leaves: clumps, dark gaps, lit tips."""
+    """Leaves: clumps with dark gaps and bright tips."""
 
     colour: Colour
     span: float = 2.0
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of the leaves at the points of a surface, float32 [N, 3]."""
         shade = 1 + 0.26 * grain(s.u, s.v, self.span, 0.75) + 0.2 * grain(s.u, s.v, self.span * 1.7, 0.4)
         return shaded_colour(self.colour, np.clip(shade, 0.3, 1.9))
 
@@ -77,6 +79,7 @@ class Meadow:
     field: float = 0.0
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of grass, fields and path at the points of the ground, float32 [N, 3]."""
         patches = cloud(s.u, s.v, 31.0)
         shade = 1 + 0.2 * grain(s.u, s.v, 2.6, 0.85) + 0.1 * grain(s.u, s.v, 11.0, 0.7) + 0.05 * patches
         colour = paint(shaded_colour(self.grass, shade), self.dry, np.clip(0.3 * patches + 0.2, 0, 0.7))
@@ -105,6 +108,7 @@ class Roadway:
     crossing: float = -100.0  # z where a zebra crossing starts
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of asphalt, markings, kerbs and paving at the points of the ground, float32 [N, 3]."""
         across = np.abs(s.u)
         shade = 1 + 0.09 * grain(s.u, s.v, 2.1, 0.8) + 0.07 * cloud(s.u * 3, s.v * 0.5, 30.0)
         shade += 0.05 * np.cos(across * (4 * np.pi / self.half))  # tyre tracks

@@ -19,13 +19,14 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Place:
-    """A turned frame on the ground: `yaw` radians."""
+    """A frame on the ground at (x, z), turned by `yaw` radians."""
 
     x: float
     z: float
     yaw: float = 0.0
 
     def at(self, x: float, z: float, yaw: float = 0.0) -> "Place":
+        """Returns the place at a point of this frame, turned by `yaw` radians more."""
         s, c = math.sin(self.yaw), math.cos(self.yaw)
         return Place(self.x + c * x + s * z, self.z - s * x + c * z, self.yaw + yaw)
 
@@ -40,6 +41,7 @@ class Place:
         yaw: float = 0.0,
         top: tuple[float, float] | None = None,
     ) -> Block:
+        """Returns a box, or one that tapers to `top`, at a point of this frame; `half` is along its x and z."""
         place = self.at(x, z)
         return Block(place.x, place.z, half, height, material, base, self.yaw + yaw, top)
 
@@ -53,38 +55,45 @@ class Place:
         base: float = 0.0,
         top: float | None = None,
     ) -> Frustum:
+        """Returns an upright cylinder, or one that tapers to the radius `top`, at a point of this frame."""
         place = self.at(x, z)
         return Frustum(place.x, place.z, radius, height, material, base, top)
 
     def ellipsoid(
         self, x: float, y: float, z: float, radii: tuple[float, float, float], material: Material, ragged: float = 0.0
     ) -> Ellipsoid:
+        """Returns an ellipsoid centred at a point of this frame; `ragged` 0..1 eats noise into its outline."""
         place = self.at(x, z)
         return Ellipsoid(place.x, y, place.z, radii, material, self.yaw, ragged)
 
 
 def wood(rng: Random) -> Colour:
+    """Picks a colour of wood."""
     return hsv(rng.uniform(0.05, 0.1), rng.uniform(0.3, 0.62), rng.uniform(0.42, 0.82))
 
 
 def cloth(rng: Random) -> Colour:
-    """Colours that people choose for large soft things: any hue, rarely loud."""
+    """Picks a colour that people choose for large soft things: any hue, rarely loud."""
     return hsv(rng.random(), rng.uniform(0.06, 0.5), rng.uniform(0.35, 0.82))
 
 
 def leaf(rng: Random) -> Colour:
+    """Picks a green of leaves."""
     return hsv(rng.uniform(0.19, 0.33), rng.uniform(0.35, 0.6), rng.uniform(0.36, 0.6))
 
 
 def metal(rng: Random) -> Colour:
+    """Picks a grey of metal."""
     return hsv(rng.uniform(0.5, 0.65), rng.uniform(0.0, 0.12), rng.uniform(0.25, 0.75))
 
 
 def _wooden(colour: Colour) -> Material:
+    """Returns planks of a colour as a material."""
     return Material(Planks(colour, width=0.22, length=2.0, variety=0.12, joint=0.003))
 
 
 def sofa(place: Place, rng: Random, width: float) -> list[Thing]:
+    """Builds a sofa with its seats and up to two pillows."""
     fabric = Material(Plain(cloth(rng), 0.07, 0.05, 0.7))
     seat, depth, arm = rng.uniform(0.36, 0.44), 0.88, 0.16
     back = rng.uniform(0.72, 0.95)
@@ -108,10 +117,12 @@ def sofa(place: Place, rng: Random, width: float) -> list[Thing]:
 
 
 def armchair(place: Place, rng: Random, width: float) -> list[Thing]:
+    """Builds a sofa of one seat."""
     return sofa(place, rng, min(width, 0.9))
 
 
 def table(place: Place, rng: Random, width: float, height: float = 0.74, depth: float = 0.8) -> list[Thing]:
+    """Builds a table on one or four legs, with a few things on it."""
     top = _wooden(wood(rng))
     parts: list[Thing] = [place.block(0, 0, (width / 2, depth / 2), 0.04, top, base=height - 0.04)]
     if rng.random() < 0.25:
@@ -126,7 +137,7 @@ def table(place: Place, rng: Random, width: float, height: float = 0.74, depth: 
 
 
 def on_top(place: Place, rng: Random, width: float, level: float, depth: float = 0.3) -> list[Thing]:
-    """A few things put on a surface: books, a vase, a bowl, a box."""
+    """Builds a few things on a surface at height `level`: books, a vase, a bowl, a box."""
     parts: list[Thing] = []
     for slot in np.linspace(-0.4, 0.4, max(1, int(width / 0.4))):
         kind, x, z = rng.integers(0, 6), float(slot) * width, rng.uniform(-0.3, 0.3) * depth
@@ -149,6 +160,7 @@ def on_top(place: Place, rng: Random, width: float, level: float, depth: float =
 
 
 def chair(place: Place, rng: Random, width: float = 0.45) -> list[Thing]:
+    """Builds a chair of one size; it ignores `width`, which the builders of furniture for a wall share."""
     frame = _wooden(wood(rng)) if rng.random() < 0.6 else Material(Plain(metal(rng)))
     seat = frame if rng.random() < 0.5 else Material(Plain(cloth(rng), 0.05))
     parts: list[Thing] = [
@@ -162,6 +174,7 @@ def chair(place: Place, rng: Random, width: float = 0.45) -> list[Thing]:
 
 
 def bookshelf(place: Place, rng: Random, width: float) -> list[Thing]:
+    """Builds a shelf full of books."""
     colour, height = wood(rng), rng.uniform(1.6, 2.2)
     side = _wooden(colour)
     books = Material(Sided(Books(colour, rng.uniform(0.3, 0.4), int(rng.integers(100))), Plain(colour)))
@@ -172,6 +185,7 @@ def bookshelf(place: Place, rng: Random, width: float) -> list[Thing]:
 
 
 def cabinet(place: Place, rng: Random, width: float, tall: bool | None = None) -> list[Thing]:
+    """Builds a cupboard, or a low cabinet with a screen or a few things on it."""
     tall = rng.random() < 0.4 if tall is None else tall
     height = rng.uniform(1.8, 2.15) if tall else rng.uniform(0.7, 1.0)
     colour = wood(rng) if rng.random() < 0.7 else cloth(rng)
@@ -191,6 +205,7 @@ def cabinet(place: Place, rng: Random, width: float, tall: bool | None = None) -
 
 
 def bed(place: Place, rng: Random, width: float) -> list[Thing]:
+    """Builds a bed with its head against the back of the place."""
     frame, cover, linen = _wooden(wood(rng)), Material(Plain(cloth(rng), 0.06, 0.06)), Material(Plain((0.7, 0.7, 0.68)))
     width = min(width, 1.7)
     parts: list[Thing] = [
@@ -205,6 +220,7 @@ def bed(place: Place, rng: Random, width: float) -> list[Thing]:
 
 
 def desk(place: Place, rng: Random, width: float) -> list[Thing]:
+    """Builds a desk with drawers, a screen, a keyboard and a chair."""
     width = min(width, 1.6)
     top, dark = _wooden(wood(rng)), Material(Plain((0.02, 0.02, 0.025), 0.02, 0.1), gloss=0.3)
     parts: list[Thing] = [place.block(0, 0, (width / 2, 0.35), 0.04, top, base=0.7)]
@@ -218,6 +234,7 @@ def desk(place: Place, rng: Random, width: float) -> list[Thing]:
 
 
 def plant(place: Place, rng: Random, width: float = 0.6) -> list[Thing]:
+    """Builds a plant in a pot."""
     pot = Material(Plain(hsv(rng.uniform(0.02, 0.12), rng.uniform(0.05, 0.6), rng.uniform(0.4, 0.85))))
     green, height = Material(Foliage(leaf(rng), 1.0)), rng.uniform(0.9, 1.9)
     spread = min(width / 2, rng.uniform(0.25, 0.42))
@@ -236,6 +253,7 @@ def plant(place: Place, rng: Random, width: float = 0.6) -> list[Thing]:
 
 
 def floor_lamp(place: Place, rng: Random, width: float = 0.4) -> list[Thing]:
+    """Builds a lamp of one size on a pole, its shade glowing; it ignores `width`."""
     pole, shade = Material(Plain(metal(rng))), Material(Plain(hsv(0.11, rng.uniform(0.1, 0.4), 0.95)), glow=0.55)
     height = rng.uniform(1.4, 1.75)
     return [
@@ -246,6 +264,7 @@ def floor_lamp(place: Place, rng: Random, width: float = 0.4) -> list[Thing]:
 
 
 def boxes(place: Place, rng: Random, width: float = 0.8) -> list[Thing]:
+    """Builds a stack of one to three cardboard boxes."""
     card = Material(Plain(hsv(0.09, rng.uniform(0.35, 0.5), rng.uniform(0.6, 0.75)), 0.03, 0.06))
     parts: list[Thing] = []
     level = 0.0
@@ -259,12 +278,14 @@ def boxes(place: Place, rng: Random, width: float = 0.8) -> list[Thing]:
 
 
 def bin_(place: Place, rng: Random, width: float = 0.4) -> list[Thing]:
+    """Builds a round bin of one size; it ignores `width`."""
     body = Material(Plain(hsv(rng.random(), rng.uniform(0, 0.6), rng.uniform(0.25, 0.7))))
     rim = Material(Plain((0.03, 0.03, 0.03)))
     return [place.frustum(0, 0, 0.15, 0.6, body, top=0.19), place.frustum(0, 0, 0.2, 0.05, rim, base=0.6)]
 
 
 def bench(place: Place, rng: Random, width: float = 1.5) -> list[Thing]:
+    """Builds a bench of slats with a back."""
     seat, legs = _wooden(wood(rng)), Material(Plain(metal(rng)))
     parts: list[Thing] = [place.block(0, z, (width / 2, 0.06), 0.04, seat, base=0.42) for z in (-0.15, 0.0, 0.15)]
     parts += [place.block(0, 0.22, (width / 2, 0.02), 0.1, seat, base=level) for level in (0.58, 0.74)]
@@ -275,12 +296,13 @@ def bench(place: Place, rng: Random, width: float = 1.5) -> list[Thing]:
 
 
 def radiator(place: Place, rng: Random, width: float) -> list[Thing]:
+    """Builds a radiator for a wall."""
     white = Material(Panels((0.72, 0.71, 0.68), width, 0.6, columns=max(3, int(width / 0.08)), rows=1, handles=False))
     return [place.block(0, 0, (width / 2, 0.06), 0.55, white, base=0.12)]
 
 
 def picture(place: Place, rng: Random, level: float, width: float, height: float) -> list[Thing]:
-    """Hangs with its middle at `level`; the place is on the wall, and the picture is 3 cm thick."""
+    """Builds a picture, 3 cm thick, on the wall at the place, its middle at height `level`."""
     colours = triple(hsv(rng.random(), rng.uniform(0.15, 0.75), rng.uniform(0.3, 0.95)) for _ in range(3))
     frame = hsv(0.09, rng.uniform(0, 0.5), rng.uniform(0.1, 0.8))
     art = Material(Painting(colours, width, height, frame, rng.uniform(0, 50)))
@@ -288,6 +310,7 @@ def picture(place: Place, rng: Random, level: float, width: float, height: float
 
 
 def door(place: Place, rng: Random, colour: Colour, trim: Colour, width: float = 0.9) -> list[Thing]:
+    """Builds a door in its frame on the wall at the place."""
     leaf_, frame = Material(Panels(colour, width, 2.05, 1, int(rng.integers(1, 4)))), Material(Plain(trim))
     parts: list[Thing] = [place.block(0, -0.015, (width / 2, 0.015), 2.05, leaf_)]
     parts += [place.block(x * (width / 2 + 0.05), -0.03, (0.05, 0.03), 2.15, frame) for x in (-1, 1)]
@@ -296,7 +319,7 @@ def door(place: Place, rng: Random, colour: Colour, trim: Colour, width: float =
 
 
 def car(place: Place, rng: Random) -> list[Thing]:
-    """Parked along the local z axis, its nose away."""
+    """Builds a car along the local z axis, its nose at +z."""
     hue, saturation, value = rng.random(), rng.choice([0.03, 0.08, 0.6, 0.75]), rng.uniform(0.12, 0.85)
     paint = hsv(hue, float(saturation), value)
     length, tall = rng.uniform(3.7, 4.5), rng.uniform(1.42, 1.6)
@@ -325,6 +348,7 @@ def car(place: Place, rng: Random) -> list[Thing]:
 
 
 def tree(place: Place, rng: Random, height: float, colour: Colour, conifer: bool = False) -> list[Thing]:
+    """Builds a tree of the colour given: a conifer, or one with a round crown."""
     bark = Material(Plain(hsv(0.08, rng.uniform(0.2, 0.45), rng.uniform(0.28, 0.5)), 0.16, 0.1, 0.9))
     green = Material(Foliage(colour, max(1.2, height * 0.35)))
     parts: list[Thing]
@@ -348,6 +372,7 @@ def tree(place: Place, rng: Random, height: float, colour: Colour, conifer: bool
 
 
 def bush(place: Place, rng: Random, size: float, colour: Colour) -> list[Thing]:
+    """Builds a bush of two or three clumps."""
     green = Material(Foliage(colour, 1.6))
     parts: list[Thing] = []
     for _ in range(rng.integers(2, 4)):

@@ -80,7 +80,7 @@ def _window(place: Place, rng: Random, width: float, sill: float, height: float)
 
 
 def _along(wall: str, x: float, z: float, s: float) -> Place:
-    """A place on a wall, its front towards the room: s is z on the side walls, x on the far one."""
+    """Returns a place on a wall, its front towards the room: `s` is z on the side walls, x on the far one."""
     if wall == "left":
         return Place(-x, s, -math.pi / 2)
     if wall == "right":
@@ -89,7 +89,7 @@ def _along(wall: str, x: float, z: float, s: float) -> Place:
 
 
 def _furnish(wall: str, start: float, end: float, x: float, z: float, rng: Random, height: float, windows: bool):
-    """Furniture and wall hangings side by side along one wall from `start` to `end`."""
+    """Builds furniture and wall hangings side by side along one wall from `start` to `end`."""
     parts: list[Thing] = []
     paint = _wall_paint(rng)
     s = start + rng.uniform(0.05, 0.3)
@@ -127,7 +127,7 @@ def _furnish(wall: str, start: float, end: float, x: float, z: float, rng: Rando
 
 
 def _develop(rng: Random) -> dict:
-    """Exposure and white balance: cameras differ."""
+    """Picks exposure and white balance: cameras differ."""
     warm = rng.normal(0, 0.045)
     return {
         "brightness": float(rng.uniform(0.85, 1.2)),
@@ -136,6 +136,7 @@ def _develop(rng: Random) -> dict:
 
 
 def room(rng: Random) -> Scene:
+    """Builds a furnished room, lit by a lamp or from the side of a window."""
     x, depth, height = rng.uniform(2.1, 3.6), rng.uniform(5.0, 8.5), rng.uniform(2.45, 3.2)
     walls = _walls(rng, height)
     shell = Shell((-x, x), (0.0, depth), height, Material(Sided(walls, Plain(WHITE, 0.01, 0.02))))
@@ -204,6 +205,7 @@ def _ceiling_lamps(rng: Random, length: float, height: float, x: float, spacing:
 
 
 def corridor(rng: Random) -> Scene:
+    """Builds a corridor with doors, windows, pictures and a row of ceiling lamps."""
     x, length, height = rng.uniform(1.0, 2.1), rng.uniform(14, 42), rng.uniform(2.4, 3.4)
     walls = _walls(rng, height)
     kind = rng.integers(0, 3)

@@ -1,10 +1,8 @@
 """Light and exposure for the demo scenes: from what a ray hits to display values.
 
   photograph(scene, height, width, standing) -> Photograph
-    display  float32 [height, width, 3], display values 0..1 (gamma coded), one for every sample
-    t        float32 [height, width], z-depth of the scenery, metres, inf in the sky
-    owner    int16 [height, width], index into scene.solids, -1 in the sky
-`standing` are cut-outs that shade the ground; exposure is that of the empty scene, as with a camera set once.
+`standing` are cutouts that shade the ground; exposure is that of the background without them, as with a camera that is
+set once.
 """
 
 import functools
@@ -22,13 +20,21 @@ SAMPLES = 2  # colour samples along each side of a pixel
 
 
 class Photograph(NamedTuple):
+    """A lit scene, and what each sample of it shows.
+
+    Attributes:
+      display: float32 [height, width, 3], display values 0..1 (gamma coded), one for every sample.
+      t: float32 [height, width], z-depth of the background, metres, inf in the sky.
+      owner: int16 [height, width], index into scene.solids, -1 in the sky.
+    """
+
     display: np.ndarray
     t: np.ndarray
     owner: np.ndarray
 
 
 class Standing(NamedTuple):
-    """An upright cut-out that takes light away: where its base centre is, its size in metres, its alpha [h, w] 0..1."""
+    """An upright cutout that blocks light: where its base centre is, its size in metres, its alpha [h, w] 0..1."""
 
     base: tuple[float, float, float]
     width: float
@@ -38,7 +44,14 @@ class Standing(NamedTuple):
 
 
 def photograph(scene: Scene, height: int, width: int, standing: Sequence[Standing] = ()) -> Photograph:
-    """See the top of this file."""
+    """Lights and exposes a scene.
+
+    Args:
+      scene: to show.
+      height: of the result, samples; there are SAMPLES along each side of a pixel.
+      width: of the result, samples.
+      standing: cutouts that shade the ground; the exposure does not depend on them, and they are not drawn.
+    """
     camera = scene.camera
     rays = camera.rays(height, width)
     t, owner = cast(scene, height, width, rays)
@@ -105,7 +118,7 @@ def photograph(scene: Scene, height: int, width: int, standing: Sequence[Standin
 
 
 def _card_shadows(scene: Scene, points, towards, standing: Sequence[Standing]) -> tuple[np.ndarray, np.ndarray]:
-    """float32 [N] twice, for points of the ground: share of the direct light taken, share of all light taken."""
+    """Returns, for points of the ground, the share of direct and of all light that cutouts take: float32 [N] twice."""
     right, up, forward = scene.camera.axes
     near_light = scene.light.direction is None
     x, y, z = points
@@ -134,7 +147,7 @@ def _card_shadows(scene: Scene, points, towards, standing: Sequence[Standing]) -
 
 
 def _light(scene, points, normal, order, owner, glow, ground):
-    """Light straight from the lamp or sun, light from all around: float32 [N, 3]; the way to the light: a triple."""
+    """Returns direct and ambient light at points, float32 [N, 3] each, and the vectors to the light, a triple."""
     light, width = scene.light, owner.shape[1]
     x, _, z = points
     # Each of the samples of a pixel sees its own point of the lamp; turned from pixel to pixel, so edges are soft.
@@ -224,7 +237,7 @@ def _occlusion(scene: Scene, points, normal, ground: slice) -> np.ndarray:
 
 
 def _sky(sky: Sky, direction) -> np.ndarray:
-    """float32 [N, 3]: the light from far away, along unit or other vectors."""
+    """Returns the light from far away along vectors of any length, float32 [N, 3]."""
     x, y, z = direction
     flat = np.maximum(np.hypot(x, z), 1e-6)
     rise = y / flat
@@ -248,7 +261,7 @@ def _sky(sky: Sky, direction) -> np.ndarray:
 
 @functools.cache
 def _curve() -> np.ndarray:
-    """Display value, float32 [8192], of linear light 0..8 coded as 8191 * sqrt(light / 8); a soft shoulder."""
+    """Returns display values, float32 [8192], of linear light 0..8 coded as 8191 * sqrt(light / 8); a soft shoulder."""
     light = np.square(np.arange(8192) / 8191) * 8
     toned = (light * (1 + light / 12) / (0.85 + light)) ** 1.22  # the power deepens shadows, as film does
     toned = np.clip(toned * 1.25, 0, 1)
@@ -256,12 +269,13 @@ def _curve() -> np.ndarray:
 
 
 def _exposure(scene: Scene, radiance: np.ndarray) -> float:
+    """Returns the gain that brings the mean luminance, its highlights clipped, to 0.42 times the scene's brightness."""
     luminance = radiance[::4, ::4] @ np.array([0.25, 0.65, 0.1], np.float32)
     return 0.42 * scene.brightness / float(np.minimum(luminance, 4 * np.median(luminance)).mean() + 1e-3)
 
 
 def _develop(scene: Scene, exposed: np.ndarray) -> np.ndarray:
-    """Linear light -> display values 0..1: white balance, tone curve."""
+    """Turns linear light into display values 0..1: white balance, then the tone curve."""
     grey = exposed @ np.array([0.25, 0.65, 0.1], np.float32)
     balanced = paint(exposed.reshape(-1, 3), grey.reshape(-1, 1), np.array([0.16], np.float32)).reshape(exposed.shape)
     balanced = balanced * np.asarray(scene.white_balance, np.float32)

@@ -1,4 +1,4 @@
-"""Furniture and other things for the demo cut-outs. They stand on y = 0; z is away from the viewer."""
+"""Furniture and other things for the demo cutouts. They stand on y = 0; z is away from the viewer."""
 
 import math
 
@@ -15,6 +15,7 @@ Random = np.random.Generator
 
 
 def furniture(rng: Random) -> list[Part]:
+    """Draws a piece of furniture, or another thing of about that size: a plant, a suitcase, a traffic cone."""
     kind = str(
         rng.choice(
             ["chair", "chair", "armchair", "stool", "lamp", "plant", "plant", "box", "suitcase", "cone", "cabinet"]

@@ -17,7 +17,7 @@ Random = np.random.Generator
 
 
 def _weather(rng: Random, ridges: int) -> tuple[Light, Sky, float]:
-    """Sun, sky and haze that belong together: clear, bright cloud, overcast, or a low warm sun."""
+    """Picks sun, sky and haze that belong together: clear, bright cloud, overcast, or a low warm sun."""
     kind = rng.choice(["clear", "clear", "bright", "overcast", "low"])
     side = rng.choice([-1.0, 1.0])
     rise = {"clear": 0.95, "bright": 0.9, "overcast": 1.6, "low": 0.5}[str(kind)] * rng.uniform(0.8, 1.25)
@@ -52,11 +52,13 @@ def _weather(rng: Random, ridges: int) -> tuple[Light, Sky, float]:
 
 
 def _develop(rng: Random) -> dict:
+    """Picks exposure and white balance: cameras differ."""
     warm = rng.normal(0, 0.03)
     return {"brightness": float(rng.uniform(0.9, 1.25)), "white_balance": (1 + warm, 1.0, 1 - warm)}
 
 
 def _wall(rng: Random) -> tuple[Texture, Colour]:
+    """Picks the texture of an outer wall and a colour for its trim."""
     kind = rng.integers(0, 4)
     if kind == 0:
         brick = hsv(rng.uniform(0.0, 0.08), rng.uniform(0.3, 0.6), rng.uniform(0.45, 0.75))
@@ -71,7 +73,7 @@ def _wall(rng: Random) -> tuple[Texture, Colour]:
 
 
 def _house(x: float, z: float, half_x: float, bays: int, rng: Random) -> list[Block]:
-    """A house of the row: its front is the face towards x = 0."""
+    """Builds a house of a row, its front the face towards x = 0."""
     bay, storey = rng.uniform(2.0, 2.7), rng.uniform(2.9, 3.5)
     half_z = bays * bay / 2
     floors = int(rng.integers(2, 6))
@@ -124,6 +126,7 @@ def _lamp_post(x: float, z: float, toward: float, rng: Random, colour: Colour) -
 
 
 def street(rng: Random) -> Scene:
+    """Builds a street with houses on both sides, parked cars, trees and lamp posts."""
     half, pavement = rng.uniform(2.9, 4.6), rng.uniform(2.2, 4.0)
     light, sky, haze = _weather(rng, 1)
     slab = hsv(rng.uniform(0.06, 0.14), rng.uniform(0.03, 0.15), rng.uniform(0.55, 0.75))
@@ -219,11 +222,12 @@ def street(rng: Random) -> Scene:
 
 
 def _moved(solid: Block, z: float) -> Block:
+    """Returns the block moved along z."""
     return replace(solid, z=solid.z + z)
 
 
 def _fence(start: Place, length: float, rng: Random, colour: Colour) -> list[Thing]:
-    """Posts and two rails from `start` along its local x."""
+    """Builds posts and two rails from `start` along its local x."""
     timber = Material(Planks(colour, 0.1, 3.0, 0.2))
     posts = int(length / 2.2)
     parts: list[Thing] = [start.block(i * 2.2, 0, (0.06, 0.06), 1.15, timber) for i in range(posts + 1)]
@@ -232,6 +236,7 @@ def _fence(start: Place, length: float, rng: Random, colour: Colour) -> list[Thi
 
 
 def land(rng: Random) -> Scene:
+    """Builds open land with trees, rocks and far hills, often with a path, a fence or a farm."""
     light, sky, haze = _weather(rng, int(rng.integers(2, 5)))
     hue = rng.uniform(0.18, 0.27)
     grass = hsv(hue, rng.uniform(0.35, 0.58), rng.uniform(0.42, 0.58))
@@ -302,6 +307,7 @@ def land(rng: Random) -> Scene:
 
 
 def _farm(place: Place, rng: Random) -> list[Thing]:
+    """Builds a farmhouse with a roof and a chimney."""
     wall, trim = _wall(rng)
     bay = 2.4
     half = (bay * 2, 3.2)

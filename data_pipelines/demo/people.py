@@ -1,4 +1,4 @@
-"""People for the demo cut-outs: a skeleton of limbs, a pose, clothes.
+"""People for the demo cutouts: a skeleton of limbs, a pose, clothes.
 
 A person's own frame: metres, x to the viewer's right, y up from the ground, z away from the viewer; a person at yaw 0
 looks at the viewer. All numbers are for somebody 1.75 m tall, and are scaled.
@@ -29,10 +29,12 @@ HAIRS = (
 
 
 def _linear(display: tuple[int, int, int]) -> Colour:
+    """Returns a display colour 0..255 as linear RGB."""
     return triple((c / 255) ** 2.2 for c in display)
 
 
 def garment_colour(rng: Random) -> Colour:
+    """Picks a colour of clothes: black, grey, white, or any hue."""
     if rng.random() < 0.3:  # black, grey, white
         return hsv(0.6, rng.uniform(0, 0.1), rng.uniform(0.15, 0.92))
     return hsv(rng.random(), rng.uniform(0.2, 0.72), rng.uniform(0.3, 0.88))
@@ -52,13 +54,14 @@ def _cloth(rng: Random, plain: float = 0.55) -> Texture:
 
 
 def _reach(start, length, swing, out) -> np.ndarray:
-    """From `start` downwards: `swing` forwards (towards -z) and `out` to +x, radians."""
+    """Returns the end of a bone that hangs from `start`, swung forwards (to -z) and `out` to +x, radians."""
     return np.asarray(start) + length * np.array(
         [math.sin(out), -math.cos(out) * math.cos(swing), -math.cos(out) * math.sin(swing)]
     )
 
 
 def person(rng: Random) -> list[Part]:
+    """Draws somebody of random size, clothes and pose, sometimes with a bag."""
     tall = float(np.clip(rng.normal(1.72, 0.09), 1.5, 1.95))
     build = float(np.clip(rng.normal(1.0, 0.13), 0.8, 1.35))
     woman = rng.random() < 0.5
@@ -158,6 +161,7 @@ def _torso(body, rng, build, woman, outfit, top, bottom, coat):
 
 
 def _arms(body, rng, build, stride, lead, pose, sleeves, skin, cloth) -> list[np.ndarray]:
+    """Adds two arms as the pose wants them, and returns where the hands are."""
     thick, hands = 0.55 + 0.45 * build, []
     for side in (-1, 1):
         shoulder = np.array([0.2 * side, 1.405, 0.01])

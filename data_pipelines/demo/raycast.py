@@ -19,7 +19,7 @@ from data_pipelines.demo.solids import Shell, Solid, Vector
 
 @dataclass(frozen=True)
 class Camera:
-    """Stands at (x, height, z), looks along +z turned right by `yaw` and down by `pitch` (degrees); no roll."""
+    """A camera at (x, height, z) that looks along +z turned right by `yaw` and down by `pitch` (degrees); no roll."""
 
     height: float
     pitch: float = 0.0
@@ -30,6 +30,7 @@ class Camera:
 
     @property
     def origin(self) -> tuple[float, float, float]:
+        """Where the camera is: x, y, z, metres."""
         return self.x, self.height, self.z
 
     @property
@@ -45,18 +46,18 @@ class Camera:
         return (c, 0.0, -s), (s * sp, cp, c * sp), (s * cp, -sp, c * cp)
 
     def directions(self, across: np.ndarray, down: np.ndarray) -> Vector:
-        """Rays through image-plane places at depth 1: `across` to the right, `down` downwards."""
+        """Returns the rays through image-plane places at depth 1: `across` to the right, `down` downwards."""
         right, up, forward = self.axes
         return tuple((across * right[i] + (forward[i] - down * up[i])).astype(np.float32) for i in range(3))
 
     def rays(self, height: int, width: int) -> Vector:
-        """float32 [height, width] directions through the pixel centres."""
+        """Returns the directions through the pixel centres, a triple of float32 [height, width]."""
         down = (((np.arange(height) + 0.5) / height) * 2 - 1) * self.slope
         across = (((np.arange(width) + 0.5) / width) * 2 - 1) * self.slope * width / height
         return self.directions(across[None, :], down[:, None])
 
     def seen(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """World points [N, 3] -> across, down (image plane at depth 1) and z-depth."""
+        """Projects world points [N, 3]: returns across and down (image plane at depth 1), and z-depth."""
         right, up, forward = (np.asarray(axis) for axis in self.axes)
         offset = np.asarray(points) - np.asarray(self.origin)
         z = offset @ forward
@@ -82,7 +83,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Sky:
-    """Above the horizon: a gradient, clouds, and ridges of far hills or roofs, nearest last."""
+    """What is above the horizon: a gradient, clouds, and ridges of far hills or roofs, the nearest last."""
 
     zenith: Colour
     horizon: Colour
@@ -96,7 +97,7 @@ class Sky:
 
 @dataclass(frozen=True)
 class Scene:
-    """All there is to see, independent of resolution. `solids[0]` is the ground."""
+    """Everything that a camera can see, independent of resolution. `solids[0]` is the ground."""
 
     kind: str
     camera: Camera
@@ -110,7 +111,7 @@ class Scene:
 
 
 def _window(camera: Camera, solid: Solid, height: int, width: int) -> tuple[slice, slice] | None:
-    """The rows and columns that a solid can cover; None where it is wholly out of sight."""
+    """Returns the rows and columns that a solid can cover, None where it is wholly out of sight."""
     corners = solid.corners()
     if corners is None:
         return slice(0, height), slice(0, width)
@@ -128,7 +129,18 @@ def _window(camera: Camera, solid: Solid, height: int, width: int) -> tuple[slic
 
 
 def cast(scene: Scene, height: int, width: int, rays: Vector | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """z-depth and owner at the pixel centres; see the top of this file."""
+    """Finds what the rays of a scene's camera meet first.
+
+    Args:
+      scene: to look at.
+      height: of the result.
+      width: of the result.
+      rays: float32 [height, width] directions, a triple; those through the pixel centres by default.
+
+    Returns:
+      t: float32 [height, width], z-depth, metres, inf where there is only sky.
+      owner: int16 [height, width], index into scene.solids, -1 for sky.
+    """
     rays = scene.camera.rays(height, width) if rays is None else rays
     t = np.full((height, width), np.inf, np.float32)
     owner = np.full((height, width), -1, np.int16)
@@ -145,11 +157,20 @@ def cast(scene: Scene, height: int, width: int, rays: Vector | None = None) -> t
 
 
 def shaded(scene: Scene, points: Vector, towards: Vector, wanted: np.ndarray) -> np.ndarray:
-    """bool [N]: something stands between each wanted point and the light.
+    """Tests where something stands between a point and the light.
 
-    `towards` is a float32 triple [N]: the vector from the point to its light, of any length for a far light, ending at
-    the lamp for a near one. Only solids whose shadow can reach a point are tried against it: both are compared in two
-    coordinates across the light's rays first.
+    Only solids whose shadow can reach a point are tried against it: both are compared in two coordinates across the
+    light's rays first.
+
+    Args:
+      scene: whose solids throw shadows.
+      points: a triple of float32 [N], metres.
+      towards: a triple of float32 [N], the vector from each point to its light, of any length for a far light,
+        ending at the lamp for a near one.
+      wanted: bool [N], which points to test.
+
+    Returns:
+      bool [N], False where not wanted.
     """
     light = scene.light
     shadow = np.zeros(wanted.shape, bool)

@@ -1,4 +1,4 @@
-"""Which scene is number `index`: rooms, corridors, streets and land in turn, each drawn from (seed, index) alone."""
+"""Draws scene number `index`: rooms, corridors, streets and land in turn, each from (seed, index) alone."""
 
 import numpy as np
 
@@ -10,6 +10,11 @@ BUILDERS = (room, corridor, street, land)
 
 
 def scene(seed: int, index: int) -> Scene:
-    """Scene number `index`: camera, solids and light, independent of resolution."""
+    """Builds the scene of an index: camera, solids and light, independent of resolution.
+
+    Args:
+      seed: of the random numbers.
+      index: number of the scene; its kind is `index` modulo the number of kinds.
+    """
     rng = np.random.Generator(np.random.PCG64([seed, index, 0]))
     return BUILDERS[index % len(BUILDERS)](rng)

@@ -33,13 +33,15 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True)
 class Material:
+    """How a surface looks: its texture, the share of the colour that glows, how much it mirrors the sky."""
+
     texture: Texture
     glow: float = 0.0  # share of the colour that shines by itself: lamps, windows seen from inside
     gloss: float = 0.0
 
 
 def _turn(x, z, yaw: float):
-    """World offsets -> the frame of a solid turned by `yaw` radians."""
+    """Turns world offsets into the frame of a solid that is turned by `yaw` radians."""
     if yaw == 0.0:
         return x, z
     s, c = math.sin(yaw), math.cos(yaw)
@@ -47,10 +49,12 @@ def _turn(x, z, yaw: float):
 
 
 def _turn_back(x, z, yaw: float):
+    """Turns offsets in the frame of a solid that is turned by `yaw` radians into world offsets."""
     return _turn(x, z, -yaw)
 
 
 def _box_corners(x, y0, y1, z, half_x, half_z, yaw) -> np.ndarray:
+    """Returns the corners, [8, 3], of a box turned by `yaw` radians."""
     corners = []
     for dx in (-half_x, half_x):
         for dz in (-half_z, half_z):
@@ -66,13 +70,16 @@ class Ground:
     material: Material
 
     def hit(self, origin: Vector, direction: Vector) -> np.ndarray:
+        """Returns the t at which rays meet the plane, inf where they do not."""
         t = -origin[1] / direction[1]
         return np.where(t > NEAREST, t, np.inf)
 
     def corners(self) -> None:
+        """Returns None: the plane has no box around it."""
         return None
 
     def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
+        """Returns the upward normal, and x, z as the place on the plane."""
         zero = np.zeros_like(x)
         return Hit((zero, zero + 1, zero), x, z, np.full(x.shape, TOP, np.int8))
 
@@ -87,6 +94,7 @@ class Shell:
     material: Material
 
     def hit(self, origin: Vector, direction: Vector) -> np.ndarray:
+        """Returns the t at which rays meet the first wall or the ceiling."""
         dx, dy, dz = direction
         t_x = (np.where(dx > 0, self.x[1], self.x[0]) - origin[0]) / dx
         t_z = (np.where(dz > 0, self.z[1], self.z[0]) - origin[2]) / dz
@@ -96,9 +104,11 @@ class Shell:
         return np.minimum(np.minimum(t_x, t_z), t_y).astype(np.float32)
 
     def corners(self) -> None:
+        """Returns None: the camera is inside, so the room has no box around it."""
         return None
 
     def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
+        """Returns the inward normal and the place on the wall or ceiling that is nearest to each point."""
         gaps = np.stack([self.height - y, x - self.x[0], self.x[1] - x, z - self.z[0], self.z[1] - z])
         wall = np.abs(gaps).argmin(0)
         pick = lambda values: np.array(values, np.float32)[wall]  # noqa: E731
@@ -126,6 +136,7 @@ class Block:
         return (self.half[0] - top[0]) / self.height, (self.half[1] - top[1]) / self.height
 
     def hit(self, origin: Vector, direction: Vector) -> np.ndarray:
+        """Returns the t at which rays enter the block, inf where they miss."""
         oy, dy = origin[1] - self.base, direction[1]
         ox, oz = _turn(origin[0] - self.x, origin[2] - self.z, self.yaw)
         dx, dz = _turn(direction[0], direction[2], self.yaw)
@@ -146,11 +157,13 @@ class Block:
         return np.where((near <= far) & (near > NEAREST), near, np.inf)
 
     def corners(self) -> np.ndarray:
+        """Returns the corners, [8, 3], of the box around the block."""
         top = self.top or self.half
         half = max(self.half[0], top[0]), max(self.half[1], top[1])
         return _box_corners(self.x, self.base, self.base + self.height, self.z, *half, self.yaw)
 
     def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
+        """Returns the normal, place and face of the side that is nearest to each point."""
         y = y - self.base
         lx, lz = _turn(x - self.x, z - self.z, self.yaw)
         lean_x, lean_z = self._leans
@@ -170,7 +183,7 @@ class Block:
         return Hit((normal[:, 0], normal[:, 1], normal[:, 2]), u, np.where(face <= BOTTOM, lz, y), face)
 
     def away(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Distance in plan from the base."""
+        """Returns the distance in plan from the base, metres, 0 within it."""
         lx, lz = _turn(x - self.x, z - self.z, self.yaw)
         return np.hypot(np.maximum(np.abs(lx) - self.half[0], 0), np.maximum(np.abs(lz) - self.half[1], 0))
 
@@ -192,6 +205,7 @@ class Frustum:
         return 0.0 if self.top is None else (self.top - self.radius) / self.height
 
     def hit(self, origin: Vector, direction: Vector) -> np.ndarray:
+        """Returns the t at which rays meet the mantle or an end, inf where they miss."""
         ox, oy, oz = origin[0] - self.x, origin[1] - self.base, origin[2] - self.z
         dx, dy, dz = direction
         slope = self._slope
@@ -213,10 +227,12 @@ class Frustum:
         return best
 
     def corners(self) -> np.ndarray:
+        """Returns the corners, [8, 3], of the box around the solid."""
         radius = max(self.radius, self.top or 0.0)
         return _box_corners(self.x, self.base, self.base + self.height, self.z, radius, radius, 0.0)
 
     def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
+        """Returns the normal, place and face of the mantle or the end that is nearest to each point."""
         y, x, z = y - self.base, x - self.x, z - self.z
         slope = self._slope
         away = np.maximum(np.hypot(x, z), 1e-6)
@@ -230,12 +246,13 @@ class Frustum:
         return Hit(normal, u, np.where(round_, y, z), face)
 
     def away(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Returns the distance in plan from the base, metres, 0 within it."""
         return np.maximum(np.hypot(x - self.x, z - self.z) - self.radius, 0)
 
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """Half axes `radii` in a frame turned by `yaw`; `ragged` 0..1 eats noise into its outline (leaves)."""
+    """An ellipsoid with half axes `radii`, turned by `yaw`; `ragged` 0..1 eats noise into its outline (leaves)."""
 
     x: float
     y: float
@@ -246,6 +263,7 @@ class Ellipsoid:
     ragged: float = 0.0
 
     def hit(self, origin: Vector, direction: Vector) -> np.ndarray:
+        """Returns the t at which rays enter the ellipsoid, inf where they miss it or its outline is eaten away."""
         rx, ry, rz = self.radii
         ox, oz = _turn(origin[0] - self.x, origin[2] - self.z, self.yaw)
         dx, dz = _turn(direction[0], direction[2], self.yaw)
@@ -266,10 +284,12 @@ class Ellipsoid:
         return np.where(good, t, np.inf)
 
     def corners(self) -> np.ndarray:
+        """Returns the corners, [8, 3], of the box around the ellipsoid."""
         rx, ry, rz = self.radii
         return _box_corners(self.x, self.y - ry, self.y + ry, self.z, rx, rz, self.yaw)
 
     def surface(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> Hit:
+        """Returns the unit normal at each point, and longitude and latitude as lengths in metres."""
         rx, ry, rz = self.radii
         lx, lz = _turn(x - self.x, z - self.z, self.yaw)
         ly = y - self.y
@@ -280,6 +300,7 @@ class Ellipsoid:
         return Hit((nx * scale, ny * scale, nz * scale), u + self.x, v + self.y, np.full(x.shape, SIDE_Z, np.int8))
 
     def away(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Returns about how far outside 0.8 of the radii points are in plan, metres, 0 within."""
         lx, lz = _turn(x - self.x, z - self.z, self.yaw)
         rx, _, rz = self.radii
         return np.maximum(np.hypot(lx / rx, lz / rz) - 0.8, 0) * min(rx, rz)

@@ -20,6 +20,8 @@ TOP, BOTTOM, SIDE_X, SIDE_Z = 0, 1, 2, 3
 
 
 class Surface(NamedTuple):
+    """Points on a surface: places `u`, `v`, pixel width `blur`, and `face`; the top of this file has their units."""
+
     u: np.ndarray
     v: np.ndarray
     blur: np.ndarray
@@ -30,6 +32,7 @@ Texture = Callable[[Surface], np.ndarray]
 
 
 def shaded_colour(colour: Colour, shade: np.ndarray) -> np.ndarray:
+    """Returns one linear colour times `shade` (at least 0.05) at every point, float32 [N, 3]."""
     return np.asarray(colour, np.float32) * np.maximum(shade, 0.05)[:, None]
 
 
@@ -43,6 +46,7 @@ class Plain:
     span: float = 2.5
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour at the points of a surface, speckled and blotched, float32 [N, 3]."""
         shade = 1 + self.speckle * grain(s.u, s.v, self.span, 0.85)
         if self.blotch:
             shade += self.blotch * cloud(s.u + 3.1, s.v, self.span * 5)
@@ -61,6 +65,7 @@ class Planks:
     along_u: bool = False
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of boards and joints at the points of a surface, float32 [N, 3]."""
         across, along = (s.v, s.u) if self.along_u else (s.u, s.v)
         board = np.floor(across / self.width)
         along = along + dice(board, board, 3) * self.length
@@ -72,7 +77,7 @@ class Planks:
 
 @dataclass(frozen=True)
 class Tiles:
-    """Tiles with joints, chequered where `other` differs from `colour`; `stagger` 0.5 makes bricks."""
+    """Tiles with joints, chequered where `other` differs from `colour`; a `stagger` of 0.5 makes bricks."""
 
     colour: Colour
     other: Colour
@@ -84,6 +89,7 @@ class Tiles:
     variety: float = 0.08
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of tiles and joints at the points of a surface, float32 [N, 3]."""
         row = np.floor(s.v / self.height)
         u = s.u + self.stagger * self.width * (row % 2)
         column = np.floor(u / self.width)
@@ -109,6 +115,7 @@ class Stripes:
     speckle: float = 0.03
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of the stripes at the points of a surface, float32 [N, 3]."""
         share = bars(s.v if self.level else s.u, self.period, self.period / 2, s.blur)
         return paint(shaded_colour(self.colour, 1 + self.speckle * grain(s.u, s.v, 1.5)), self.other, share * 0.9)
 
@@ -124,6 +131,7 @@ class Wainscot:
     ceiling: float = 2.6
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of the wall's parts at the points of a surface, float32 [N, 3]."""
         colour = self.upper(s)
         if self.rail:
             colour = paint(colour, self.lower(s), (s.v < self.rail).astype(np.float32))
@@ -134,12 +142,13 @@ class Wainscot:
 
 @dataclass(frozen=True)
 class Sided:
-    """One texture on the sides, another on top and underneath."""
+    """One texture on the sides, another on the top and the bottom."""
 
     side: Texture
     top: Texture
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of the side or the top at the points of a surface, float32 [N, 3]."""
         level = s.face <= BOTTOM
         if level.all():
             return self.top(s)
@@ -160,6 +169,7 @@ class Panels:
     handles: bool = True
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of panels, grooves and handles at the points of a surface, float32 [N, 3]."""
         cell_u, cell_v = self.width / self.columns, self.height / self.rows
         u = (s.u + self.width / 2) % cell_u
         v = s.v % cell_v
@@ -188,6 +198,7 @@ class Books:
     salt: int = 0
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of spines, gaps and shelves at the points of a surface, float32 [N, 3]."""
         shelf = np.floor(s.v / self.storey)
         y = s.v - shelf * self.storey
         book = np.floor(s.u / 0.045 + 0.35 * np.sin(s.u * 9 + shelf))
@@ -214,6 +225,7 @@ class Painting:
     place: float = 0.0  # which part of the noise it shows
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of frame, mount and shapes at the points of a surface, float32 [N, 3]."""
         x, y = np.abs(s.u) / (self.width / 2), np.abs(s.v - self.height / 2) / (self.height / 2)
         edge = np.maximum(1 - (1 - x) * self.width, 1 - (1 - y) * self.height)  # 1 at the rim, metres inwards
         level = cloud(s.u + self.place, s.v * 1.4, 1.7) + (s.v / self.height - 0.5) * 2.2
@@ -234,6 +246,7 @@ class Panes:
     bars: int = 2
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of the view and the glazing bars at the points of a surface, float32 [N, 3]."""
         up = s.v / self.height
         ragged = 0.38 + 0.07 * cloud(s.u, s.v * 0.2, 3.0)
         colour = np.array([0.95, 1.05, 1.2], np.float32) * (0.5 + 0.25 * up)[:, None]
@@ -254,6 +267,7 @@ class Coat:
     span: float
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of fur and patches at the points of a surface, float32 [N, 3]."""
         shade = 1 + 0.12 * grain(s.u * 3, s.v, self.span * 0.5) + 0.06 * grain(s.u, s.v, self.span * 0.3)
         colour = shaded_colour(self.colour, shade)
         if self.share:
@@ -264,7 +278,7 @@ class Coat:
 
 @dataclass(frozen=True)
 class Patch:
-    """Something flat lying on a floor: `texture` within a rectangle or an ellipse turned by `turn` radians."""
+    """Something flat on a floor: `texture` within a rectangle or an ellipse turned by `turn` radians."""
 
     texture: Texture
     centre: tuple[float, float]
@@ -274,6 +288,7 @@ class Patch:
     border: Colour | None = None
 
     def __call__(self, base: np.ndarray, s: Surface) -> np.ndarray:
+        """Paints the patch over `base`, float32 [N, 3], in place, and returns it."""
         x, z = s.u - self.centre[0], s.v - self.centre[1]
         c, t = np.float32(np.cos(self.turn)), np.float32(np.sin(self.turn))
         x, z = c * x - t * z, t * x + c * z
@@ -293,12 +308,13 @@ class Patch:
 
 @dataclass(frozen=True)
 class Floor:
-    """A floor with flat things lying on it, in the order given."""
+    """A floor with flat things on it, the last of `patches` on top."""
 
     base: Texture
     patches: tuple[Patch, ...] = ()
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of the floor and its patches at the points of a surface, float32 [N, 3]."""
         colour = self.base(s)
         for patch in self.patches:
             colour = patch(colour, s)

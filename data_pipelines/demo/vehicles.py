@@ -1,4 +1,4 @@
-"""Vehicles for the demo cut-outs. In their own frame they point along +x, stand on y = 0; z is away from the viewer."""
+"""Vehicles for the demo cutouts. In their own frame they point along +x, stand on y = 0; z is away from the viewer."""
 
 import math
 
@@ -16,6 +16,7 @@ CHROME = Material(Plain((0.5, 0.5, 0.52), 0.01, 0), gloss=0.7)
 
 
 def car_paint(rng: Random) -> Colour:
+    """Picks a colour of cars: often grey, black or white."""
     if rng.random() < 0.45:
         return hsv(0.6, rng.uniform(0, 0.08), float(rng.choice([0.14, 0.35, 0.6, 0.8, 0.93])))
     return hsv(
@@ -24,10 +25,12 @@ def car_paint(rng: Random) -> Colour:
 
 
 def _road_view(rng: Random, most: float) -> np.ndarray:
+    """Returns a rotation: from the side, turned by up to `most` radians towards the viewer or away."""
     return turned(float(rng.choice([0.0, math.pi])) + rng.uniform(-most, most), rng.uniform(0.05, 0.14))
 
 
 def vehicle(rng: Random) -> list[Part]:
+    """Draws a car, a van, a bicycle or a motorbike."""
     kind = str(rng.choice(["car", "car", "van", "bicycle", "motorbike"]))
     return {"car": _car, "van": _van, "bicycle": _bicycle, "motorbike": _motorbike}[kind](rng)
 
@@ -39,6 +42,7 @@ class Bodywork:
         self.colour, self.gaps, self.low, self.high = colour, gaps, low, high
 
     def __call__(self, s: Surface) -> np.ndarray:
+        """Returns the colour of metal, gaps, handles and sill at the points of a surface, float32 [N, 3]."""
         colour = Plain(self.colour, 0.008, 0.02, 3.0)(s)
         side = s.face == SIDE_Z
         line = between(s.v, -9, 0.33, s.blur) * 0.45
@@ -54,7 +58,7 @@ class Bodywork:
 
 
 def _wheels(frame: Frame, places: tuple[float, ...], radius: float, half_track: float):
-    """Tyres flush with the body, arches in the dark behind them."""
+    """Adds pairs of wheels at the x of `places`: tyres flush with the body, dark arches behind them."""
     for x in places:
         for side in (-1, 1):
             z = side * (half_track - 0.1)
