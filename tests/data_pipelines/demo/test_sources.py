@@ -46,7 +46,7 @@ def test_same_bytes_whatever_was_drawn_before_and_in_another_process():
     told = [digest(b.picture, b.depth, f.picture, f.relief) for b, f in (before, after)]
     assert told[0] == told[1]
     program = (
-        "import hashlib; from data_pipelines import demo_sources as d;"
+        "import hashlib; from data_pipelines.demo import sources as d;"
         "b, f = d.background(3, 6, 40, 56), d.foreground(3, 6, 64);"
         "print(hashlib.sha256(b''.join(a.tobytes() for a in (b.picture, b.depth, f.picture, f.relief))).hexdigest())"
     )
