@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import tensorflow as tf
@@ -10,12 +11,33 @@ from data_pipelines.tfrecord import reader, schema, shards
 from data_pipelines.tfrecord.manifest import DatasetError
 from data_pipelines.tfrecord.reader import RecordLocation, StoredDataset
 
-Change = Callable[[dict], dict]
+
+class ChangeableExample(TypedDict):
+    """What may be changed in a composite before it is looked at.
+
+    Keys:
+        index: of the composite, int64 scalar.
+        pictures: uint8 [h, w, 7], the channels of `bg`, `fg_bg` and `mask`.
+        depth: codes, uint16 [h, w, 1].
+    """
+
+    index: tf.Tensor
+    pictures: tf.Tensor
+    depth: tf.Tensor
+
+
+ExampleChange = Callable[[ChangeableExample], ChangeableExample]
 
 
 @dataclass(frozen=True)
-class Scenes:
-    """All backgrounds. pictures: uint8 [n, h, w, 3]; codes of depth: uint16 [n, h, w, 1]; sources: their files."""
+class BackgroundPictures:
+    """All backgrounds of a data set.
+
+    Attributes:
+        sources: their files.
+        pictures: uint8 [n, h, w, 3].
+        codes: of their depth, uint16 [n, h, w, 1].
+    """
 
     sources: tuple[str, ...]
     pictures: tf.Tensor
@@ -24,9 +46,19 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Example:
-    """Pictures are uint8 [h, w, 3] or [h, w]; metres float32 [h, w], 0 unknown.
+    """A composite, decoded.
 
-    cutouts: (number, whether mirrored) from far to near, none in an empty frame.
+    Attributes:
+        name: such as bg005-fg073-flip-p07.
+        index: the number that everything about it follows from.
+        split: that it is in.
+        background: the number of its background.
+        background_flipped: whether the background is mirrored.
+        cutouts: (number, whether mirrored) of each, from far to near; none in an empty frame.
+        bg: uint8 [h, w, 3].
+        fg_bg: uint8 [h, w, 3].
+        mask: uint8 [h, w].
+        metres: depth, float32 [h, w]; 0 is unknown.
     """
 
     name: str
@@ -41,43 +73,55 @@ class Example:
     metres: np.ndarray
 
 
-def read_scenes(dataset: StoredDataset) -> Scenes:
+def read_background_pictures(dataset: StoredDataset) -> BackgroundPictures:
+    """Reads the backgrounds of a data set, into the memory of the CPU."""
     path = dataset.path(shards.BACKGROUNDS)
     about, pictures, codes = schema.read_backgrounds(path, dataset.height, dataset.width)
     sources = tuple(one["source"] for one in about)
     with tf.device("/CPU:0"):
-        return Scenes(sources, tf.convert_to_tensor(pictures), tf.convert_to_tensor(codes))
+        return BackgroundPictures(sources, tf.convert_to_tensor(pictures), tf.convert_to_tensor(codes))
 
 
-def read(
+def read_examples(
     dataset: StoredDataset,
-    places: Sequence[RecordLocation],
-    scenes: Scenes,
+    locations: Sequence[RecordLocation],
+    backgrounds: BackgroundPictures,
     names: Sequence[str] = (),
-    change: Change | None = None,
+    change: ExampleChange | None = None,
 ) -> Iterator[Example]:
-    """One after the other, in the order of `places`. names: what they must be called, if it was asked for.
+    """Yields composites one after the other, in the order of `locations`.
 
-    change: done to each first: a dict of `index`, `pictures` uint8 [h, w, 7] (bg, fg_bg, mask) and codes of `depth`
-    [h, w, 1].
+    Args:
+        dataset: that they are in.
+        locations: of their records.
+        backgrounds: of the data set.
+        names: what they must be called, if it was asked for.
+        change: what is done to each first.
+
+    Raises:
+        DatasetError: a record cannot be read, or is not the one that is looked for.
     """
-    for number, (place, serialized) in enumerate(reader.read_records(dataset, places)):
-        decoded = schema.decode_composite(schema.parse(serialized, schema.COMPOSITE), scenes.pictures, scenes.codes)
+    for number, (location, serialized) in enumerate(reader.read_records(dataset, locations)):
+        parsed = schema.parse(serialized, schema.COMPOSITE)
+        decoded = schema.decode_composite(parsed, backgrounds.pictures, backgrounds.codes)
         name = decoded["name"].numpy().decode()
         if names and name != names[number]:
             raise DatasetError(
                 f"{dataset.folder} is not in its promised order; to see what is wrong: "
                 f"python tools/verify_shards.py {dataset.folder}"
             )
-        shown = {"index": decoded["index"], "depth": decoded["depth"]}
-        shown["pictures"] = tf.concat([decoded[key] for key in ("bg", "fg_bg", "mask")], -1)
+        shown: ChangeableExample = {
+            "index": decoded["index"],
+            "pictures": tf.concat([decoded["bg"], decoded["fg_bg"], decoded["mask"]], -1),
+            "depth": decoded["depth"],
+        }
         shown = change(shown) if change else shown
         bg, fg_bg, mask = tf.split(shown["pictures"], [3, 3, 1], -1)
         flipped = (decoded["fg_flipped"].numpy() == 1).tolist()
         yield Example(
             name,
             int(decoded["index"]),
-            place.file.split,
+            location.file.split,
             int(decoded["bg_index"]),
             bool(decoded["bg_flipped"] == 1),
             tuple(zip(decoded["fg_index"].numpy().tolist(), flipped, strict=True)),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class _Finding:
+class _Problem:
     line: str
     more: int = 0
 
@@ -13,20 +13,29 @@ class Findings:
     """Collects problems. Those of one kind in one file are one line: a shard of another data set is not 5 000 lines."""
 
     def __init__(self):
-        self._found: dict[tuple[str, str], _Finding] = {}
+        self._problems: dict[tuple[str, str], _Problem] = {}
 
     def add(self, file: str, kind: str, text: str, record: int | None = None, name: str = "") -> None:
-        """text follows on the file, and on the record where it is about one: "is missing"."""
-        if (file, kind) in self._found:
-            self._found[file, kind].more += record is not None
+        """Adds a problem, or counts it where the file has one of this kind already.
+
+        Args:
+            file: its name.
+            kind: problems of one kind in one file are one line.
+            text: goes on after the file, or after the record where it is about one, such as "is missing".
+            record: its number; None where the problem is the file's.
+            name: of the record, if it is known.
+        """
+        if (file, kind) in self._problems:
+            self._problems[file, kind].more += record is not None
             return
         where = file
         if record is not None:
             where += f", record {record}" + (f" ({name})" if name else "")
-        self._found[file, kind] = _Finding(f"{where} {text}")
+        self._problems[file, kind] = _Problem(f"{where} {text}")
 
     def lines(self) -> tuple[str, ...]:
+        """Returns the problems, one line each."""
         return tuple(
-            found.line + (f"; likewise {found.more:,} more of its records" if found.more else "")
-            for found in self._found.values()
+            problem.line + (f"; likewise {problem.more:,} more of its records" if problem.more else "")
+            for problem in self._problems.values()
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.inspection.examples import Scenes
+from data_pipelines.inspection.examples import BackgroundPictures
 from data_pipelines.runtime.errors import sentence
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import reader, schema
@@ -24,14 +24,19 @@ CODES = 1 << 16
 
 @dataclass(frozen=True)
 class Survey:
-    """shares: float64 [n], what part of each picture is foreground; covered: float64 [h, w], the mean mask, 0..1;
-    object_codes, scenery_codes: int64 [65536], how many pixels have each code of depth, 0 unknown.
+    """What the labels of examples are like.
+
+    Attributes:
+        shares: float64 [n], what part of each picture is foreground.
+        covered: float64 [h, w], the mean mask, 0..1.
+        object_codes: int64 [65536], how many pixels of objects have each code of depth; 0 is unknown.
+        background_codes: the same of all other pixels.
     """
 
     shares: np.ndarray
     covered: np.ndarray
     object_codes: np.ndarray
-    scenery_codes: np.ndarray
+    background_codes: np.ndarray
 
 
 class Tally:
@@ -44,7 +49,7 @@ class Tally:
         self._step = max(1, max(height, width) // ACROSS)
 
     def add(self, masks: np.ndarray, codes: np.ndarray) -> None:
-        """masks: uint8 [n, h, w]; codes of depth: uint16 [n, h, w]."""
+        """Adds a batch. masks: uint8 [n, h, w]; codes: of depth, uint16 [n, h, w]."""
         self._shares.append(masks.mean((1, 2)) / 255)
         self._covered += masks.sum(0) / 255
         thin = np.s_[:, :: self._step, :: self._step]
@@ -53,25 +58,30 @@ class Tally:
             self._codes[number] += np.bincount(codes[part], minlength=CODES)
 
     def survey(self) -> Survey:
+        """Returns what was counted."""
         shares = np.concatenate([np.zeros(0), *self._shares])
         return Survey(shares, self._covered / max(1, len(shares)), *self._codes)
 
 
-def survey(dataset: StoredDataset, scenes: Scenes, most: int = MOST) -> Survey:
-    """Of all examples, or of `most` of them, of every shard in proportion."""
+def survey_labels(dataset: StoredDataset, backgrounds: BackgroundPictures, most: int = MOST) -> Survey:
+    """Counts over all examples, or over `most` of them, from every shard in proportion.
+
+    Raises:
+        DatasetError: a file cannot be read.
+    """
     chosen = reader.choose_in_proportion(dataset, most)
     tally = Tally(dataset.height, dataset.width)
 
-    def labels(serialized):
+    def decode_labels(serialized):
         parsed = schema.parse(serialized, schema.COMPOSITE)
         # The graph leaves out fg_bg, which is the dearest to decode.
-        decoded = schema.decode_composite(parsed, scenes.pictures, scenes.codes)
+        decoded = schema.decode_composite(parsed, backgrounds.pictures, backgrounds.codes)
         return decoded["mask"][..., 0], decoded["depth"][..., 0]
 
     paths, counts = [dataset.path(file.name) for file, _ in chosen], [count for _, count in chosen]
     stored = tf.data.Dataset.from_tensor_slices((paths, tf.constant(counts, tf.int64)))
     stored = stored.flat_map(lambda path, count: tf.data.TFRecordDataset(path).take(count))
-    batches = stored.map(labels, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
+    batches = stored.map(decode_labels, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
     try:
         with Progress("surveying", sum(counts), "records") as progress:
             for masks, codes in batches.as_numpy_iterator():

@@ -32,44 +32,64 @@ BEGINNING_OF_TIME = (1980, 1, 1, 0, 0, 0)  # in a zip, so that the same data set
 Write = Callable[[str, bytes], None]
 
 
-def to_folder(folder: str, output: str, split: str | None = None, count: int = 0, names: Sequence[str] = ()) -> int:
-    """Unpacks composites into the folder `output`, which must be empty; answers how many.
+def unpack_to_folder(
+    folder: str, output: str, split: str | None = None, count: int = 0, names: Sequence[str] = ()
+) -> int:
+    """Unpacks composites into a folder.
 
-    split, count, names: as for `catalogues.choose`; a count of 0 is for all.
+    Args:
+        folder: of the data set.
+        output: an empty folder, or a new one.
+        split: to unpack; None for all of them.
+        count: how many; 0 for all.
+        names: of the composites, instead of a number of them.
+
+    Returns:
+        How many were unpacked.
+
+    Raises:
+        DatasetError: the folder `output` is not empty, or the data set cannot be read.
     """
     if tf.io.gfile.isdir(output) and tf.io.gfile.listdir(output):
         raise DatasetError(f"`unpack`={output} has files in it; choose a new folder, or empty that one.")
-    dataset, places = _chosen(folder, split, count, names)
-    made = set()
+    dataset, locations = _choose_records(folder, split, count, names)
+    folders = set()
 
     def write(name: str, content: bytes) -> None:
         path = join_path(output, name)
         parent = path.rsplit("/", 1)[0]
-        if parent not in made:
+        if parent not in folders:
             tf.io.gfile.makedirs(parent)
-            made.add(parent)
+            folders.add(parent)
         with tf.io.gfile.GFile(path, "wb") as file:
             file.write(content)
 
-    _unpack(dataset, places, write)
-    return len(places)
+    _unpack(dataset, locations, write)
+    return len(locations)
 
 
-def to_zip(folder: str, output: str, split: str | None = None, count: int = 0, names: Sequence[str] = ()) -> int:
-    """The same into a zip file, which appears under its name when it is whole. Stored: pictures do not get smaller."""
+def unpack_to_zip(folder: str, output: str, split: str | None = None, count: int = 0, names: Sequence[str] = ()) -> int:
+    """Unpacks composites as `unpack_to_folder` does, but into a zip file, which gets its name when it is whole.
+
+    It is not compressed, since pictures do not get smaller.
+    """
     if tf.io.gfile.exists(output):
         raise DatasetError(f"`zip`={output} is there already; choose another name, or remove it.")
-    dataset, places = _chosen(folder, split, count, names)
-    with replace_file(output) as part, _opened(part) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    dataset, locations = _choose_records(folder, split, count, names)
+    with (
+        replace_file(output) as part,
+        _open_for_writing(part) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
+    ):
 
         def write(name: str, content: bytes) -> None:
             archive.writestr(zipfile.ZipInfo(name, BEGINNING_OF_TIME), content)
 
-        _unpack(dataset, places, write)
-    return len(places)
+        _unpack(dataset, locations, write)
+    return len(locations)
 
 
-def _chosen(
+def _choose_records(
     folder: str, split: str | None, count: int, names: Sequence[str]
 ) -> tuple[StoredDataset, list[RecordLocation]]:
     dataset = reader.open_dataset(folder)
@@ -79,17 +99,17 @@ def _chosen(
 
 
 @contextlib.contextmanager
-def _opened(path: str):
+def _open_for_writing(path: str):
     if "://" not in path:
         with open(path, "wb") as file:
             yield file
     else:
         # Cannot be wound back; zipfile notices that when there is no `seek`.
         with tf.io.gfile.GFile(path, "wb") as file:
-            yield _OneWay(file)
+            yield _UnseekableFile(file)
 
 
-class _OneWay(io.RawIOBase):
+class _UnseekableFile(io.RawIOBase):
     def __init__(self, file):
         self._file = file
 
@@ -98,21 +118,21 @@ class _OneWay(io.RawIOBase):
         return len(content)
 
 
-def _unpack(dataset: StoredDataset, places: Sequence[RecordLocation], write: Write) -> None:
+def _unpack(dataset: StoredDataset, locations: Sequence[RecordLocation], write: Write) -> None:
     backgrounds = _Backgrounds(dataset, write)
     # On disk, since for a large data set it is long.
     with (
         tempfile.TemporaryFile("w+", newline="", encoding="utf-8") as index,
-        Progress("unpacking", len(places), "records") as progress,
+        Progress("unpacking", len(locations), "records") as progress,
     ):
         table = csv.DictWriter(index, COLUMNS)
         table.writeheader()
-        for element in _repacked(dataset, places, backgrounds):
+        for element in _repack_composites(dataset, locations, backgrounds):
             table.writerow(_write_composite(dataset, element, backgrounds, write))
             progress.add()
         index.seek(0)
         write("index.csv", index.read().encode())
-    write("README.txt", _readme(dataset).encode())
+    write("README.txt", _describe_files(dataset).encode())
 
 
 class _Backgrounds:
@@ -124,15 +144,15 @@ class _Backgrounds:
         self._about = {one["bg_index"]: one for one in about}
         self._stored = list(tf.data.TFRecordDataset(path).as_numpy_iterator())
         self._write = write
-        self._written: dict[tuple[int, bool], dict] = {}
+        self._written: dict[tuple[int, bool], dict[str, str]] = {}
 
-    def files(self, number: int, flipped: bool) -> dict:
-        """The columns of the index that are about the background; the files are there afterwards."""
+    def write_once(self, number: int, flipped: bool) -> dict[str, str]:
+        """Returns the columns of the index that are about the background, and writes its files once."""
         if (number, flipped) not in self._written:
-            self._written[number, flipped] = self._made(number, flipped)
+            self._written[number, flipped] = self._write_files(number, flipped)
         return self._written[number, flipped]
 
-    def _made(self, number: int, flipped: bool) -> dict:
+    def _write_files(self, number: int, flipped: bool) -> dict[str, str]:
         name = self._about[number]["name"]
         if flipped:
             name += "-flip"
@@ -147,8 +167,10 @@ class _Backgrounds:
         return {"bg": bg, "bg_depth": bg_depth, "bg_source": self._about[number]["source"]}
 
 
-def _repacked(dataset: StoredDataset, places: Sequence[RecordLocation], backgrounds: _Backgrounds) -> Iterator[dict]:
-    """What is in the records, with mask and depth as PNG of the whole picture; in the order of places."""
+def _repack_composites(
+    dataset: StoredDataset, locations: Sequence[RecordLocation], backgrounds: _Backgrounds
+) -> Iterator[dict]:
+    """Yields what is in the records, with mask and depth as PNG of the whole picture, in the order of `locations`."""
     with tf.device("/CPU:0"):
         pictures, codes = tf.convert_to_tensor(backgrounds.pictures), tf.convert_to_tensor(backgrounds.codes)
 
@@ -163,13 +185,14 @@ def _repacked(dataset: StoredDataset, places: Sequence[RecordLocation], backgrou
         }
 
     stored = tf.data.Dataset.from_generator(
-        lambda: ((place.file.split, serialized) for place, serialized in reader.read_records(dataset, places)),
+        lambda: ((at.file.split, serialized) for at, serialized in reader.read_records(dataset, locations)),
         output_signature=(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.string)),
     )
     yield from stored.map(repack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator()
 
 
-def _write_composite(dataset: StoredDataset, element: dict, backgrounds: _Backgrounds, write: Write) -> dict:
+def _write_composite(dataset: StoredDataset, element: dict, backgrounds: _Backgrounds, write: Write) -> dict[str, str]:
+    """Writes the files of a composite, and returns its row of the index."""
     name, split = element["name"].decode(), element["split"].decode()
     files = {
         "fg_bg": f"{split}/fg_bg/{name}.jpg",
@@ -183,11 +206,11 @@ def _write_composite(dataset: StoredDataset, element: dict, backgrounds: _Backgr
         sources[number]["source"] + (" mirrored" if flipped else "")
         for number, flipped in zip(element["fg_index"].tolist(), element["fg_flipped"].tolist(), strict=True)
     ]
-    about = backgrounds.files(int(element["bg_index"]), bool(element["bg_flipped"]))
+    about = backgrounds.write_once(int(element["bg_index"]), bool(element["bg_flipped"]))
     return {"name": name, "split": split, **files, **about, "fg_sources": "; ".join(shown)}
 
 
-def _readme(dataset: StoredDataset) -> str:
+def _describe_files(dataset: StoredDataset) -> str:
     return f"""Composites of {dataset.folder}, unpacked; index.csv says which files belong together.
 
 bg      the empty scene

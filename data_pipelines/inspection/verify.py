@@ -1,6 +1,6 @@
-"""Is a data set what its manifest says? Everything is read back: files, records, pictures, labels, statistics.
+"""Sees whether a data set is what its manifest says: files, records, pictures, labels and statistics are read back.
 
-What is looked at, and what it would catch:
+What is checked:
 
     files         there, of the size and SHA-256 that the manifest says; nothing that does not belong
     records       framed, parsed, in the promised order; none twice, none missing
@@ -17,13 +17,20 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.inspection import record_checks
 from data_pipelines.inspection.findings import Findings
+from data_pipelines.inspection.record_checks import Examiner
+from data_pipelines.inspection.record_measurements import (
+    MeasuredBatch,
+    explain_unreadable,
+    make_padding,
+    measure_record,
+    thin_backgrounds,
+)
 from data_pipelines.runtime.errors import sentence
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import schema, shards
@@ -46,7 +53,15 @@ AMONG_FILES = (".tfrecord", ".json", ".part")  # names that a reader of the fold
 
 @dataclass(frozen=True)
 class Verdict:
-    """problems: one line each, none for an intact data set. remarks: what is no problem but should be known."""
+    """What `verify` says of a data set.
+
+    Attributes:
+        problems: one line each, none for an intact data set.
+        remarks: what is no problem but should be known.
+        records: how many composites could be read.
+        seconds: that it took.
+        dataset: what was looked at.
+    """
 
     problems: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -56,8 +71,15 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Backgrounds:
-    """pictures: uint8 [n, h, w, 3]; codes: uint16 [n, h, w, 1]; whole: whether every one of them could be read."""
+class CheckedBackgrounds:
+    """The backgrounds, as far as they could be read; zeros for the others.
+
+    Attributes:
+        pictures: uint8 [n, h, w, 3].
+        codes: of depth, uint16 [n, h, w, 1].
+        sums: of both.
+        whole: whether every one of them could be read.
+    """
 
     pictures: np.ndarray
     codes: np.ndarray
@@ -66,20 +88,24 @@ class Backgrounds:
 
 
 def verify(folder: str) -> Verdict:
-    """Raises DatasetError where there is nothing to look at: no finished data set, or one of another schema."""
+    """Reads everything of a data set back.
+
+    Raises:
+        DatasetError: there is nothing to look at: no finished data set, or one of another schema.
+    """
     start = time.monotonic()
     dataset = open_dataset(folder)
     findings = Findings()
-    remarks = _strangers(dataset, findings)
-    _manifest(dataset, findings)
-    present = _files(dataset, findings)
-    backgrounds = _backgrounds(dataset, findings, shards.BACKGROUNDS in present)
+    remarks = _check_folder(dataset, findings)
+    _check_manifest(dataset, findings)
+    present = _check_files(dataset, findings)
+    backgrounds = _check_backgrounds(dataset, findings, shards.BACKGROUNDS in present)
     files = [file for file in dataset.files if file.name in present]
-    composites = _composites(dataset, files, backgrounds, findings)
+    composites = _check_composites(dataset, files, backgrounds, findings)
     return Verdict(findings.lines(), remarks, composites, time.monotonic() - start, dataset)
 
 
-def _strangers(dataset: StoredDataset, findings: Findings) -> tuple[str, ...]:
+def _check_folder(dataset: StoredDataset, findings: Findings) -> tuple[str, ...]:
     expected = {*BELONG, *(file.name for file in dataset.files)}
     others = []
     for name in sorted(tf.io.gfile.listdir(dataset.folder)):
@@ -93,13 +119,13 @@ def _strangers(dataset: StoredDataset, findings: Findings) -> tuple[str, ...]:
     return (f"also in the folder, not looked at: {', '.join(others)}",) if others else ()
 
 
-def _manifest(dataset: StoredDataset, findings: Findings) -> None:
-    """Does the manifest agree with itself and with what its options make?"""
+def _check_manifest(dataset: StoredDataset, findings: Findings) -> None:
+    """Checks that the manifest agrees with itself and with what its options make."""
     manifest, grid = dataset.manifest, dataset.grid
 
-    def expect(what: str, said, actual) -> None:
-        if said != actual:
-            findings.add(MANIFEST_FILE, what, f"says {what} {said}, but it must be {actual}")
+    def expect(what: str, stated: object, actual: object) -> None:
+        if stated != actual:
+            findings.add(MANIFEST_FILE, what, f"says {what} {stated}, but it must be {actual}")
 
     for kind in SOURCE_KINDS:
         expect(f"grid.{kind}", getattr(grid, kind), len(manifest["options"][kind]))
@@ -117,10 +143,10 @@ def _manifest(dataset: StoredDataset, findings: Findings) -> None:
     total = sum(split["records"] for split in manifest["splits"].values())
     expect("records", manifest["records"], total)
     expect("bytes", manifest["bytes"], manifest["backgrounds"]["bytes"] + sum(file.bytes for file in dataset.files))
-    _held_out(manifest, findings)
+    _check_holdout(manifest, findings)
 
 
-def _held_out(manifest: Manifest, findings: Findings) -> None:
+def _check_holdout(manifest: Manifest, findings: Findings) -> None:
     if manifest["options"]["split"] != "sources":
         return
     held_out: dict[SourceKind, tuple[str, str]] = {
@@ -132,12 +158,14 @@ def _held_out(manifest: Manifest, findings: Findings) -> None:
         for test in tests:
             leaked = set(splits["train"][kind]) & set(splits[test][kind]) if {"train", test} <= splits.keys() else ()
             if leaked:
-                text = f"has {kind} {_few(sorted(leaked))} both in train and in {test}, which should hold them out"
+                text = (
+                    f"has {kind} {_list_some(sorted(leaked))} both in train and in {test}, which should hold them out"
+                )
                 findings.add(MANIFEST_FILE, f"leak {kind} {test}", text)
 
 
-def _files(dataset: StoredDataset, findings: Findings) -> set[str]:
-    """Which of the files are there; size and digest of each are checked."""
+def _check_files(dataset: StoredDataset, findings: Findings) -> set[str]:
+    """Checks size and digest of each file, and returns the names of those that are there."""
     backgrounds = dataset.manifest["backgrounds"]
     promised = [(backgrounds["file"], backgrounds["bytes"], backgrounds["sha256"])]
     promised += [(file.name, file.bytes, file.sha256) for file in dataset.files]
@@ -157,13 +185,13 @@ def _files(dataset: StoredDataset, findings: Findings) -> set[str]:
     return present
 
 
-def _backgrounds(dataset: StoredDataset, findings: Findings, present: bool) -> Backgrounds:
+def _check_backgrounds(dataset: StoredDataset, findings: Findings, present: bool) -> CheckedBackgrounds:
     height, width, count = dataset.height, dataset.width, dataset.grid.backgrounds
     pictures = np.zeros((count, height, width, 3), np.uint8)
     codes = np.zeros((count, height, width, 1), np.uint16)
     good, name = 0, shards.BACKGROUNDS
     sources = {number: one["source"] for number, one in enumerate(dataset.manifest["options"]["backgrounds"])}
-    stored = _framed(dataset, name, count, findings) if present else ()
+    stored = _iterate_records(dataset, name, count, findings) if present else ()
     for number, serialized in stored:
         try:
             decoded = schema.decode_background(schema.parse(serialized, schema.BACKGROUND), height, width)
@@ -180,55 +208,63 @@ def _backgrounds(dataset: StoredDataset, findings: Findings, present: bool) -> B
         good += 1
         if not codes[number].all():
             findings.add(name, "depth", "has places whose depth is not known", number)
-    return Backgrounds(pictures, codes, sum_backgrounds(pictures, codes[..., 0]), good == count)
+    return CheckedBackgrounds(pictures, codes, sum_backgrounds(pictures, codes[..., 0]), good == count)
 
 
-def _framed(dataset: StoredDataset, name: str, promised: int, findings: Findings) -> Iterator[tuple[int, bytes]]:
-    """The records of a file as far as they can be reached; what stops that, and a wrong count, are findings."""
+def _iterate_records(
+    dataset: StoredDataset, name: str, promised: int, findings: Findings
+) -> Iterator[tuple[int, bytes]]:
+    """Yields the records of a file as far as they can be reached; what stops that, and a wrong count, are findings."""
     number = 0
     try:
         for serialized in tf.data.TFRecordDataset(dataset.path(name)).as_numpy_iterator():
             yield number, serialized
             number += 1
     except tf.errors.OpError as error:
-        text = f"is damaged ({sentence(error)}); {_records(max(0, promised - number - 1))} after it cannot be reached"
+        text = (
+            f"is damaged ({sentence(error)}); {_format_count(max(0, promised - number - 1))} after it cannot be reached"
+        )
         findings.add(name, "damaged", text, number)
         return
     if number != promised:
-        findings.add(name, "count", f"holds {_records(number)}, the manifest says {promised:,}")
+        findings.add(name, "count", f"holds {_format_count(number)}, the manifest says {promised:,}")
 
 
-def _composites(dataset: StoredDataset, files: list[ShardFile], backgrounds: Backgrounds, findings: Findings) -> int:
-    """Every composite, with all cores; how many could be read."""
-    examiner = record_checks.Examiner(dataset, files, backgrounds.whole, findings)
+def _check_composites(
+    dataset: StoredDataset, files: list[ShardFile], backgrounds: CheckedBackgrounds, findings: Findings
+) -> int:
+    """Checks every composite, with all cores, and returns how many could be read."""
+    examiner = Examiner(dataset, files, backgrounds.whole, findings)
     reached: list[list[np.ndarray]] = [[] for _ in files]
     sums: dict[str, Sums | None] = dict.fromkeys(dataset.manifest["splits"])
     with Progress("reading back", sum(file.records for file in files), "records") as progress:
-        for batch in _examined(dataset, files, backgrounds):
-            examiner.look(batch)
+        for batch in _measure_composites(dataset, files, backgrounds):
+            examiner.check_batch(batch)
             for at in np.unique(batch["file"]).tolist():
                 own = batch["file"] == at
                 reached[at].append(batch["number"][own])
                 known = own & (batch["bg_index"] < len(backgrounds.sums.pictures))
                 split = files[at].split
-                sums[split] = _added(sums[split], batch, known, backgrounds.sums)
+                sums[split] = _add_known(sums[split], batch, known, backgrounds.sums)
             progress.add(len(batch["file"]))
     whole = len(files) == len(dataset.files) and backgrounds.whole
     for file, parts in zip(files, reached, strict=True):
         numbers = np.concatenate([np.zeros(0, np.int64), *parts])
         if not np.array_equal(numbers, np.arange(file.records)):
             whole = False
-            _unread(dataset, file, set(numbers.tolist()), backgrounds, findings)
-    examiner.finish()
+            _explain_unread(dataset, file, set(numbers.tolist()), backgrounds, findings)
+    examiner.report_missing()
     if whole:
-        _statistics(dataset, sums, findings)
-    return examiner.looked_at
+        _check_statistics(dataset, sums, findings)
+    return examiner.records_checked
 
 
-def _examined(dataset: StoredDataset, files: list[ShardFile], backgrounds: Backgrounds) -> Iterator[dict]:
-    """Batches of what `examination.measure` answers; records that cannot be read are left out."""
+def _measure_composites(
+    dataset: StoredDataset, files: list[ShardFile], backgrounds: CheckedBackgrounds
+) -> Iterator[MeasuredBatch]:
+    """Yields measurements of all records in batches; those that cannot be read are left out."""
     with tf.device("/CPU:0"):
-        pictures = tf.convert_to_tensor(record_checks.thinned(backgrounds.pictures))
+        pictures = tf.convert_to_tensor(thin_backgrounds(backgrounds.pictures))
         codes = tf.convert_to_tensor(backgrounds.codes)
     paths = [dataset.path(file.name) for file in files]
     if not paths:
@@ -239,42 +275,45 @@ def _examined(dataset: StoredDataset, files: list[ShardFile], backgrounds: Backg
         stored = tf.data.TFRecordDataset(path).ignore_errors().enumerate()
         return stored.map(lambda number, serialized: (file, number, serialized))
 
-    def measured(file, number, serialized):
-        return {"file": file, "number": number, **record_checks.measure(serialized, pictures, codes)}
+    def measure(file, number, serialized):
+        return {"file": file, "number": number, **measure_record(serialized, pictures, codes)}
 
     measurements = tf.data.Dataset.from_tensor_slices((np.arange(len(paths)), paths)).flat_map(of_file)
-    measurements = measurements.map(measured, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).ignore_errors()
+    measurements = measurements.map(measure, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).ignore_errors()
     options = tf.data.Options()
     options.threading.max_intra_op_parallelism = 1  # one record is one thread's work
     yield from (
-        measurements.padded_batch(READ_AT_ONCE, padding_values=record_checks.padding_for(measurements.element_spec))
+        measurements.padded_batch(READ_AT_ONCE, padding_values=make_padding(measurements.element_spec))
         .prefetch(2)
         .with_options(options)
         .as_numpy_iterator()
     )
 
 
-def _added(sums: Sums | None, batch: dict, own: np.ndarray, backgrounds: BackgroundSums) -> Sums | None:
+def _add_known(sums: Sums | None, batch: MeasuredBatch, own: np.ndarray, backgrounds: BackgroundSums) -> Sums | None:
     if not own.any():
         return sums
-    values = {key: batch[key][own] for key in ("bg_index", "fg_bg_sums", "mask_sums", "depth_sums")}
-    values["fg_bg_sums"] = values["fg_bg_sums"].astype(np.int64) - backgrounds.pictures[values["bg_index"]]
-    return add_batch(sums, cast(CompositeSums, values), backgrounds, whole_depth=False)
+    background = batch["bg_index"][own]
+    values: CompositeSums = {
+        "bg_index": background,
+        "fg_bg_sums": batch["fg_bg_sums"][own].astype(np.int64) - backgrounds.pictures[background],
+        "mask_sums": batch["mask_sums"][own],
+        "depth_sums": batch["depth_sums"][own],
+    }
+    return add_batch(sums, values, backgrounds, whole_depth=False)
 
 
-def _unread(
-    dataset: StoredDataset, file: ShardFile, reached: set[int], backgrounds: Backgrounds, findings: Findings
+def _explain_unread(
+    dataset: StoredDataset, file: ShardFile, reached: set[int], backgrounds: CheckedBackgrounds, findings: Findings
 ) -> None:
     """Goes through a file slowly, to say what is wrong with the records that the quick way left out."""
-    for number, serialized in _framed(dataset, file.name, file.records, findings):
+    for number, serialized in _iterate_records(dataset, file.name, file.records, findings):
         if number not in reached:
-            name, text = record_checks.complaint(
-                serialized, record_checks.thinned(backgrounds.pictures), backgrounds.codes
-            )
+            name, text = explain_unreadable(serialized, thin_backgrounds(backgrounds.pictures), backgrounds.codes)
             findings.add(file.name, "unreadable", text, number, name)
 
 
-def _statistics(dataset: StoredDataset, sums: dict[str, Sums | None], findings: Findings) -> None:
+def _check_statistics(dataset: StoredDataset, sums: dict[str, Sums | None], findings: Findings) -> None:
     quality = dataset.manifest["options"]["jpeg_quality"]
     tolerance = JPEG_SHIFTS_MEAN * max(1, 50 / quality)
     promised: dict[str, Any] = {name: split["statistics"] for name, split in dataset.manifest["splits"].items()}
@@ -283,18 +322,18 @@ def _statistics(dataset: StoredDataset, sums: dict[str, Sums | None], findings: 
         dataset.manifest["statistics"],
         summarize([own for own in sums.values() if own], dataset.depth_scale),
     )
-    for name, found in actual.items():
+    for name, statistics in actual.items():
         for key, kind in itertools.product(("bg", "fg_bg", "mask", "depth"), ("mean", "std")):
-            said, is_now = np.array(promised[name][key][kind]), np.array(found[key][kind])
+            stated, is_now = np.array(promised[name][key][kind]), np.array(statistics[key][kind])
             allowed = 0 if key in ("mask", "depth") else tolerance
-            if said.shape != is_now.shape or np.abs(said - is_now).max() > allowed:
-                text = f"says that the {kind} of {key} over {name} is {said.tolist()}; it is {is_now.tolist()}"
+            if stated.shape != is_now.shape or np.abs(stated - is_now).max() > allowed:
+                text = f"says that the {kind} of {key} over {name} is {stated.tolist()}; it is {is_now.tolist()}"
                 findings.add(MANIFEST_FILE, f"statistics of {key} over {name}", text)
 
 
-def _records(count: int) -> str:
+def _format_count(count: int) -> str:
     return f"{count:,} record{'' if count == 1 else 's'}"
 
 
-def _few(numbers: list) -> str:
+def _list_some(numbers: list) -> str:
     return ", ".join(str(number) for number in numbers[:5]) + (" and others" if len(numbers) > 5 else "")

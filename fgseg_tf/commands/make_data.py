@@ -98,7 +98,7 @@ def make_data() -> Manifest:
     )
     write_atomic(join_path(_OUTPUT.value, "export.flags"), flags_as_given())
     with replace_file(join_path(_OUTPUT.value, "sheet.png")) as part, tf.io.gfile.GFile(part, "wb") as file:
-        contact_sheet.sheet(_OUTPUT.value).save(file, "PNG")
+        contact_sheet.draw_sheet(_OUTPUT.value).save(file, "PNG")
     return manifest
 
 

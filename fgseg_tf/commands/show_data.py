@@ -13,8 +13,7 @@ Exit status 2, with one sentence, when something is wrong with what it was given
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
 
 # isort: split
-
-from collections.abc import Callable
+from typing import cast
 
 import tensorflow as tf
 from absl import flags
@@ -67,7 +66,7 @@ def show_folder(folder: str) -> int:
         write_sheet(folder, _OUTPUT.value)
     if _HTML.value:
         write_page(folder, _HTML.value)
-    for output, unpack in ((_UNPACK.value, unpacking.to_folder), (_ZIP.value, unpacking.to_zip)):
+    for output, unpack in ((_UNPACK.value, unpacking.unpack_to_folder), (_ZIP.value, unpacking.unpack_to_zip)):
         if output:
             count = unpack(folder, output, split=_SPLIT.value, count=_COUNT.value, names=_NAMES.value)
             print(f"{count:,} composites in {output}")
@@ -79,7 +78,7 @@ def write_sheet(folder: str, path: str) -> None:
     if ending not in FORMATS:
         raise ValueError(f"--output={path} is not a picture's name; let it end in .png or .jpg.")
     count = _COUNT.value or contact_sheet.USUAL_COUNT
-    drawn = contact_sheet.sheet(folder, count, _SPLIT.value, _NAMES.value, exposures())
+    drawn = contact_sheet.draw_sheet(folder, count, _SPLIT.value, _NAMES.value, exposures())
     with tf.io.gfile.GFile(path, "wb") as file:
         drawn.save(file, FORMATS[ending], quality=92)
     print(f"{drawn.width} x {drawn.height} pixels in {path}")
@@ -88,18 +87,25 @@ def write_sheet(folder: str, path: str) -> None:
 def write_page(folder: str, path: str) -> None:
     dataset = reader.open_dataset(folder)
     count, change = _COUNT.value or dataset_page.USUAL_COUNT, exposures()
-    places = reader.choose_records(dataset, count, _SPLIT.value, _NAMES.value)
-    scenes = examples.read_scenes(dataset)
-    shown = examples.read(dataset, places, scenes, _NAMES.value, change)
-    text = dataset_page.page(dataset, scenes, label_statistics.survey(dataset, scenes), shown, _CAPTURE.value)
+    locations = reader.choose_records(dataset, count, _SPLIT.value, _NAMES.value)
+    backgrounds = examples.read_background_pictures(dataset)
+    shown = examples.read_examples(dataset, locations, backgrounds, _NAMES.value, change)
+    text = dataset_page.page(
+        dataset, backgrounds, label_statistics.survey_labels(dataset, backgrounds), shown, _CAPTURE.value
+    )
     write_atomic(path, text)
-    print(f"{len(places):,} composites, {len(text.encode()) / 1e6:.1f} MB in {path}")
+    print(f"{len(locations):,} composites, {len(text.encode()) / 1e6:.1f} MB in {path}")
 
 
-def exposures() -> Callable[[dict], dict]:
-    """What --capture does to an example."""
+def exposures() -> examples.ExampleChange:
+    """Returns what --capture does to an example."""
     capture = Capture(_CAPTURE.value, _CAPTURE.value)
-    return lambda example: capture.change(example, scoring_seed(example["index"]))
+
+    def change(example: examples.ChangeableExample) -> examples.ChangeableExample:
+        changed = capture.change(cast(dict, example), scoring_seed(example["index"]))
+        return cast(examples.ChangeableExample, changed)
+
+    return change
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from data_pipelines.inspection.examples import Example, Scenes
+from data_pipelines.inspection.examples import BackgroundPictures, Example
 from data_pipelines.inspection.label_statistics import Survey
 from data_pipelines.tfrecord.reader import StoredDataset
 from fgseg_tf.report import dataset_statistics as statistics
@@ -28,7 +28,11 @@ FILTERS = {"split": "Split", "background": "Background", "cutout": "Cut-out", "f
 
 
 def page(
-    dataset: StoredDataset, scenes: Scenes, survey: Survey, examples: Iterable[Example], severity: float = 0
+    dataset: StoredDataset,
+    backgrounds: BackgroundPictures,
+    survey: Survey,
+    examples: Iterable[Example],
+    severity: float = 0,
 ) -> str:
     """examples: shown one after the other. severity: of what was done to them first, by `capture`."""
     ends = statistics.depth_range(survey, dataset.depth_scale, BEYOND)
@@ -39,7 +43,7 @@ def page(
         facets = _facets(dataset, example)
         for name, values in facets.items():
             found[name].update(values)
-        cards.append(_card(dataset, scenes, example, facets, legend))
+        cards.append(_card(dataset, backgrounds, example, facets, legend))
     title, *lines = dataset.title()
     sections = [
         _header(title, lines),
@@ -108,7 +112,11 @@ def _select(name: str, label: str, found: Counter) -> str:
 
 
 def _card(
-    dataset: StoredDataset, scenes: Scenes, example: Example, facets: dict[str, list[str]], legend: Legend
+    dataset: StoredDataset,
+    backgrounds: BackgroundPictures,
+    example: Example,
+    facets: dict[str, list[str]],
+    legend: Legend,
 ) -> str:
     name = escape(example.name)
     pictures = {
@@ -120,7 +128,7 @@ def _card(
     drawn = "".join(_picture(caption, picture, name) for caption, picture in pictures.items())
     attributes = "".join(f' data-{facet}="{" ".join(values)}"' for facet, values in facets.items())
     facts = "".join(
-        f"<dt>{label}</dt><dd>{escape(said)}</dd>" for label, said in _facts(dataset, scenes, example).items()
+        f"<dt>{label}</dt><dd>{escape(said)}</dd>" for label, said in _facts(dataset, backgrounds, example).items()
     )
     return (
         f"<li class=card{attributes}>"
@@ -139,9 +147,9 @@ def _picture(caption: str, picture: np.ndarray, name: str) -> str:
     )
 
 
-def _facts(dataset: StoredDataset, scenes: Scenes, example: Example) -> dict[str, str]:
+def _facts(dataset: StoredDataset, backgrounds: BackgroundPictures, example: Example) -> dict[str, str]:
     *_, place = dataset.grid.parts(example.index)
-    source = _file(scenes.sources[example.background])
+    source = _file(backgrounds.sources[example.background])
     facts = {
         "split": example.split,
         "background": f"{_background(example)}{_mirrored(example.background_flipped)}, {source}",

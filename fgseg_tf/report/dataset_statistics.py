@@ -22,7 +22,7 @@ CHANNELS = "red, green, blue"
 
 def depth_range(survey: Survey, scale: float, beyond: float = 0.0) -> tuple[float, float]:
     """The nearest and the farthest depth that was found. beyond: share of pixels that may be nearer, and farther."""
-    passed = np.cumsum(survey.object_codes[1:] + survey.scenery_codes[1:])
+    passed = np.cumsum(survey.object_codes[1:] + survey.background_codes[1:])
     if not passed[-1]:
         return 1.0, 10.0
     near = np.searchsorted(passed, passed[-1] * beyond, side="right") + 1
@@ -39,7 +39,7 @@ def measured(dataset: StoredDataset, survey: Survey) -> str:
     ends = depth_range(survey, dataset.depth_scale)
     shares = Histogram("Mask", "share of the picture", "%", "composites", *histograms.of_shares(survey.shares))
     panels = [histograms.panel(shares, _shares_in_words(survey.shares))]
-    for name, codes in (("objects", survey.object_codes), ("scenery", survey.scenery_codes)):
+    for name, codes in (("objects", survey.object_codes), ("scenery", survey.background_codes)):
         counted = histograms.of_codes(codes, dataset.depth_scale, *ends)
         drawn = Histogram(f"Depth of {name}", "depth", unit, "pixels", *counted, logarithmic=True)
         panels.append(histograms.panel(drawn, _depth_in_words(codes, dataset.depth_scale, unit)))

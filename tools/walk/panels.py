@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from data_pipelines.inspection.contact_sheet import CAPTION, FAINT, GAP, INK, MARGIN, PAPER, TITLE, draw_bar
+from data_pipelines.inspection.contact_sheet import CAPTION, FAINT, GAP, INK, MARGIN, PAPER, TITLE, draw_depth_bar
 
 ROW, WIDEST = 230, 1280  # pixels: the height of a picture, the width of a row of them
 BETWEEN_ROWS, LINE = 14, CAPTION + 4
@@ -63,7 +63,7 @@ def drawn(number: int, step: Step) -> Image.Image:
     pen = ImageDraw.Draw(paper)
     pen.text((MARGIN, MARGIN - 4), f"{number}  {step.title}", INK, bold)
     if step.scale:
-        draw_bar(paper, pen, *step.scale, "m", right=paper.width - MARGIN, narrow=False)
+        draw_depth_bar(paper, pen, *step.scale, "m", right=paper.width - MARGIN, narrow=False)
     top = head
     for row, height in zip(rows, heights, strict=True):
         left = MARGIN

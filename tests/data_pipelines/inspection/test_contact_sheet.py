@@ -97,7 +97,7 @@ def test_what_is_drawn_is_what_is_in_the_record(tiny_dataset):
     whole = schema.decode_composite(
         schema.parse(serialized, schema.COMPOSITE), tf.constant(pictures), tf.constant(codes)
     )
-    drawn = np.asarray(contact_sheet.sheet(tiny_dataset, names=[whole["name"].numpy().decode()]))
+    drawn = np.asarray(contact_sheet.draw_sheet(tiny_dataset, names=[whole["name"].numpy().decode()]))
     # 48 x 64 is shown twice as large, its four pictures in one row at the bottom.
     top = drawn.shape[0] - (contact_sheet.MARGIN - 12) - (2 * 48 + contact_sheet.CAPTION + 20)
     metres = whole["depth"].numpy()[..., 0] / 256
@@ -119,7 +119,7 @@ def test_what_is_drawn_can_be_changed_first(tiny_dataset):
         seen.append(int(example["index"]))
         return {**example, "pictures": example["pictures"][:, ::-1], "depth": example["depth"][:, ::-1]}
 
-    plain, changed = (np.asarray(contact_sheet.sheet(tiny_dataset, 1, change=change)) for change in (None, turned))
+    plain, changed = (np.asarray(contact_sheet.draw_sheet(tiny_dataset, 1, change=change)) for change in (None, turned))
     assert len(seen) == 1
     top = plain.shape[0] - (contact_sheet.MARGIN - 12) - (2 * 48 + contact_sheet.CAPTION + 20)
     for number in range(4):
@@ -130,7 +130,7 @@ def test_what_is_drawn_can_be_changed_first(tiny_dataset):
 
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (6, 1), (7, 2), (24, 2), (200, 2)])
 def test_any_number_of_examples(tiny_dataset, count, columns):
-    drawn = contact_sheet.sheet(tiny_dataset, count)
+    drawn = contact_sheet.draw_sheet(tiny_dataset, count)
     assert drawn.width == 2 * contact_sheet.MARGIN + columns * (4 * 132 - 4) + (columns - 1) * contact_sheet.BETWEEN
     rows = -(-min(count, 80) // columns)
     assert rows * 96 < drawn.height < rows * 160 + 200
@@ -150,7 +150,7 @@ def test_a_damaged_shard_is_a_sentence(tiny_dataset, tmp_path):
     name = json.loads((tmp_path / "manifest.json").read_text())["splits"]["train"]["shards"][0]["file"]
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:100])
     with pytest.raises(DatasetError, match=r"cannot be read at record 0 .*python tools/verify_shards.py"):
-        contact_sheet.sheet(str(tmp_path))
+        contact_sheet.draw_sheet(str(tmp_path))
 
 
 def test_command_refuses_in_a_sentence(tiny_dataset, tmp_path):

@@ -23,7 +23,7 @@ def test_a_tally_by_hand():
     np.testing.assert_allclose(found.shares, [2 / 6, 0, 1 / 6])
     np.testing.assert_allclose(found.covered, [[1 / 3, 128 / 255 / 3, 127 / 255 / 3], [1 / 3, 0, 0]])
     assert {code: found.object_codes[code] for code in np.flatnonzero(found.object_codes)} == {7: 2, 0: 1}
-    assert {code: found.scenery_codes[code] for code in np.flatnonzero(found.scenery_codes)} == {
+    assert {code: found.background_codes[code] for code in np.flatnonzero(found.background_codes)} == {
         0: 4,
         1: 3,
         2: 2,
@@ -38,7 +38,7 @@ def test_of_large_pictures_every_second_pixel_has_its_depth_counted():
     codes[0, ::2, ::2] = 5
     tally.add(np.zeros((1, 4, 256), np.uint8), codes)
     found = tally.survey()
-    assert found.scenery_codes[5] == found.scenery_codes.sum() == 2 * 128
+    assert found.background_codes[5] == found.background_codes.sum() == 2 * 128
     assert found.covered.shape == (4, 256)
 
 
@@ -50,13 +50,13 @@ def test_nothing_was_seen():
 
 def test_all_of_a_data_set_is_as_its_manifest_says(tiny_dataset):
     dataset = reader.open_dataset(tiny_dataset)
-    found = label_statistics.survey(dataset, examples.read_scenes(dataset))
+    found = label_statistics.survey_labels(dataset, examples.read_background_pictures(dataset))
     said = dataset.manifest["statistics"]
     assert len(found.shares) == 80
     assert found.shares.mean() == pytest.approx(said["mask"]["mean"], rel=1e-9)
     assert found.covered.shape == (48, 64)
     assert found.covered.mean() == pytest.approx(said["mask"]["mean"], rel=1e-9)
-    codes = found.object_codes + found.scenery_codes
+    codes = found.object_codes + found.background_codes
     assert codes.sum() == 80 * 48 * 64
     mean = (codes * np.arange(1 << 16)).sum() / codes.sum() / 256
     assert mean == pytest.approx(said["depth"]["mean"], rel=1e-9)
@@ -64,11 +64,11 @@ def test_all_of_a_data_set_is_as_its_manifest_says(tiny_dataset):
 
 def test_some_of_a_data_set(tiny_dataset):
     dataset = reader.open_dataset(tiny_dataset)
-    scenes = examples.read_scenes(dataset)
-    found = label_statistics.survey(dataset, scenes, most=17)
+    backgrounds = examples.read_background_pictures(dataset)
+    found = label_statistics.survey_labels(dataset, backgrounds, most=17)
     chosen = reader.choose_in_proportion(dataset, 17)
     places = [reader.RecordLocation(file, number) for file, count in chosen for number in range(count)]
-    expected = [example.mask.mean() / 255 for example in examples.read(dataset, places, scenes)]
+    expected = [example.mask.mean() / 255 for example in examples.read_examples(dataset, places, backgrounds)]
     np.testing.assert_allclose(found.shares, expected)
     assert len(expected) == 17
 
@@ -80,4 +80,4 @@ def test_a_damaged_shard_is_a_sentence(tiny_dataset, tmp_path):
     last = tmp_path / dataset.files[-1].name
     last.write_bytes(last.read_bytes()[:-7])
     with pytest.raises(DatasetError, match=r"cannot be read .*python tools/verify_shards.py"):
-        label_statistics.survey(dataset, examples.read_scenes(dataset))
+        label_statistics.survey_labels(dataset, examples.read_background_pictures(dataset))

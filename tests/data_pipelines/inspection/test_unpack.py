@@ -43,7 +43,7 @@ def pixels(content: bytes) -> np.ndarray:
 @pytest.fixture(scope="module")
 def unpacked(tiny_dataset, tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("unpacked")
-    assert unpack.to_folder(tiny_dataset, str(folder)) == 80
+    assert unpack.unpack_to_folder(tiny_dataset, str(folder)) == 80
     return files_of(folder)
 
 
@@ -101,7 +101,7 @@ def test_sources_are_named(index):
 
 def test_a_zip_has_the_same_names_and_bytes(tiny_dataset, unpacked, tmp_path):
     path = tmp_path / "below" / "all.zip"
-    assert unpack.to_zip(tiny_dataset, str(path)) == 80
+    assert unpack.unpack_to_zip(tiny_dataset, str(path)) == 80
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == unpacked
@@ -112,7 +112,7 @@ def test_a_zip_has_the_same_names_and_bytes(tiny_dataset, unpacked, tmp_path):
 
 def test_a_zip_where_files_cannot_be_wound_back(tiny_dataset):
     """As in a bucket; ram:// is TensorFlow's stand-in."""
-    assert unpack.to_zip(tiny_dataset, "ram://some.zip", count=3) == 3
+    assert unpack.unpack_to_zip(tiny_dataset, "ram://some.zip", count=3) == 3
     with tf.io.gfile.GFile("ram://some.zip", "rb") as file, zipfile.ZipFile(io.BytesIO(file.read())) as archive:
         assert archive.testzip() is None
         assert sum("/mask/" in name for name in archive.namelist()) == 3
@@ -120,26 +120,26 @@ def test_a_zip_where_files_cannot_be_wound_back(tiny_dataset):
 
 def test_some_of_them(tiny_dataset, tmp_path):
     expected = composites(tiny_dataset)
-    assert unpack.to_folder(tiny_dataset, str(tmp_path / "split"), split="unseen_both") == 8
+    assert unpack.unpack_to_folder(tiny_dataset, str(tmp_path / "split"), split="unseen_both") == 8
     assert {path.stem for path in (tmp_path / "split/unseen_both/fg_bg").iterdir()} == {
         name for name, (split, _) in expected.items() if split == "unseen_both"
     }
     assert not (tmp_path / "split" / "train").exists()
     names = list(expected)[3:50:11]
-    assert unpack.to_folder(tiny_dataset, str(tmp_path / "names"), names=names) == len(names)
+    assert unpack.unpack_to_folder(tiny_dataset, str(tmp_path / "names"), names=names) == len(names)
     assert sorted(path.stem for path in (tmp_path / "names").glob("*/mask/*")) == sorted(names)
-    assert unpack.to_folder(tiny_dataset, str(tmp_path / "count"), count=5) == 5
+    assert unpack.unpack_to_folder(tiny_dataset, str(tmp_path / "count"), count=5) == 5
     assert len(list((tmp_path / "count").glob("*/depth/*"))) == 5
 
 
 def test_files_that_are_there_are_not_touched(tiny_dataset, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(DatasetError, match="has files in it"):
-        unpack.to_folder(tiny_dataset, str(tmp_path))
+        unpack.unpack_to_folder(tiny_dataset, str(tmp_path))
     with pytest.raises(DatasetError, match="is there already"):
-        unpack.to_zip(tiny_dataset, str(tmp_path / "mine.txt"))
+        unpack.unpack_to_zip(tiny_dataset, str(tmp_path / "mine.txt"))
     with pytest.raises(DatasetError, match="There is no data set"):
-        unpack.to_zip(str(tmp_path / "nothing"), str(tmp_path / "new.zip"))
+        unpack.unpack_to_zip(str(tmp_path / "nothing"), str(tmp_path / "new.zip"))
     assert files_of(tmp_path) == {"mine.txt": b"mine"}
 
 

@@ -15,8 +15,8 @@ import tensorflow as tf
 from repository import ROOT
 
 from data_pipelines.config import DatasetConfig, PlacementConfig
-from data_pipelines.inspection import record_checks
 from data_pipelines.inspection.findings import Findings
+from data_pipelines.inspection.record_measurements import measure_record, thin_backgrounds
 from data_pipelines.inspection.verify import verify
 from data_pipelines.tfrecord import schema, shards
 from data_pipelines.tfrecord.export import export_dataset
@@ -346,9 +346,9 @@ def test_what_cannot_be_looked_at_is_refused(dataset, change, said):
 def test_measure_agrees_with_decode_composite(tiny_dataset):
     """`measure` takes short cuts; in full it says the same."""
     _, pictures, codes = schema.read_backgrounds(f"{tiny_dataset}/{shards.BACKGROUNDS}", 48, 64)
-    compared = tf.constant(record_checks.thinned(pictures))
+    compared = tf.constant(thin_backgrounds(pictures))
     for serialized in stored(Path(tiny_dataset), TRAIN):
-        found = record_checks.measure(serialized, compared, tf.constant(codes))
+        found = measure_record(serialized, compared, tf.constant(codes))
         parsed = schema.parse(serialized, schema.COMPOSITE)
         whole = schema.decode_composite(parsed, tf.constant(pictures), tf.constant(codes))
         mask, depth, fg_bg = (whole[key].numpy().astype(np.int64) for key in ("mask", "depth", "fg_bg"))

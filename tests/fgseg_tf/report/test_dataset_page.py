@@ -37,18 +37,18 @@ def dataset(tiny_dataset):
 
 
 @pytest.fixture(scope="module")
-def scenes(dataset):
-    return examples.read_scenes(dataset)
+def backgrounds(dataset):
+    return examples.read_background_pictures(dataset)
 
 
 @pytest.fixture(scope="module")
-def shown(dataset, scenes) -> list[examples.Example]:
-    return list(examples.read(dataset, reader.choose_records(dataset, COUNT), scenes))
+def shown(dataset, backgrounds) -> list[examples.Example]:
+    return list(examples.read_examples(dataset, reader.choose_records(dataset, COUNT), backgrounds))
 
 
 @pytest.fixture(scope="module")
-def text(dataset, scenes, shown) -> str:
-    return dataset_page.page(dataset, scenes, label_statistics.survey(dataset, scenes), shown)
+def text(dataset, backgrounds, shown) -> str:
+    return dataset_page.page(dataset, backgrounds, label_statistics.survey_labels(dataset, backgrounds), shown)
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +136,9 @@ def test_large_pictures_are_made_smaller():
     assert (attributes["width"], attributes["height"]) == ("224", "134")
 
 
-def test_what_is_said_of_a_composite(dataset, scenes, shown):
+def test_what_is_said_of_a_composite(dataset, backgrounds, shown):
     example = next(example for example in shown if len(example.cutouts) > 1 and example.mask.any())
-    facts = dataset_page._facts(dataset, scenes, example)
+    facts = dataset_page._facts(dataset, backgrounds, example)
     assert facts["split"] == example.split
     number = int(example.name[2:5])
     assert facts["background"] in (f"bg{number:03d}, room {number}", f"bg{number:03d} mirrored, room {number}")
@@ -151,8 +151,8 @@ def test_what_is_said_of_a_composite(dataset, scenes, shown):
     inside = np.sort(example.metres[example.mask >= 128])
     assert facts["depth of objects"].startswith(f"{inside[0]:.3g} to {inside[-1]:.3g} m, median ")
     empty = next(example for example in shown if not example.cutouts)
-    assert dataset_page._facts(dataset, scenes, empty)["cut-outs, from far to near"] == "nobody"
-    assert not {"mask", "depth of objects"} & set(dataset_page._facts(dataset, scenes, empty))
+    assert dataset_page._facts(dataset, backgrounds, empty)["cut-outs, from far to near"] == "nobody"
+    assert not {"mask", "depth of objects"} & set(dataset_page._facts(dataset, backgrounds, empty))
 
 
 def test_a_source_is_named_without_its_folder():
@@ -228,16 +228,16 @@ def test_the_heat_map_by_hand():
     assert picture.size == (128, 64)
 
 
-def test_nobody_anywhere(dataset, scenes, shown):
+def test_nobody_anywhere(dataset, backgrounds, shown):
     empty = next(example for example in shown if not example.cutouts)
     tally = label_statistics.Tally(48, 64)
     tally.add(empty.mask[None], np.zeros((1, 48, 64), np.uint16))
-    said = Reader(dataset_page.page(dataset, scenes, tally.survey(), [empty])).text
+    said = Reader(dataset_page.page(dataset, backgrounds, tally.survey(), [empty])).text
     assert "100\N{NO-BREAK SPACE}% have nobody in them" in said
     assert said.count("nothing is known of it") == 2
 
 
-def test_severity_is_said(dataset, scenes, shown):
+def test_severity_is_said(dataset, backgrounds, shown):
     drawn = dataset_page._composites(dataset, [], {name: {} for name in dataset_page.FILTERS}, Legend(1, 2), 3)
     assert "two exposures that differ with a severity of 3, from 0 to 4" in drawn
 
