@@ -4,7 +4,7 @@ import numpy as np
 from walk import panels
 from walk.panels import Panel, Step
 
-from data_pipelines.compositing import plan
+from data_pipelines.config import parse_size
 
 
 def test_rows_are_few_and_of_like_length():
@@ -62,5 +62,5 @@ def test_a_step_of_one_small_picture():
 
 
 def test_sizes_are_read():
-    assert plan.parse_size("224") == (224, 224)
-    assert plan.parse_size("192X256") == (192, 256)
+    assert parse_size("224") == (224, 224)
+    assert parse_size("192X256") == (192, 256)

@@ -141,7 +141,7 @@ def test_any_number_of_examples(tiny_dataset, count, columns):
     [((48, 64), (128, 96)), ((224, 224), (168, 168)), ((150, 180), (180, 150)), ((480, 640), (168, 126))],
 )
 def test_size_on_the_sheet(size, tile):
-    assert contact_sheet._tile(*size) == tile
+    assert contact_sheet._tile_size(*size) == tile
 
 
 def test_a_damaged_shard_is_a_sentence(tiny_dataset, tmp_path):
