@@ -45,13 +45,13 @@ _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "Look at mirror images as wel
 
 
 def evaluate() -> None:
-    settings = run_folder.read(_RUN.value)["settings"]
+    settings = run_folder.read_run(_RUN.value)["settings"]
     if _BASELINES.value:
         baselines.opencv()
     network = run_folder.load_network(_RUN.value)
     data = ShardData(_DATA.value) if _DATA.value else reopen_data(settings["data"])
     evaluator.check(settings, data, _ANY_SIZE.value)
-    size = data.scaled(run_folder.trained_side(settings) if _SIZE.value is None else _SIZE.value)
+    size = data.scaled_size(run_folder.last_stage_side(settings) if _SIZE.value is None else _SIZE.value)
     found = scored(network, data, size)
     found.scores["trained_on_these_data"] = data.digest == settings["data_digest"]
     write_json(join_path(_RUN.value, "metrics.json"), found.scores)
@@ -75,7 +75,7 @@ def scored(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluator
             network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, _LADDER.value, Progress, _BOTH_WAYS.value
         )
     except tf.errors.DataLossError as error:
-        raise ValueError(f"{data.explain()} ({sentence(error)})") from error
+        raise ValueError(f"{data.explain_failure()} ({sentence(error)})") from error
 
 
 def said_flags() -> str:

@@ -64,7 +64,7 @@ def export() -> None:
         raise ValueError(f"--name={_NAME.value} is not a name of letters, digits, _ . and -.")
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     settings = (
-        run_folder.read(_RUN.value)["settings"] if _RUN.value else weights.read_cards()[_WEIGHTS.value]["settings"]
+        run_folder.read_run(_RUN.value)["settings"] if _RUN.value else weights.read_cards()[_WEIGHTS.value]["settings"]
     )
     check_architecture(network, settings["network"], origin)
     side = _SIZE.value or side

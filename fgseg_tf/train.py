@@ -92,25 +92,25 @@ flags.adopt_module_key_flags(dataset_flags)
 
 def run() -> None:
     # First of all: workers and TPUs cannot be set up once TensorFlow has begun.
-    strategy = distribution.strategy(_STRATEGY.value, _TPU.value)
-    training = wanted()
-    data = open_data()
+    strategy = distribution.make_strategy(_STRATEGY.value, _TPU.value)
+    training = training_from_flags()
+    data = data_from_flags()
     try:
         train(training, data, _RUN.value, strategy, Progress, print)
     except tf.errors.DataLossError as error:
-        raise ValueError(f"{data.explain()} ({sentence(error)})") from error
+        raise ValueError(f"{data.explain_failure()} ({sentence(error)})") from error
     write_atomic(join_path(_RUN.value, "run.flags"), flags_as_given())
     print(f"{_RUN.value}/model.keras is trained; next: python -m fgseg_tf.evaluate --run={_RUN.value}")
 
 
-def wanted() -> Training:
+def training_from_flags() -> Training:
     usual = Stage(
         epochs=1,
         side=0,
         batch=_BATCH.value,
         rate=_RATE.value,
-        mask_loss=losses.parse(_MASK_LOSS.value, "mask"),
-        depth_loss=losses.parse(_DEPTH_LOSS.value, "depth"),
+        mask_loss=losses.parse_loss(_MASK_LOSS.value, "mask"),
+        depth_loss=losses.parse_loss(_DEPTH_LOSS.value, "depth"),
         freeze=parse_parts(_FREEZE.value),
     )
     return Training(
@@ -132,13 +132,13 @@ def wanted() -> Training:
         deterministic=_DETERMINISTIC.value,
         mirror=_MIRROR.value,
         echo=_ECHO.value,
-        capture=Capture(*severities(_CAPTURE.value), _NOBODY.value, _GHOSTS.value),
+        capture=Capture(*parse_severities(_CAPTURE.value), _NOBODY.value, _GHOSTS.value),
         validate=_VALIDATE.value,
         checkpoint_minutes=_CHECKPOINT_MINUTES.value,
     )
 
 
-def open_data() -> Data:
+def data_from_flags() -> Data:
     """Opens what the flags name: shards, or composites on the fly."""
     folders = dataset_flags.BACKGROUNDS.value, dataset_flags.FOREGROUNDS.value
     if _DATA.value not in (None, "demo"):
@@ -150,7 +150,7 @@ def open_data() -> Data:
     return CompositeData(dataset_flags.config_from_flags(labels="ground" if any(folders) else "exact"))
 
 
-def severities(text: str) -> tuple[float, float]:
+def parse_severities(text: str) -> tuple[float, float]:
     """2 or 0-3 -> least and most."""
     least, dash, most = text.partition("-")
     try:

@@ -23,7 +23,7 @@ _RUN = flags.DEFINE_string("run", None, "Folder of a finished training.", requir
 
 
 def pack() -> None:
-    settings = run_folder.read(_RUN.value)["settings"]
+    settings = run_folder.read_run(_RUN.value)["settings"]
     network, side, _ = load_trained(_RUN.value, "")
     card = weights.package_network(settings["network"], network, side, settings)
     size = os.path.getsize(os.path.join(weights.FOLDER, card["file"]))

@@ -118,7 +118,7 @@ def walk(output: str) -> Iterator[Step]:
     yield of_network.exposures_step(stored, side, composed, example, exposures.most, scale)
 
     parts = {part: network.get_layer(part) for part in two_branch.PARTS}
-    said = two_branch.through(parts, example["bg"], example["fg_bg"])
+    said = two_branch.run_parts(parts, example["bg"], example["fg_bg"])
     yield of_network.network_step(network, parts, said)
 
     yield of_network.losses_step(example, said, weights.read_cards()[NETWORK]["settings"]["stages"][-1])

@@ -64,7 +64,7 @@ class Data(ABC):
     def test_splits(self) -> tuple[str, ...]:
         return tuple(name for name in self.counts if name != "train")
 
-    def scaled(self, side: int) -> tuple[int, int]:
+    def scaled_size(self, side: int) -> tuple[int, int]:
         """(height, width) with the shorter one `side`, in the shape of these pictures; 0 for their own size."""
         shorter = min(self.height, self.width)
         if side > shorter:
@@ -96,22 +96,22 @@ class Data(ABC):
         if echo > 1:
             made = echoes.composites_before(first)
             order = replace(order, first=made * order.workers)
-        layers, examples_of = self._shuffled("train", order), self._reader(size)
+        layers, examples_of = self._shuffled("train", order), self._make_reader(size)
 
-        def finished(number, examples):
+        def finish(number, examples):
             if not change:
                 examples = examples_of(examples)
             if mirror:
                 # As an example's place in the stream says: otherwise in the next pass.
                 numbers = first + number * batch + tf.range(batch, dtype=tf.int64)
-                which = _coins(numbers, tf.random.fold_in(own, MIRRORS))
+                which = _draw_coins(numbers, tf.random.fold_in(own, MIRRORS))
                 pictures = {key: examples[key] for key in (*PICTURES, "depth")}
                 examples |= {key: self._backgrounds.mirror(picture, which) for key, picture in pictures.items()}
-            return self._as_floats(examples)
+            return self._to_floats(examples)
 
         if change:
             layers = layers.enumerate(made).map(
-                lambda number, layer: _changed(
+                lambda number, layer: _apply_change(
                     change, examples_of(layer), tf.random.fold_in(tf.random.fold_in(own, number), CHANGE)
                 ),
                 num_parallel_calls=tf.data.AUTOTUNE,
@@ -119,8 +119,8 @@ class Data(ABC):
         options = tf.data.Options()
         options.deterministic = order.deterministic
         batches = echoes.batches(layers, first) if echo > 1 else layers.batch(batch, drop_remainder=True)
-        finished_batches = batches.enumerate().map(finished, num_parallel_calls=tf.data.AUTOTUNE)
-        return finished_batches.prefetch(2).with_options(options)
+        finished = batches.enumerate().map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+        return finished.prefetch(2).with_options(options)
 
     def scoring(
         self,
@@ -138,25 +138,25 @@ class Data(ABC):
         """
         if split not in self.counts:
             raise ValueError(f"there is no split {split!r} here; take {', '.join(self.counts)}.")
-        examples, examples_of = self._in_order(split), self._reader(size, scored=True)
+        examples, examples_of = self._in_order(split), self._make_reader(size, scored=True)
         examples = examples.skip(first).take(self.counts[split] if count is None else count)
         if change:
             examples = examples.map(
-                lambda layer: _changed(change, examples_of(layer), scoring_seed(layer["index"])),
+                lambda layer: _apply_change(change, examples_of(layer), scoring_seed(layer["index"])),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
 
-        def finished(examples):
-            return self._as_floats(examples if change else examples_of(examples))
+        def finish(examples):
+            return self._to_floats(examples if change else examples_of(examples))
 
-        return examples.batch(batch).map(finished).prefetch(2)
+        return examples.batch(batch).map(finish).prefetch(2)
 
     @abstractmethod
     def name(self, index: int) -> str:
         """bg005-fg073-flip-p07"""
 
     @abstractmethod
-    def explain(self) -> str:
+    def explain_failure(self) -> str:
         """What is to blame, when reading failed."""
 
     @abstractmethod
@@ -167,14 +167,14 @@ class Data(ABC):
     def _in_order(self, split: str) -> tf.data.Dataset:
         """All of them, once."""
 
-    def _reader(self, size: tuple[int, int], scored: bool = False) -> Callable[[dict], dict]:
+    def _make_reader(self, size: tuple[int, int], scored: bool = False) -> Callable[[dict], dict]:
         """A function of one layer, or of a batch, which costs less -> `bg`, `fg_bg` and `mask`, uint8, and codes of
         depth, at the wanted size.
         """
         depths = ("depth", "bg_depth") if scored else ("depth",)
         own_size = size == (self.height, self.width)
         # Once, not again with every example that has it.
-        scenes = self._backgrounds.pictures if own_size else _all_averaged(self._backgrounds.pictures, size)
+        scenes = self._backgrounds.pictures if own_size else _shrink_all(self._backgrounds.pictures, size)
 
         def examples(layers):
             whole: dict[str, tf.Tensor] = dict(self._backgrounds.complete(layers))
@@ -183,29 +183,29 @@ class Data(ABC):
             return {
                 "index": whole["index"],
                 "bg": self._backgrounds.gather(layers, scenes),
-                **{key: _averaged(whole[key], size) for key in ("fg_bg", "mask")},
+                **{key: _shrink(whole[key], size) for key in ("fg_bg", "mask")},
                 **{key: tf.image.resize(whole[key], size, method="nearest") for key in depths},
             }
 
         return examples
 
-    def _as_floats(self, examples: dict) -> dict:
+    def _to_floats(self, examples: dict) -> dict:
         # Of a whole batch, and no sooner: four times the bytes.
         pictures = {key: tf.cast(examples[key], tf.float32) / 255 for key in PICTURES}
         depths = {key: self._from_code(examples[key]) for key in ("depth", "bg_depth") if key in examples}
         return {"index": examples["index"], **pictures, **depths}
 
 
-def _averaged(levels: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+def _shrink(levels: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """Pictures, uint8, made smaller."""
     return tf.cast(tf.round(tf.image.resize(levels, size, method="area")), tf.uint8)
 
 
-def _all_averaged(pictures: tf.Tensor, size: tuple[int, int], together: int = 64) -> tf.Tensor:
+def _shrink_all(pictures: tf.Tensor, size: tuple[int, int], together: int = 64) -> tf.Tensor:
     """Of thousands, a few at a time: on the way they are floats."""
     with tf.device("/CPU:0"):
         return tf.concat(
-            [_averaged(pictures[at : at + together], size) for at in range(0, len(pictures), together)], axis=0
+            [_shrink(pictures[at : at + together], size) for at in range(0, len(pictures), together)], axis=0
         )
 
 
@@ -214,7 +214,7 @@ def scoring_seed(index: tf.Tensor) -> tf.Tensor:
     return tf.random.fold_in([0, SCORING], index)
 
 
-def _changed(change: Callable, example: dict, seed: tf.Tensor) -> dict:
+def _apply_change(change: Callable, example: dict, seed: tf.Tensor) -> dict:
     """By a function that takes and answers the three pictures as one, `pictures` uint8 [h, w, 7]."""
     rest = {key: value for key, value in example.items() if key not in PICTURES}
     changed = change({**rest, "pictures": tf.concat([example[key] for key in PICTURES], -1)}, seed)
@@ -222,6 +222,6 @@ def _changed(change: Callable, example: dict, seed: tf.Tensor) -> dict:
     return {**changed, **dict(zip(PICTURES, pictures, strict=True))}
 
 
-def _coins(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _draw_coins(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """bool [B]: one side or the other for each number, whatever batch it comes in."""
     return tf.random.experimental.index_shuffle(numbers % 2**31, seed, 2**31 - 1) % 2 == 1

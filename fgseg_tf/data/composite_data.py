@@ -46,7 +46,7 @@ class CompositeData(Data):
     def name(self, index: int) -> str:
         return self._prepared.grid.name(index)
 
-    def explain(self) -> str:
+    def explain_failure(self) -> str:
         return "the pictures are in memory, so no file is to blame."
 
     def _in_order(self, split):

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from fgseg_tf.data.random_draws import Draws
-from fgseg_tf.data.shadows import shade
-from fgseg_tf.data.warping import blurred, size_of, warped
+from fgseg_tf.data.shadows import shadow_factors
+from fgseg_tf.data.warping import blur, static_size, warp
 
 SEVEREST = 4
 LADDER = tuple(range(SEVEREST + 1))
@@ -71,10 +71,10 @@ class Capture:
 
     def change(self, example: dict, seed: tf.Tensor) -> dict:
         """Two exposures of an example. seed: int32 or int64 [2], another one for each example."""
-        return photographed(example, seed, self.least, self.most, self.nobody, self.ghosts) if self else example
+        return simulate_exposures(example, seed, self.least, self.most, self.nobody, self.ghosts) if self else example
 
 
-def photographed(
+def simulate_exposures(
     example: dict,
     seed: tf.Tensor,
     least: float | tf.Tensor,
@@ -89,73 +89,76 @@ def photographed(
     bg, fg_bg, mask = tf.split(pictures, [3, 3, 1], axis=-1)
     # What the object adds: with that, and 1 - mask, it can be laid over any scene.
     layer = fg_bg - bg * (1 - mask)
-    scene = _changed_scene(bg, mask, strength, draws)
-    kind = draws.one()
+    scene = _change_background(bg, mask, strength, draws)
+    kind = draws.uniform()
     present = tf.cast(kind >= nobody, tf.float32)
     ghost = tf.cast(kind >= 1 - ghosts, tf.float32)
     frame = scene * (1 - present * mask) + present * layer
-    plate = _haunted(bg, layer, mask, ghost)
+    empty = _add_ghost(bg, layer, mask, ghost)
     planes = {key: value for key, value in example.items() if key in ("depth", "bg_depth")}
     # Nobody knows how far the floor is where somebody stood.
     planes["depth"] = tf.where((present < 1) & (mask > 0), tf.zeros_like(planes["depth"]), planes["depth"])
-    plate, frame, planes = _moved_camera(plate, tf.concat([frame, present * mask], -1), planes, strength, draws)
+    empty, frame, planes = _move_camera(empty, tf.concat([frame, present * mask], -1), planes, strength, draws)
     frame, mask = frame[..., :3], frame[..., 3:]
-    exposures = _exposed(tf.concat([plate, frame], -1), strength, draws)
+    exposures = _expose(tf.concat([empty, frame], -1), strength, draws)
     mask = tf.cast(tf.round(mask * 255), tf.uint8)
     return {**example, **planes, "pictures": tf.concat([exposures, mask], -1)}
 
 
-def _changed_scene(bg, mask, strength, draws: Draws):
+def _change_background(bg, mask, strength, draws: Draws):
     """The scene at the moment of the frame, behind the object."""
-    height, width = size_of(bg)
+    height, width = static_size(bg)
     shorter = tf.cast(tf.minimum(height, width), tf.float32)
-    stirring, glowing, seaming, moving = tf.unstack(draws.fields([height, width], 4), axis=-1)
+    stirring, glowing, seaming, moving = tf.unstack(draws.smooth_fields([height, width], 4), axis=-1)
     scene = bg
     # Leaves, water: some of the picture is a few pixels elsewhere.
-    steps, level = tf.round(draws.either_way(2) * STIRRED * strength * shorter + draws.either_way(2)), draws.one() * 0.6
-    scene = _if(
-        draws.happens(STIR, strength),
+    steps, level = (
+        tf.round(draws.symmetric(2) * STIRRED * strength * shorter + draws.symmetric(2)),
+        draws.uniform() * 0.6,
+    )
+    scene = _apply_if(
+        draws.chance(STIR, strength),
         scene,
-        lambda was: _blend(was, _rolled(was, steps), _patch(stirring, level, 6.0)),
+        lambda was: _blend(was, _roll(was, steps), _draw_patch(stirring, level, 6.0)),
     )
     # A small thing that stands elsewhere now: what is there was taken from another place.
-    away, height_of_spot = draws.either_way(2) * 0.3 * shorter, draws.between(0.9, 1.05)
-    scene = _if(
-        draws.happens(MOVED, strength),
+    away, height_of_spot = draws.symmetric(2) * 0.3 * shorter, draws.between(0.9, 1.05)
+    scene = _apply_if(
+        draws.chance(MOVED, strength),
         scene,
-        lambda was: _blend(was, _rolled(was, away), _patch(moving, height_of_spot, 30.0)),
+        lambda was: _blend(was, _roll(was, away), _draw_patch(moving, height_of_spot, 30.0)),
     )
     # Screens, lamps, sunlight through a window, with hard or soft outlines.
-    colour = tf.exp(strength * GLOWING * (draws.either_way() + 0.3 * draws.either_way(3)))
+    colour = tf.exp(strength * GLOWING * (draws.symmetric() + 0.3 * draws.symmetric(3)))
     edge, steepness = draws.between(0.2, 0.8), tf.exp(draws.between(0.7, 4.0))
-    scene = _if(
-        draws.happens(GLOW, strength),
+    scene = _apply_if(
+        draws.chance(GLOW, strength),
         scene,
-        lambda was: _blend(was, was * colour, _patch(glowing, edge, steepness)),
+        lambda was: _blend(was, was * colour, _draw_patch(glowing, edge, steepness)),
     )
     # A piece of the scene pasted back with a seam, in the outline of somebody or of nothing in particular.
-    somebody, border, softness = draws.one() < 0.5, draws.between(0.3, 0.8), draws.one()
-    tone = tf.exp(strength * SEAMED * draws.either_way(3))
+    somebody, border, softness = draws.uniform() < 0.5, draws.between(0.3, 0.8), draws.uniform()
+    tone = tf.exp(strength * SEAMED * draws.symmetric(3))
 
     def pasted(was):
-        outline = tf.where(somebody, mask[:, ::-1, 0], _patch(seaming, border, 30.0))
-        return _blend(was, blurred(was, softness) * tone, outline)
+        outline = tf.where(somebody, mask[:, ::-1, 0], _draw_patch(seaming, border, 30.0))
+        return _blend(was, blur(was, softness) * tone, outline)
 
-    scene = _if(draws.happens(SEAM, strength), scene, pasted)
-    return tf.clip_by_value(scene * shade(mask, strength, draws), 0, 1)
+    scene = _apply_if(draws.chance(SEAM, strength), scene, pasted)
+    return tf.clip_by_value(scene * shadow_factors(mask, strength, draws), 0, 1)
 
 
-def _haunted(bg, layer, mask, ghost):
+def _add_ghost(bg, layer, mask, ghost):
     """The empty scene, with the object's mirror image in it where `ghost` is 1: it stood there, and has left."""
     return bg * (1 - ghost * mask[:, ::-1]) + ghost * layer[:, ::-1]
 
 
-def _moved_camera(plate, frame, planes: dict, strength, draws: Draws):
-    height, width = (tf.cast(side, tf.float32) for side in size_of(plate))
+def _move_camera(empty, frame, planes: dict, strength, draws: Draws):
+    height, width = (tf.cast(side, tf.float32) for side in static_size(empty))
     shorter = tf.minimum(height, width)
-    angle = TURN * strength * draws.either_way()
-    scale = tf.exp(ZOOM * strength * draws.either_way())
-    right, down = tf.unstack(SHIFT * strength * shorter * draws.either_way(2))
+    angle = TURN * strength * draws.symmetric()
+    scale = tf.exp(ZOOM * strength * draws.symmetric())
+    right, down = tf.unstack(SHIFT * strength * shorter * draws.symmetric(2))
     cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
     x, y = (width - 1) / 2, (height - 1) / 2
     transform = [cosine, -sine, x - cosine * x + sine * y + right, sine, cosine, y - sine * x - cosine * y + down, 0, 0]
@@ -163,26 +166,26 @@ def _moved_camera(plate, frame, planes: dict, strength, draws: Draws):
 
     def frame_moves():
         followed = {
-            key: tf.cast(warped(tf.cast(value, tf.float32), transform, "NEAREST"), value.dtype)
+            key: tf.cast(warp(tf.cast(value, tf.float32), transform, "NEAREST"), value.dtype)
             for key, value in planes.items()
         }
-        return plate, warped(frame, transform), followed
+        return empty, warp(frame, transform), followed
 
-    return tf.cond(draws.one() < 0.5, frame_moves, lambda: (warped(plate, transform), frame, planes))
+    return tf.cond(draws.uniform() < 0.5, frame_moves, lambda: (warp(empty, transform), frame, planes))
 
 
-def _exposed(pair, strength, draws: Draws):
+def _expose(pair, strength, draws: Draws):
     """float32 [H, W, 6] -> uint8: the two pictures as two exposures."""
-    height, width = size_of(pair)
+    height, width = static_size(pair)
 
     def factors(shared, own, each: int):
         """exp of something shared and something of each exposure's own; each: numbers per exposure, 1 or 3."""
-        both = tf.tile(draws.either_way(each), [6 // each]) if each == 3 else tf.fill([6], draws.either_way())
-        alone = draws.either_way(6) if each == 3 else tf.repeat(draws.either_way(2), 3)
+        both = tf.tile(draws.symmetric(each), [6 // each]) if each == 3 else tf.fill([6], draws.symmetric())
+        alone = draws.symmetric(6) if each == 3 else tf.repeat(draws.symmetric(2), 3)
         return tf.exp(strength * (shared * both + own * alone))
 
     # A camera that shows no colour shows none in either picture.
-    grey = tf.cast(draws.one() < GREY, tf.float32) * draws.one() * tf.minimum(2 * strength, 1)
+    grey = tf.cast(draws.uniform() < GREY, tf.float32) * draws.uniform() * tf.minimum(2 * strength, 1)
     colours = tf.reshape(pair, [height, width, 2, 3])
     colours += grey * (tf.reduce_mean(colours, -1, keepdims=True) - colours)
     pair = tf.reshape(colours, [height, width, 6])
@@ -190,22 +193,23 @@ def _exposed(pair, strength, draws: Draws):
     x = tf.exp(factors(SHARED_GAMMA, OWN_GAMMA, 1) * tf.math.log(tf.maximum(pair, 1e-4)))
     down, across = tf.linspace(-1.0, 1.0, height)[:, None], tf.linspace(-1.0, 1.0, width)[None]
     corners = (tf.square(down) + tf.square(across))[..., None] / 2
-    dark = VIGNETTE * strength * tf.stack([draws.one(), draws.one()])
-    light = tf.exp(LIGHT * strength * draws.fields([height, width], 2)) * (1 - dark * corners)
+    dark = VIGNETTE * strength * tf.stack([draws.uniform(), draws.uniform()])
+    light = tf.exp(LIGHT * strength * draws.smooth_fields([height, width], 2)) * (1 - dark * corners)
     x *= factors(SHARED_GAIN, OWN_GAIN, 1) * factors(SHARED_BALANCE, OWN_BALANCE, 3) * tf.repeat(light, 3, axis=-1)
-    x = 0.5 + (x - 0.5) * factors(0, OWN_CONTRAST, 1) + OFFSET * strength * tf.repeat(draws.either_way(2), 3)
+    x = 0.5 + (x - 0.5) * factors(0, OWN_CONTRAST, 1) + OFFSET * strength * tf.repeat(draws.symmetric(2), 3)
     amounts = tf.stack([draws.between(-SHARPENING, BLUR), draws.between(-SHARPENING, BLUR)]) * strength
-    x = tf.clip_by_value(blurred(x, tf.repeat(amounts, 3)), 0, 1)
+    x = tf.clip_by_value(blur(x, tf.repeat(amounts, 3)), 0, 1)
     read, shot = (
-        strength * tf.repeat(tf.stack([draws.one(), draws.one()]), 3) * most for most in (READ_NOISE, SHOT_NOISE)
+        strength * tf.repeat(tf.stack([draws.uniform(), draws.uniform()]), 3) * most
+        for most in (READ_NOISE, SHOT_NOISE)
     )
-    x += tf.sqrt(tf.square(read) + tf.square(shot) * x) * draws.noise([height, width, 6])
+    x += tf.sqrt(tf.square(read) + tf.square(shot) * x) * draws.normal([height, width, 6])
     levels = tf.cast(tf.round(tf.clip_by_value(x, 0, 1) * 255), tf.uint8)
-    return tf.concat([_as_jpeg(picture, strength, draws) for picture in tf.split(levels, 2, axis=-1)], -1)
+    return tf.concat([_compress_jpeg(picture, strength, draws) for picture in tf.split(levels, 2, axis=-1)], -1)
 
 
-def _as_jpeg(levels, strength, draws: Draws):
-    quality = tf.cast(tf.round(100 - (100 - WORST_JPEG) * strength * draws.one()), tf.int32)
+def _compress_jpeg(levels, strength, draws: Draws):
+    quality = tf.cast(tf.round(100 - (100 - WORST_JPEG) * strength * draws.uniform()), tf.int32)
 
     def compressed():
         decoded = tf.io.decode_jpeg(tf.raw_ops.EncodeJpegVariableQuality(images=levels, quality=quality), channels=3)
@@ -214,17 +218,17 @@ def _as_jpeg(levels, strength, draws: Draws):
     return tf.cond(quality < 100, compressed, lambda: levels)
 
 
-def _patch(field, level, steepness):
+def _draw_patch(field, level, steepness):
     """[H, W] from 0 to 1: where a field is above a level, with an outline as steep as that."""
     return tf.sigmoid(steepness * 4 * (field - level))
 
 
-def _if(happens, scene, change):
+def _apply_if(happens, scene, change):
     """What does not happen is not computed, and most of it does not."""
     return tf.cond(happens > 0, lambda: change(scene), lambda: scene)
 
 
-def _rolled(scene, steps):
+def _roll(scene, steps):
     return tf.roll(scene, tf.cast(steps, tf.int32), [0, 1])
 
 

@@ -13,29 +13,29 @@ class Draws:
         self._numbers = tf.unstack(tf.random.stateless_uniform([count], self._fold(0)))
         self._fields = 0
 
-    def one(self):
+    def uniform(self):
         return self._numbers.pop()
 
     def between(self, least, most):
-        return least + (most - least) * self.one()
+        return least + (most - least) * self.uniform()
 
-    def either_way(self, count: int | None = None):
+    def symmetric(self, count: int | None = None):
         """From -1 to 1; several of them as a vector."""
         if count is None:
-            return 2 * self.one() - 1
-        return tf.stack([2 * self.one() - 1 for _ in range(count)])
+            return 2 * self.uniform() - 1
+        return tf.stack([2 * self.uniform() - 1 for _ in range(count)])
 
-    def happens(self, share, strength):
+    def chance(self, share, strength):
         """1 in that share of cases, 0 otherwise; the full share from the middle of the ladder on."""
-        return tf.cast(self.one() < share * tf.minimum(2 * strength, 1), tf.float32)
+        return tf.cast(self.uniform() < share * tf.minimum(2 * strength, 1), tf.float32)
 
-    def fields(self, size, count: int):
+    def smooth_fields(self, size, count: int):
         """float32 [H, W, count]: smooth, about -1 to 1."""
         self._fields += 1
         points = tf.random.stateless_uniform([FIELDS, FIELDS, count], self._fold(self._fields), -1, 1)
         return tf.image.resize(points, size, "bicubic")
 
-    def noise(self, shape):
+    def normal(self, shape):
         return tf.random.stateless_normal(shape, self._fold(99))
 
     def _fold(self, number):

@@ -51,7 +51,7 @@ class ShardData(Data):
     def name(self, index: int) -> str:
         return self._grid.name(index)
 
-    def explain(self) -> str:
+    def explain_failure(self) -> str:
         """Which record is broken, when reading failed; reads every file to the first one that is."""
         for split in self._splits.values():
             for entry in split["shards"]:

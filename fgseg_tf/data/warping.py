@@ -5,12 +5,12 @@ import tensorflow as tf
 BLUR_SIGMA = 1.2
 
 
-def warped(picture, transform, interpolation: str = "BILINEAR", fill: str = "NEAREST"):
+def warp(picture, transform, interpolation: str = "BILINEAR", fill: str = "NEAREST"):
     """A picture, or several by a transform each. transform: as of ImageProjectiveTransform, from places in the result
     to places in the picture.
     """
     several = picture.shape.rank == 4
-    warped = tf.raw_ops.ImageProjectiveTransformV3(
+    result = tf.raw_ops.ImageProjectiveTransformV3(
         images=picture if several else picture[None],
         transforms=transform if several else transform[None],
         output_shape=picture.shape[-3:-1],
@@ -18,10 +18,10 @@ def warped(picture, transform, interpolation: str = "BILINEAR", fill: str = "NEA
         interpolation=interpolation,
         fill_mode=fill,
     )
-    return warped if several else warped[0]
+    return result if several else result[0]
 
 
-def blurred(picture, amount):
+def blur(picture, amount):
     """picture + amount x (its Gaussian blur - picture); amount: of all, or of each channel. Below 0 it is sharper."""
     across = tf.exp(-tf.square(tf.range(-2.0, 3.0)) / (2 * BLUR_SIGMA**2))
     kernel = across[:, None] * across[None]
@@ -31,13 +31,13 @@ def blurred(picture, amount):
     return picture + amount * (smooth - picture)
 
 
-def coarse(planes):
+def blur_widely(planes):
     """A wide blur: a tenth of the picture's size, and back."""
     height, width = planes.shape[-3:-1]
     small = [max(side // 10, 2) for side in (height, width)]
     return tf.image.resize(tf.image.resize(planes, small, "area"), [height, width], "bilinear")
 
 
-def size_of(picture):
+def static_size(picture):
     """Numbers, not tensors: sizes are known wherever pictures are trained on or scored."""
     return int(picture.shape[0]), int(picture.shape[1])

@@ -128,16 +128,16 @@ class _Scorer:
 
     def __init__(self, network: keras.Model, compared: dict, size: tuple[int, int], seconds: dict, both_ways: bool):
         self._network, self._compared, self._seconds, self._both_ways = network, compared, seconds, both_ways
-        self._tables = {NETWORK: metrics.Table()}
+        self._tables = {NETWORK: metrics.WeightedMeans()}
         if compared:
-            self._tables |= {name: metrics.Table(MASK_NAMES) for name in compared}
-            self._tables[BACKGROUND_DEPTH] = metrics.Table(DEPTH_NAMES)
+            self._tables |= {name: metrics.WeightedMeans(MASK_NAMES) for name in compared}
+            self._tables[BACKGROUND_DEPTH] = metrics.WeightedMeans(DEPTH_NAMES)
         # One trace for batches of any length: the last one of a split is shorter.
         picture, plane = (tf.TensorSpec([None, *size, channels]) for channels in (3, 1))
         everything = {"mask": plane, "depth": plane, "depth_code": plane}
         self._answer = tf.function(self._answer_of_network, input_signature=[picture, picture])
-        self._score = tf.function(metrics.scores, input_signature=[everything, everything])
-        self._score_mask = tf.function(metrics.scores, input_signature=[{"mask": plane}, {"mask": plane}])
+        self._score = tf.function(metrics.compute_scores, input_signature=[everything, everything])
+        self._score_mask = tf.function(metrics.compute_scores, input_signature=[{"mask": plane}, {"mask": plane}])
 
     def add(self, batch: dict, chooser: Chooser, name: Callable) -> None:
         pictures = batch["bg"], batch["fg_bg"]

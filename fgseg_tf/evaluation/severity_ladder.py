@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from fgseg_tf.data.base import Data
-from fgseg_tf.data.exposures import LADDER, photographed
+from fgseg_tf.data.exposures import LADDER, simulate_exposures
 from fgseg_tf.evaluation import baselines
 from fgseg_tf.measures import metrics
 
@@ -36,7 +36,7 @@ def climbed(
     severity, nobody = tf.Variable(0.0), tf.Variable(0.0)
 
     def change(example, seed):
-        return photographed(example, seed, severity, severity, nobody)
+        return simulate_exposures(example, seed, severity, severity, nobody)
 
     scored = data.scoring(split, batch, size, count, change)
     if with_baselines:
@@ -46,7 +46,7 @@ def climbed(
         severity.assign(step)
         nobody.assign(0)
         answers = {"network": answer, **(baselines.tuned(trained) if with_baselines else {})}
-        tables = {name: metrics.Table(NAMES) for name in answers}
+        tables = {name: metrics.WeightedMeans(NAMES) for name in answers}
         with progress(f"severity {step}", 2 * count, "examples") as shown:
             for share in (0, 1):
                 nobody.assign(share)
@@ -62,7 +62,7 @@ def climbed(
 
 def _scores(target, predicted) -> dict:
     """Of frames with somebody in them, but for false alarms, which are of those with nobody."""
-    found = metrics.scores({"mask": target}, {"mask": predicted})
+    found = metrics.compute_scores({"mask": target}, {"mask": predicted})
     somebody = tf.cast(tf.reduce_any(target >= metrics.FOREGROUND, [1, 2, 3]), tf.float32)
     kept = {}
     for name in NAMES:

@@ -16,7 +16,7 @@ from fgseg_tf.inference import scene_match, upsampling
 from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
 from fgseg_tf.inference.frames import Picture, load_picture
 from fgseg_tf.model.depth_code import decode_depth
-from fgseg_tf.model.fold import MULTIPLE, cut
+from fgseg_tf.model.fold import MULTIPLE, split_background_half
 
 MOTION = 0.06  # of 1: a pixel that changed by this much since the last frame keeps a third of what it would
 
@@ -52,7 +52,7 @@ class Segmenter:
                 are.
         """
         self.side = side
-        self.halves = self._background_half, self._frame_half = cut(network)
+        self.halves = self._background_half, self._frame_half = split_background_half(network)
         self.segment_compiled = tf.function(self.segment, reduce_retracing=True)
 
     def camera(self, bg: Picture, smooth: float = 0.0, both_ways: bool = False) -> "Camera":

@@ -100,29 +100,29 @@ class Loss:
 
     def __call__(self, target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
         """The weighted sum, float32 [B]."""
-        return self.total(self.parts(target, predicted, known))
+        return self.add_terms(self.compute_terms(target, predicted, known))
 
-    def parts(self, target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> dict:
+    def compute_terms(self, target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> dict:
         """Name -> float32 [B], not weighted."""
         return {name: LOSSES[self.branch][name](target, predicted, known) for _, name in self.terms}
 
-    def total(self, parts: dict) -> tf.Tensor:
+    def add_terms(self, terms: dict) -> tf.Tensor:
         """The weighted sum of what `parts` gave."""
-        return tf.add_n([weight * parts[name] for weight, name in self.terms])
+        return tf.add_n([weight * terms[name] for weight, name in self.terms])
 
     def __str__(self) -> str:
         return "+".join(name if weight == 1 else f"{weight!r}*{name}" for weight, name in self.terms)
 
 
-def parse(text: str, branch: str) -> Loss:
+def parse_loss(text: str, branch: str) -> Loss:
     """Reads "dice", "ssim+0.1*l1" or "0.5*bce + dice". branch: "mask" or "depth"; ValueError says what is wrong."""
-    choices = _either(list(LOSSES[branch]))
+    choices = _join_words(list(LOSSES[branch]))
 
     def refuse(what, start, why):
-        raise ValueError(f"--{branch}_loss={text}: {what!r} at character {start + 1} {why}")
+        raise ValueError(f"`{branch}_loss`={text}: {what!r} at character {start + 1} {why}")
 
     if not text.strip():
-        raise ValueError(f"--{branch}_loss={text} is empty; take {choices}, or a sum such as l1+0.5*dice.")
+        raise ValueError(f"`{branch}_loss`={text} is empty; take {choices}, or a sum such as l1+0.5*dice.")
     terms: list[tuple[float, str]] = []
     end = -1
     # A plus may also stand inside a number: 1e+3*l1.
@@ -167,8 +167,8 @@ class LearnedWeights(keras.layers.Layer):
     def call(self, values: dict) -> tf.Tensor:
         """values: name -> [B], one for every name -> float32 [B]."""
         if set(values) != set(self.names):
-            given = _either(sorted(values), "and") or "nothing"
-            raise ValueError(f"LearnedWeights of {_either(self.names, 'and')} was given {given}.")
+            given = _join_words(sorted(values), "and") or "nothing"
+            raise ValueError(f"LearnedWeights of {_join_words(self.names, 'and')} was given {given}.")
         terms = []
         for name in self.names:
             scale = tf.convert_to_tensor(getattr(self, f"scale_{name}"))
@@ -210,5 +210,5 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-def _either(names, word: str = "or") -> str:
+def _join_words(names, word: str = "or") -> str:
     return f" {word} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -31,7 +31,7 @@ Score = tuple[tf.Tensor, tf.Tensor]  # value, weight
 def iou(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     """Intersection over union; 1 when both are empty."""
     intersection, union = intersection_and_union(target, predicted)
-    return _ones(tf.where(union > 0, tf.math.divide_no_nan(intersection, union), 1.0))
+    return _count_each(tf.where(union > 0, tf.math.divide_no_nan(intersection, union), 1.0))
 
 
 def pooled_iou(target: tf.Tensor, predicted: tf.Tensor) -> Score:
@@ -49,7 +49,7 @@ def intersection_and_union(target: tf.Tensor, predicted: tf.Tensor) -> tuple[tf.
 def dice_score(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     """Twice the intersection over the sum of sizes; 1 when both are empty."""
     intersection, union = intersection_and_union(target, predicted)
-    return _ones(tf.where(union > 0, tf.math.divide_no_nan(2 * intersection, union + intersection), 1.0))
+    return _count_each(tf.where(union > 0, tf.math.divide_no_nan(2 * intersection, union + intersection), 1.0))
 
 
 def boundary_f(target: tf.Tensor, predicted: tf.Tensor) -> Score:
@@ -63,18 +63,18 @@ def boundary_f(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     diagonal = tf.norm(tf.cast(tf.shape(boundaries)[1:3], tf.float64))
     tolerance = tf.cast(tf.math.ceil(BOUNDARY_TOLERANCE * diagonal), tf.int32)
     (target, predicted), (near_target, near_predicted) = (
-        tf.split(either, 2) for either in (boundaries, _near(boundaries, tolerance))
+        tf.split(either, 2) for either in (boundaries, _dilate(boundaries, tolerance))
     )
     target_length, predicted_length = _count(target), _count(predicted)
     recall = tf.math.divide_no_nan(_count(target & near_predicted), target_length)
     precision = tf.math.divide_no_nan(_count(predicted & near_target), predicted_length)
     score = tf.math.divide_no_nan(2 * precision * recall, precision + recall)
-    return _ones(tf.where(target_length + predicted_length > 0, score, 1.0))
+    return _count_each(tf.where(target_length + predicted_length > 0, score, 1.0))
 
 
 def alpha_error(target: tf.Tensor, predicted: tf.Tensor) -> Score:
     """Mean absolute difference of alpha, not cut at 0.5."""
-    return _ones(tf.reduce_mean(tf.abs(_float32(predicted) - _float32(target)), [1, 2, 3]))
+    return _count_each(tf.reduce_mean(tf.abs(_float32(predicted) - _float32(target)), [1, 2, 3]))
 
 
 def false_positive_rate(target: tf.Tensor, predicted: tf.Tensor) -> Score:
@@ -88,7 +88,7 @@ def false_positive_rate(target: tf.Tensor, predicted: tf.Tensor) -> Score:
 
 def abs_rel(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
     """Mean of |predicted - target| / target."""
-    return _mean(tf.abs(_float32(predicted) - _safe(target)) / _safe(target), target, region)
+    return _mean(tf.abs(_float32(predicted) - _at_least_nearest(target)) / _at_least_nearest(target), target, region)
 
 
 def rmse(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
@@ -99,13 +99,13 @@ def rmse(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = Non
 
 def log10(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
     """Mean absolute difference of decimal logarithms."""
-    difference = tf.math.log(_safe(predicted)) - tf.math.log(_safe(target))
+    difference = tf.math.log(_at_least_nearest(predicted)) - tf.math.log(_at_least_nearest(target))
     return _mean(tf.abs(difference) / tf.math.log(10.0), target, region)
 
 
 def delta(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None, power: int = 1) -> Score:
     """Share of pixels whose ratio to the target, whichever way is over 1, is under 1.25 ** power."""
-    predicted, known = _safe(predicted), _safe(target)
+    predicted, known = _at_least_nearest(predicted), _at_least_nearest(target)
     ratio = tf.maximum(predicted / known, known / predicted)
     return _mean(tf.cast(ratio < 1.25**power, tf.float32), target, region)
 
@@ -136,7 +136,7 @@ def ssim(target_code: tf.Tensor, predicted_code: tf.Tensor, known: tf.Tensor) ->
     return value, tf.cast(tf.reduce_max(_float32(known), [1, 2, 3]) > 0, tf.float32)
 
 
-def regions(mask: tf.Tensor) -> dict:
+def split_regions(mask: tf.Tensor) -> dict:
     """Where depth is looked at, bool [B, H, W, 1] each, of a target mask:
 
     object   foreground
@@ -145,7 +145,7 @@ def regions(mask: tf.Tensor) -> dict:
     scenery  all that is not object
     """
     inside = _foreground(mask)
-    near_inside, near_outside = tf.split(_near(tf.concat([inside, ~inside], 0), RING), 2)
+    near_inside, near_outside = tf.split(_dilate(tf.concat([inside, ~inside], 0), RING), 2)
     return {"object": inside, "ring": near_inside & near_outside, "scenery": ~inside}
 
 
@@ -178,7 +178,7 @@ SCORES = (
 )
 
 
-def scores(targets: dict, predictions: dict) -> dict:
+def compute_scores(targets: dict, predictions: dict) -> dict:
     """Name of SCORES -> (value, weight), for `Table.update`.
 
     Both have `mask`; `depth`, in metres, if depth is predicted; and `depth_code`, the same in the network's own coding,
@@ -186,7 +186,7 @@ def scores(targets: dict, predictions: dict) -> dict:
     """
     found = {f"mask/{name}": score(targets["mask"], predictions["mask"]) for name, score in MASK_SCORES.items()}
     if "depth" in predictions:
-        places = {f"depth_{name}": region for name, region in regions(targets["mask"]).items()}
+        places = {f"depth_{name}": region for name, region in split_regions(targets["mask"]).items()}
         for place, region in {"depth": None, **places}.items():
             for name, score in DEPTH_SCORES.items():
                 found[f"{place}/{name}"] = score(targets["depth"], predictions["depth"], region)
@@ -216,7 +216,7 @@ class _Sums(keras.metrics.Metric):
         self.sums.assign(tf.zeros_like(self.sums))
 
 
-class Table:
+class WeightedMeans:
     """Weighted means of named values over a whole evaluation.
 
     Make it in the strategy's scope, `update` it inside strategy.run, and read and reset it outside.
@@ -269,7 +269,7 @@ def _float32(values):
     return tf.cast(values, tf.float32)
 
 
-def _safe(metres):
+def _at_least_nearest(metres):
     """For divisions and logarithms. Unknown targets are left out afterwards."""
     return tf.maximum(_float32(metres), NEAREST)
 
@@ -282,7 +282,7 @@ def _count(pixels):
     return tf.reduce_sum(tf.cast(pixels, tf.float32), [1, 2, 3])
 
 
-def _ones(value):
+def _count_each(value):
     return value, tf.ones_like(value)
 
 
@@ -303,7 +303,7 @@ def _boundary(pixels):
     return (pixels ^ right) | (pixels ^ lower) | (pixels ^ lower_right)
 
 
-def _near(pixels, radius):
+def _dilate(pixels, radius):
     """bool: within `radius` pixels of one of `pixels`, straight line.
 
     A convolution counts those under a disk: whole numbers, so exact on hardware that rounds factors too. Measured at

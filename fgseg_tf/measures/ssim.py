@@ -30,11 +30,11 @@ def compute_ssim(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor) -> t
     """
     height, width = tf.unstack(tf.shape(target)[1:3])
     size = tf.minimum(tf.minimum(height, width), SSIM_FILTER)
-    rows, columns = _windows(height, size), _windows(width, size)
+    rows, columns = _filter_windows(height, size), _filter_windows(width, size)
     # In two, because the way back is only taken through what the prediction is in.
     given = tf.concat([target, known], -1)
     judged = tf.concat([predicted, (tf.square(target) + tf.square(predicted)) / 2, target * predicted], -1)
-    given, judged = (_look_through(rows, columns, tf.transpose(each, [0, 3, 1, 2])) for each in (given, judged))
+    given, judged = (_filter(rows, columns, tf.transpose(each, [0, 3, 1, 2])) for each in (given, judged))
     mean_t, weight = tf.unstack(given, axis=1)
     mean_p, mean_square, mean_product = tf.unstack(judged, axis=1)
     both = mean_t * mean_p
@@ -44,7 +44,7 @@ def compute_ssim(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor) -> t
     return luminance * structure, weight
 
 
-def _windows(side, size):
+def _filter_windows(side, size):
     """float32 [side - size + 1, side]: in each row, how one position of the Gaussian filter weighs the pixels."""
     offset = tf.range(side)[None] - tf.range(side - size + 1)[:, None]
     from_middle = tf.cast(2 * offset - size + 1, tf.float32) / 2
@@ -53,17 +53,17 @@ def _windows(side, size):
     return weight / tf.reduce_sum(weight, axis=1, keepdims=True)
 
 
-def _look_through(rows, columns, channels):
+def _filter(rows, columns, channels):
     """rows @ channels @ columns transposed, and its gradient, which needs the same care; the windows get none."""
 
     @tf.custom_gradient
-    def both_ways(channels):
+    def filter_channels(channels):
         def back(upstream):
             return _product(_product(tf.transpose(rows), upstream), columns)
 
         return _product(_product(rows, channels), tf.transpose(columns)), back
 
-    return both_ways(channels)
+    return filter_channels(channels)
 
 
 def _product(a, b):
@@ -71,10 +71,10 @@ def _product(a, b):
 
     The coarse part of each factor survives that rounding whole; what is rounded is small.
     """
-    coarse_a, coarse_b = _coarse(a), _coarse(b)
+    coarse_a, coarse_b = _round_coarsely(a), _round_coarsely(b)
     return tf.matmul(coarse_a, coarse_b) + tf.matmul(coarse_a, b - coarse_b) + tf.matmul(a - coarse_a, b)
 
 
-def _coarse(values):
+def _round_coarsely(values):
     # Not by casting to bfloat16 and back, which a compiler may take out again.
     return tf.bitcast(tf.bitwise.bitwise_and(tf.bitcast(values, tf.int32), COARSE_BITS), tf.float32)

@@ -18,44 +18,44 @@ Only keras is imported. The answers are those of the network, but for the order 
 import keras
 import numpy as np
 
-from fgseg_tf.model.two_branch import PARTS, assembled
+from fgseg_tf.model.two_branch import PARTS, assemble
 
 DOUBLINGS = 3  # of a branch's five, the last ones: before, there is nothing to be gained
 MULTIPLE = 2**DOUBLINGS  # pixels: then nothing is cut off after these doublings
 
 
-def folded(network: keras.Model) -> keras.Model:
+def fold_batch_norm(network: keras.Model) -> keras.Model:
     """A copy without BatchNorm, in parts as the network is. It cannot be trained further: it normalises nothing."""
-    return assembled(_folded_parts(network))
+    return assemble(_fold_parts(network))
 
 
-def cut(network: keras.Model) -> tuple[keras.Model, keras.Model]:
+def split_background_half(network: keras.Model) -> tuple[keras.Model, keras.Model]:
     """(bg -> list of features, {fg_bg, features} -> {mask, depth}): a folded copy of the network, in two.
 
     The second takes the frame under "fg_bg" and the features under "features_0", "features_1" and so on. Sides must be
     multiples of MULTIPLE.
     """
-    stem, background, joint, mask, depth = _folded_parts(network).values()
-    mask, depth = _quickly_doubled(mask), _quickly_doubled(depth)
+    stem, background, joint, mask, depth = _fold_parts(network).values()
+    mask, depth = _double_by_transposed(mask), _double_by_transposed(depth)
     bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
     of_bg = stem(bg)
-    handed = _Handed()
-    scales = _partly_known(joint, stem(fg_bg), [*of_bg, *background(of_bg[-1])], handed)
-    inputs = {"fg_bg": fg_bg, **{feature.name: feature for feature in handed.features}}
+    handover = _Handover()
+    scales = _run_partly_known(joint, stem(fg_bg), [*of_bg, *background(of_bg[-1])], handover)
+    inputs = {"fg_bg": fg_bg, **{feature.name: feature for feature in handover.features}}
     outputs = {"mask": mask(scales), "depth": depth(scales)}
     return (
-        keras.Model(bg, handed.tensors, name="background_features"),
+        keras.Model(bg, handover.tensors, name="background_features"),
         keras.Model(inputs, outputs, name="segment_with_background"),
     )
 
 
-class _Handed:
+class _Handover:
     """What the first half hands to the second: tensors there, inputs here."""
 
     def __init__(self):
         self.tensors, self.features = [], []
 
-    def over(self, tensor):
+    def pass_on(self, tensor):
         for known, feature in zip(self.tensors, self.features, strict=True):
             if known is tensor:
                 return feature
@@ -64,12 +64,12 @@ class _Handed:
         return self.features[-1]
 
 
-def _partly_known(joint: keras.Model, new: list, known: list, handed: _Handed) -> list:
+def _run_partly_known(joint: keras.Model, new: list, known: list, handover: _Handover) -> list:
     """The joint encoder on `new` tensors and such as are known before: its outputs, in the graph of the new ones.
 
     Its layers are called again, each in the graph that its inputs are in.
     """
-    sources = {layer.name: _origins(layer) for layer in joint.layers}
+    sources = {layer.name: _input_names(layer) for layer in joint.layers}
     names = [tensor._keras_history[0].name for tensor in joint.inputs]
     values = dict(zip(names, [*new, *known], strict=True))
     before = set(names[len(new) :])
@@ -80,18 +80,18 @@ def _partly_known(joint: keras.Model, new: list, known: list, handed: _Handed) -
         taken = sources[layer.name]
         if all(name in before for name in taken):
             before.add(layer.name)
-            values[layer.name] = layer(_alone([values[name] for name in taken]))
+            values[layer.name] = layer(_unwrap_single([values[name] for name in taken]))
         elif isinstance(layer, keras.layers.Concatenate) and before & set(taken):
             joined[layer.name] = taken
         elif taken[0] in joined:
-            values[layer.name] = _in_two(layer, joined[taken[0]], values, before, handed)
+            values[layer.name] = _split_convolution(layer, joined[taken[0]], values, before, handover)
         else:
-            tensors = [handed.over(values[name]) if name in before else values[name] for name in taken]
-            values[layer.name] = layer(_alone(tensors))
+            tensors = [handover.pass_on(values[name]) if name in before else values[name] for name in taken]
+            values[layer.name] = layer(_unwrap_single(tensors))
     return [values[tensor._keras_history[0].name] for tensor in joint.outputs]
 
 
-def _in_two(layer, joined: list[str], values: dict, before: set[str], handed: _Handed):
+def _split_convolution(layer, joined: list[str], values: dict, before: set[str], handover: _Handover):
     """A convolution of what is joined: its known part in the one graph, added in the other."""
     kernel, bias = layer.get_weights()
     ends = np.cumsum([values[name].shape[-1] for name in joined])
@@ -110,12 +110,12 @@ def _in_two(layer, joined: list[str], values: dict, before: set[str], handed: _H
 
     known = part([name for name in joined if name in before], with_bias=True)
     new = part([name for name in joined if name not in before], with_bias=False)
-    return keras.layers.Add(name=f"{layer.name}_sum")([new, handed.over(known)])
+    return keras.layers.Add(name=f"{layer.name}_sum")([new, handover.pass_on(known)])
 
 
-def _quickly_doubled(branch: keras.Model) -> keras.Model:
+def _double_by_transposed(branch: keras.Model) -> keras.Model:
     """A branch whose last DOUBLINGS are transposed convolutions; for sides that are multiples of MULTIPLE."""
-    sources = {layer.name: _origins(layer) for layer in branch.layers}
+    sources = {layer.name: _input_names(layer) for layer in branch.layers}
     layers = {layer.name: layer for layer in branch.layers}
     # double, crop, join with what was seen at that size, convolve
     joins = [layer.name for layer in branch.layers if isinstance(layer, keras.layers.Concatenate)][-DOUBLINGS:]
@@ -128,14 +128,14 @@ def _quickly_doubled(branch: keras.Model) -> keras.Model:
         if taken[0] in joins:
             cropped, skip = sources[taken[0]]
             before = sources[layers[sources[cropped][0]].name][0]
-            values[layer.name] = _transposed(layer, values[before], values[skip])
+            values[layer.name] = _make_transposed(layer, values[before], values[skip])
         else:
-            values[layer.name] = layer(_alone([values[name] for name in taken]))
+            values[layer.name] = layer(_unwrap_single([values[name] for name in taken]))
     outputs = [values[tensor._keras_history[0].name] for tensor in branch.outputs]
-    return keras.Model(branch.inputs, _alone(outputs), name=branch.name)
+    return keras.Model(branch.inputs, _unwrap_single(outputs), name=branch.name)
 
 
-def _transposed(layer, x, skip):
+def _make_transposed(layer, x, skip):
     """A 3 x 3 convolution of `x`, doubled, beside `skip`: x is [B, h, w, c], skip [B, 2h, 2w, d]."""
     kernel, bias = layer.get_weights()
     of_x, of_skip = np.split(kernel, [x.shape[-1]], axis=2)
@@ -153,34 +153,34 @@ def _transposed(layer, x, skip):
     return result
 
 
-def _folded_parts(network: keras.Model) -> dict[str, keras.Model]:
-    return {name: _folded(network.get_layer(name)) for name in PARTS}
+def _fold_parts(network: keras.Model) -> dict[str, keras.Model]:
+    return {name: _fold_part(network.get_layer(name)) for name in PARTS}
 
 
-def _folded(part: keras.Model) -> keras.Model:
+def _fold_part(part: keras.Model) -> keras.Model:
     normalizations = {
-        _origins(layer)[0]: layer for layer in part.layers if isinstance(layer, keras.layers.BatchNormalization)
+        _input_names(layer)[0]: layer for layer in part.layers if isinstance(layer, keras.layers.BatchNormalization)
     }
     values: dict[str, keras.KerasTensor] = {}
     for layer in part.layers:
-        tensors = [] if isinstance(layer, keras.layers.InputLayer) else [values[name] for name in _origins(layer)]
+        tensors = [] if isinstance(layer, keras.layers.InputLayer) else [values[name] for name in _input_names(layer)]
         if not tensors:
             values[layer.name] = keras.Input(tuple(layer.output.shape[1:]))
         elif isinstance(layer, keras.layers.BatchNormalization):
             values[layer.name] = tensors[0]
         else:
             after = normalizations.get(layer.name)
-            arrays = _merged(layer, after) if after else layer.get_weights()
+            arrays = _merge_batch_norm(layer, after) if after else layer.get_weights()
             copy = type(layer).from_config(layer.get_config() | ({"use_bias": True} if after else {}))
-            values[layer.name] = copy(_alone(tensors))
+            values[layer.name] = copy(_unwrap_single(tensors))
             copy.set_weights(arrays)
     inputs, outputs = (
         [values[tensor._keras_history[0].name] for tensor in ends] for ends in (part.inputs, part.outputs)
     )
-    return keras.Model(_alone(inputs), _alone(outputs), name=part.name)
+    return keras.Model(_unwrap_single(inputs), _unwrap_single(outputs), name=part.name)
 
 
-def _merged(convolution, normalization) -> list[np.ndarray]:
+def _merge_batch_norm(convolution, normalization) -> list[np.ndarray]:
     """Kernel and bias that do what the two do."""
     if not isinstance(convolution, keras.layers.Conv2D) or convolution.use_bias:
         raise ValueError(f"{normalization.name} follows {convolution.name}, not a convolution without a bias.")
@@ -190,12 +190,12 @@ def _merged(convolution, normalization) -> list[np.ndarray]:
     return [(kernel * factor).astype(np.float32), (beta - mean * factor).astype(np.float32)]
 
 
-def _origins(layer) -> list[str]:
+def _input_names(layer) -> list[str]:
     """Names of the layers whose outputs this one takes."""
     inputs = layer.input if isinstance(layer.input, (list, tuple)) else [layer.input]
     return [tensor._keras_history[0].name for tensor in inputs]
 
 
-def _alone(tensors: list):
+def _unwrap_single(tensors: list):
     """As layers take and give them: one by itself, several as a list."""
     return tensors[0] if len(tensors) == 1 else tensors

@@ -16,12 +16,12 @@ from fgseg_tf.model import weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, CHANGE, JOINED, NORMALIZED, PARTS, Architecture, build
 
 
-def begin_with(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> str | None:
+def initialize_from(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> str | None:
     """Puts weights, as of `weights.get_arrays`, into a new network. Where they are those of a smaller one: its name.
 
     origin: where they come from, for what is said when they do not fit.
     """
-    found, own = _name_of(values), _name_of(weights.get_arrays(network))
+    found, own = _find_architecture(values), _find_architecture(weights.get_arrays(network))
     if found is None or own is None or found == own:
         weights.set_arrays(network, values, origin)
         return None
@@ -30,11 +30,11 @@ def begin_with(network: keras.Model, values: dict[str, np.ndarray], origin: str)
     learned = build(ARCHITECTURES[found])
     weights.set_arrays(learned, values, origin)
     for part in PARTS:
-        _widen(_by_name(network.get_layer(part)), _by_name(learned.get_layer(part)))
+        _widen(_layers_by_name(network.get_layer(part)), _layers_by_name(learned.get_layer(part)))
     return found
 
 
-def _name_of(values: dict[str, np.ndarray]) -> str | None:
+def _find_architecture(values: dict[str, np.ndarray]) -> str | None:
     """Of the architecture that has such weights."""
     return next((name for name in ARCHITECTURES if _shapes(values) == _shapes_of(name)), None)
 
@@ -52,7 +52,7 @@ def _has_room(larger: Architecture, smaller: Architecture) -> bool:
     return bool(np.greater_equal(*(np.concatenate(astuple(each)) for each in (larger, smaller))).all())
 
 
-def _by_name(part: keras.Model) -> dict[str, keras.layers.Layer]:
+def _layers_by_name(part: keras.Model) -> dict[str, keras.layers.Layer]:
     return {layer.name: layer for layer in part.layers}
 
 
@@ -68,18 +68,18 @@ def _widen(layers: dict[str, keras.layers.Layer], learned: dict[str, keras.layer
                 arrays[0] = np.zeros_like(arrays[0])
         elif isinstance(layer, keras.layers.Conv2D):
             kernel, *bias = learned[name].get_weights()
-            arrays[0] = _widened(arrays[0], _widths(layers, name), kernel, _widths(learned, name))
-            arrays[1:] = [_begun(*both) for both in zip(arrays[1:], bias, strict=True)]
+            arrays[0] = _widen_kernel(arrays[0], _input_widths(layers, name), kernel, _input_widths(learned, name))
+            arrays[1:] = [_widen_vector(*both) for both in zip(arrays[1:], bias, strict=True)]
         else:
-            arrays = [_begun(*both) for both in zip(arrays, learned[name].get_weights(), strict=True)]
+            arrays = [_widen_vector(*both) for both in zip(arrays, learned[name].get_weights(), strict=True)]
         layer.set_weights(arrays)
 
 
-def _begun(values: np.ndarray, learned: np.ndarray) -> np.ndarray:
+def _widen_vector(values: np.ndarray, learned: np.ndarray) -> np.ndarray:
     return np.concatenate([learned, values[len(learned) :]])
 
 
-def _widened(kernel: np.ndarray, widths: list[int], learned: np.ndarray, learned_widths: list[int]) -> np.ndarray:
+def _widen_kernel(kernel: np.ndarray, widths: list[int], learned: np.ndarray, learned_widths: list[int]) -> np.ndarray:
     """kernel, learned: [h, w, inputs, outputs]; widths: of the tensors that are joined to make the inputs."""
     outputs = learned.shape[-1]
     blocks = []
@@ -95,7 +95,7 @@ def _split(kernel: np.ndarray, widths: list[int]) -> list[np.ndarray]:
     return np.split(kernel, np.cumsum(widths)[:-1], axis=2)
 
 
-def _widths(layers: dict[str, keras.layers.Layer], name: str) -> list[int]:
+def _input_widths(layers: dict[str, keras.layers.Layer], name: str) -> list[int]:
     """Of the tensors that a convolution takes."""
     joined = layers.get(name + JOINED)
     return [tensor.shape[-1] for tensor in (joined.input if joined else [layers[name].input])]

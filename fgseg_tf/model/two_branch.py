@@ -84,19 +84,23 @@ def build(architecture: Architecture, synchronized: bool = False, precision: str
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(precision)
     try:
-        return assembled({part: made(_Layers(part, synchronized), architecture) for part, made in _MADE.items()})
+        return assemble(
+            {part: build_part(_Layers(part, synchronized), architecture) for part, build_part in _BUILDERS.items()}
+        )
     finally:
         keras.mixed_precision.set_global_policy(before)
 
 
-def assembled(parts: dict[str, keras.Model]) -> keras.Model:
+def assemble(parts: dict[str, keras.Model]) -> keras.Model:
     """The network of these parts, which are named as in PARTS."""
     bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
-    said = through(parts, bg, fg_bg)
-    return keras.Model({"bg": bg, "fg_bg": fg_bg}, {name: said[name] for name in ("mask", "depth")}, name="two_branch")
+    outputs_of = run_parts(parts, bg, fg_bg)
+    return keras.Model(
+        {"bg": bg, "fg_bg": fg_bg}, {name: outputs_of[name] for name in ("mask", "depth")}, name="two_branch"
+    )
 
 
-def through(parts: dict[str, keras.Model], bg, fg_bg) -> dict:
+def run_parts(parts: dict[str, keras.Model], bg, fg_bg) -> dict:
     """What each part says of two pictures, by its name: mask and depth a tensor, the others a list, from the largest
     scale to the smallest; the stem of both pictures, the frame first.
     """
@@ -167,7 +171,7 @@ def _branch(make: "_Layers", architecture: Architecture) -> keras.Model:
     return keras.Model(inputs, keras.layers.Activation("sigmoid", dtype="float32")(x), name=make.part)
 
 
-_MADE = {"stem": _stem, "background": _background, "joint": _joint, "mask": _branch, "depth": _branch}
+_BUILDERS = {"stem": _stem, "background": _background, "joint": _joint, "mask": _branch, "depth": _branch}
 _ENCODED, _DECODED = (4, 8, 16, 32), (16, 8, 4, 2, 1)  # scales: 4 is a quarter of the picture's height and width
 
 

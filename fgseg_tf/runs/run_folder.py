@@ -36,7 +36,7 @@ def claim(folder: str, settings: dict) -> bool:
     """Begins a run, or finds that it was begun with the same settings: then True. Any other folder is refused."""
     settings = json.loads(json.dumps(settings))  # as it reads back: tuples are lists
     if tf.io.gfile.exists(join_path(folder, "run.json")):
-        _refuse_other(folder, with_whole_recipe(read(folder)["settings"]), settings)
+        _refuse_other(folder, complete_recipe(read_run(folder)["settings"]), settings)
         return True
     if tf.io.gfile.isdir(folder) and tf.io.gfile.listdir(folder):
         raise RunError(
@@ -47,7 +47,7 @@ def claim(folder: str, settings: dict) -> bool:
     return False
 
 
-def read(folder: str) -> dict:
+def read_run(folder: str) -> dict:
     """run.json of a run."""
     if not tf.io.gfile.exists(join_path(folder, "run.json")):
         raise RunError(f"`run`={folder} is not a run: it has no run.json; give the `run` of fgseg_tf.train.")
@@ -57,16 +57,16 @@ def read(folder: str) -> dict:
     return found
 
 
-def checkpoints(folder: str) -> str:
+def checkpoint_folder(folder: str) -> str:
     return join_path(folder, "checkpoints")
 
 
-def begun(folder: str) -> bool:
+def has_checkpoint(folder: str) -> bool:
     """Whether there is a checkpoint to go on from."""
-    return tf.train.latest_checkpoint(checkpoints(folder)) is not None
+    return tf.train.latest_checkpoint(checkpoint_folder(folder)) is not None
 
 
-def trained_side(settings: dict) -> int:
+def last_stage_side(settings: dict) -> int:
     """Pixels of the shorter side in the last stage of training, 0 for the data's own: where a run is at its best."""
     return int(settings["stages"][-1].split()[0].partition("@")[2])
 
@@ -84,7 +84,7 @@ def load_network(folder: str) -> keras.Model:
     """The trained network of a run that is finished."""
     where = join_path(folder, "model.keras")
     if not tf.io.gfile.exists(where):
-        read(folder)
+        read_run(folder)
         raise RunError(f"the run in {folder} is not finished (no model.keras); start its training again to go on.")
     with tempfile.TemporaryDirectory() as local:
         copy = os.path.join(local, "model.keras")
@@ -101,7 +101,7 @@ def read_history(folder: str) -> list[dict]:
     )
 
 
-def with_whole_recipe(settings: dict) -> dict:
+def complete_recipe(settings: dict) -> dict:
     """Returns the settings with every part of the data set's description that their version did not know yet."""
     data = settings.get("data")
     if not isinstance(data, dict) or "recipe" not in data:
@@ -114,11 +114,11 @@ def _refuse_other(folder: str, before: dict, now: dict) -> None:
         old, new = before.get(key), now.get(key)
         if old != new:
             raise RunError(
-                f"`run`={folder} was begun with {key} {_shown(old)} and is now started with {_shown(new)}; "
+                f"`run`={folder} was begun with {key} {_shorten(old)} and is now started with {_shorten(new)}; "
                 "start it as before, or choose a new `run`."
             )
 
 
-def _shown(value) -> str:
+def _shorten(value) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 160 else f"{text[:157]}..."

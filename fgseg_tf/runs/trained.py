@@ -12,9 +12,9 @@ def load_trained(run: str | None, name: str) -> tuple[keras.Model, int, str]:
     """The network of a run, or else the one of the package; the longer side it looks at best; and where it is from."""
     if not run:
         return *weights.load_packaged(name), f"{name}, of the package"
-    settings = run_folder.read(run)["settings"]
+    settings = run_folder.read_run(run)["settings"]
     height, width = settings["image_size"]
-    shorter = run_folder.trained_side(settings) or min(height, width)
+    shorter = run_folder.last_stage_side(settings) or min(height, width)
     network = run_folder.load_network(run)
     if settings["precision"] != "float32":
         # What was learned in 16 bits is used in 32, so that it answers the same wherever it runs.

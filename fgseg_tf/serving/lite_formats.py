@@ -29,7 +29,7 @@ ONNX_OPSET = 17
 
 def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration: Iterable[dict]) -> bytes:
     """kind: of TOLERANCES. calibration: bg and fg_bg, float32 [1, H, W, 3], as they will be; for int8 only."""
-    used = fold.folded(network)
+    used = fold.fold_batch_norm(network)
     answer = _function(used, size)
     if kind == "onnx":
         return _onnx(answer)

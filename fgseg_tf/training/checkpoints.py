@@ -51,10 +51,10 @@ class Checkpoints:
         self.check_weights()
         folder = self.folder if self._elsewhere is None else self._elsewhere.name
         manager = tf.train.CheckpointManager(self._all(optimizer), folder, max_to_keep=KEPT)
-        manager.save(checkpoint_number=int(self._learner.seen.numpy()))
+        manager.save(checkpoint_number=int(self._learner.examples_seen.numpy()))
 
     def check_weights(self) -> None:
-        if not math.isfinite(self._learner.norm()):
+        if not math.isfinite(self._learner.weights_norm()):
             raise DivergedError(f"after step {self.step.numpy()} the weights are not numbers any more")
 
     def latest(self) -> str:
@@ -62,5 +62,5 @@ class Checkpoints:
         return tf.train.latest_checkpoint(self.folder) or ""
 
     def _all(self, optimizer=None) -> tf.train.Checkpoint:
-        tracked = {"stage": self.stage, "step": self.step, **self._learner.checkpointed()}
+        tracked = {"stage": self.stage, "step": self.step, **self._learner.checkpoint_items()}
         return tf.train.Checkpoint(**tracked, **({} if optimizer is None else {"optimizer": optimizer}))

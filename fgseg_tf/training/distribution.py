@@ -11,7 +11,7 @@ TPU_ANSWERS_WITHIN = 10.0  # seconds; TensorFlow itself would wait for ever
 _TF_CONFIG_LOOKS = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 
 
-def strategy(name: str = "auto", tpu: str = "") -> tf.distribute.Strategy:
+def make_strategy(name: str = "auto", tpu: str = "") -> tf.distribute.Strategy:
     """The strategy of that name.
 
     auto: multi_worker where TF_CONFIG tells of workers, else mirrored on several GPUs, else the one GPU or the CPU. A
@@ -41,7 +41,7 @@ def strategy(name: str = "auto", tpu: str = "") -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(devices)
 
 
-def worker(strategy: tf.distribute.Strategy) -> int | None:
+def worker_number(strategy: tf.distribute.Strategy) -> int | None:
     """Which of several workers this process is, 0 the chief, which writes and prints; None where there is only one."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return None
@@ -50,9 +50,9 @@ def worker(strategy: tf.distribute.Strategy) -> int | None:
     return resolver.task_id if resolver.task_type == "chief" else chiefs + resolver.task_id
 
 
-def on_any(strategy: tf.distribute.Strategy, value: bool) -> bool:
+def any_worker(strategy: tf.distribute.Strategy, value: bool) -> bool:
     """Whether it is so for any of the workers. All must ask, which also makes them wait for one another."""
-    if worker(strategy) is None:
+    if worker_number(strategy) is None:
         return value
     return float(_sum_over(strategy, tf.constant(float(value)))) > 0
 

@@ -22,7 +22,7 @@ class Learner:
         self.statistics = list(network.non_trainable_variables)
         self.weighting = losses.LearnedWeights(BRANCHES) if options.weighting == "learned" else None
         self.averages = [_variable(variable) for variable in self.variables] if options.average else []
-        self.seen = _variable(tf.zeros([], tf.int64))  # examples, in all stages
+        self.examples_seen = _variable(tf.zeros([], tf.int64))  # examples, in all stages
         self.scale = _variable(FIRST_SCALE if float16 else 1.0)
         self.since_overflow = _variable(tf.zeros([], tf.int64))
 
@@ -30,26 +30,26 @@ class Learner:
         for name in PARTS:
             self.network.get_layer(name).trainable = name not in parts
 
-    def weighting_of(self, stage: Stage) -> losses.LearnedWeights | None:
+    def weighting_for(self, stage: Stage) -> losses.LearnedWeights | None:
         """None also where only one branch learns: one loss has nothing to be weighed against."""
         return self.weighting if stage.branches == BRANCHES else None
 
-    def trainable(self, stage: Stage) -> list:
+    def trainable_variables(self, stage: Stage) -> list:
         """What the optimizer of a stage is built for; call it when the stage's parts are frozen."""
-        weighting = self.weighting_of(stage)
+        weighting = self.weighting_for(stage)
         return [*self.network.trainable_variables, *(weighting.trainable_variables if weighting else [])]
 
-    def checkpointed(self) -> dict:
-        tracked = {"network": self.network, "averages": self.averages, "seen": self.seen, "scale": self.scale}
+    def checkpoint_items(self) -> dict:
+        tracked = {"network": self.network, "averages": self.averages, "seen": self.examples_seen, "scale": self.scale}
         tracked["since_overflow"] = self.since_overflow
         return tracked if self.weighting is None else {**tracked, "weighting": self.weighting}
 
-    def show_average(self, network: keras.Model) -> None:
+    def copy_average_to(self, network: keras.Model) -> None:
         """Fills another network with the running average, or with the weights where there is none."""
         shown = self.averages or self.variables
         network.set_weights([tf.convert_to_tensor(variable).numpy() for variable in shown])
 
-    def norm(self) -> float:
+    def weights_norm(self) -> float:
         """Of all weights together; not finite when one is not, or is beyond all use."""
         return float(tf.linalg.global_norm([tf.convert_to_tensor(variable) for variable in self.variables]))
 

@@ -36,7 +36,7 @@ from fgseg_tf.training.step import make_step
 from fgseg_tf.training.tensorboard import Logs
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-LOOKED_AT_EVERY = 20  # steps between two looks at the losses: each look waits for the device
+STEPS_BETWEEN_CHECKS = 20  # steps between two looks at the losses: each look waits for the device
 VALIDATED = ("mask_iou", "depth_abs_rel", "depth_delta_1")
 
 
@@ -75,9 +75,9 @@ class Training:
             raise ValueError(f"`echo`={self.echo} shows nothing; take 1 or more.")
         for flag in ("examples_per_epoch", "validate", "seed", "checkpoint_minutes"):
             if not getattr(self, flag) >= 0:
-                raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number.")
+                raise ValueError(f"`{flag}`={getattr(self, flag)} is negative or not a number.")
 
-    def settings(self, data: Data) -> dict:
+    def run_settings(self, data: Data) -> dict:
         """What decides the outcome, for run.json: a run goes on only with the same."""
         said = asdict(replace(self, stages=()))
         said |= said.pop("optimization")
@@ -102,10 +102,10 @@ def train(
     # First: some of the first weights may be random, and every worker is to draw the same.
     keras.utils.set_random_seed(training.seed)
     first, grown_from = _first_weights(training, folder)
-    _claim(folder, training.settings(data), strategy)
+    _claim(folder, training.run_settings(data), strategy)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
-    run = _Run(training, data, folder, strategy, first, progress, say)
+    run = _TrainingRun(training, data, folder, strategy, first, progress, say)
     if grown_from:
         run.say(f"{training.network} begins with the answers of a {grown_from} network, and with room for more")
     return run.run()
@@ -119,7 +119,7 @@ def check(training: Training, data: Data, strategy: tf.distribute.Strategy) -> N
             f"`jit_compile` is for one replica, and here are {replicas}; leave it out (a TPU compiles anyway)."
         )
     for stage in training.stages:
-        data.scaled(stage.side)
+        data.scaled_size(stage.side)
         if stage.batch % replicas:
             raise ValueError(
                 f"a batch of {stage.batch} cannot be dealt out to {replicas} replicas; take a multiple of {replicas}."
@@ -141,16 +141,16 @@ def _first_weights(training: Training, folder: str) -> tuple[dict | None, str | 
     """Of `start`, where a training begins with it, and the name of the smaller network that they were learned by;
     refused here when they do not fit.
     """
-    if not training.start or run_folder.begun(folder):
+    if not training.start or run_folder.has_checkpoint(folder):
         return None, None
     network = build(ARCHITECTURES[training.network])
-    smaller = grow.begin_with(network, load_weights(training.start), f"`start`={training.start}")
+    smaller = grow.initialize_from(network, load_weights(training.start), f"`start`={training.start}")
     return weights.get_arrays(network), smaller
 
 
 def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> None:
     """By the chief first; the others then find it claimed, and compare their own flags with the chief's."""
-    worker = distribution.worker(strategy)
+    worker = distribution.worker_number(strategy)
     for turn in (0,) if worker is None else (0, 1):
         refusal = None
         if turn == min(worker or 0, 1):
@@ -159,17 +159,17 @@ def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> Non
             except run_folder.RunError as error:
                 refusal = error
         # Or the others would wait for one that has gone.
-        if distribution.on_any(strategy, refusal is not None):
+        if distribution.any_worker(strategy, refusal is not None):
             raise refusal or run_folder.RunError(f"`run`={folder} was refused by another worker, which says why.")
 
 
-class _Run:
+class _TrainingRun:
     """Everything that the epochs of one training share."""
 
     def __init__(self, training, data, folder, strategy, first, progress, say):
         self.training, self.data, self.folder, self.strategy = training, data, folder, strategy
-        self.chief = distribution.worker(strategy) in (None, 0)
-        self.progress: Callable = progress if self.chief else _Silence
+        self.chief = distribution.worker_number(strategy) in (None, 0)
+        self.progress: Callable = progress if self.chief else _NoProgress
         self.say: Callable = say if self.chief else lambda line: None
         # What is scored and saved: the running average, on one device, in float32.
         self.shown = build(ARCHITECTURES[training.network])
@@ -179,9 +179,9 @@ class _Run:
             if first:
                 weights.set_arrays(network, first, f"`start`={training.start}")
             self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
-            self.checkpoints = Checkpoints(run_folder.checkpoints(folder), self.learner, writes=self.chief)
+            self.checkpoints = Checkpoints(run_folder.checkpoint_folder(folder), self.learner, writes=self.chief)
         self.checkpoints.restore()
-        seen = int(self.learner.seen.numpy())
+        seen = int(self.learner.examples_seen.numpy())
         self.history = [row for row in run_folder.read_history(folder) if row["seen"] <= seen]
         self.saved = time.monotonic()
 
@@ -197,7 +197,7 @@ class _Run:
                     self._run_stage(number, logs)
                 except DivergedError as error:
                     raise DivergedError(f"stage {number + 1}: {error}. {self._advice()}") from error
-        self.learner.show_average(self.shown)
+        self.learner.copy_average_to(self.shown)
         if self.chief:
             run_folder.save_network(self.folder, self.shown)
         return self.shown
@@ -208,9 +208,9 @@ class _Run:
         learner.freeze(stage.freeze)
         with self.strategy.scope():
             optimizer = make_optimizer(training.optimization, stage.rate, stage.epochs * epoch_steps)
-            optimizer.build(learner.trainable(stage))
+            optimizer.build(learner.trainable_variables(stage))
         self.checkpoints.restore_optimizer(optimizer)
-        size = self.data.scaled(stage.side)
+        size = self.data.scaled_size(stage.side)
         title = f"stage {number + 1}/{len(training.stages)}"
         self.say(f"{title}: {stage}, {size[0]}x{size[1]} pixels, {epoch_steps} steps an epoch")
         step = make_step(learner, stage, optimizer, self.strategy, training.jit_compile)
@@ -222,10 +222,10 @@ class _Run:
             )
             seconds = time.monotonic() - began
             row |= {"seconds": round(seconds, 3), **self._validate(size)}
-            row |= {"stage": number + 1, "epoch": epoch + 1, "seen": int(learner.seen.numpy())}
-            self._note(row, logs)
+            row |= {"stage": number + 1, "epoch": epoch + 1, "seen": int(learner.examples_seen.numpy())}
+            self._record_epoch(row, logs)
             if training.validate:
-                logs.pictures(lambda: self._some_pictures(size), int(learner.seen.numpy()), seconds)
+                logs.write_pictures(lambda: self._some_pictures(size), int(learner.examples_seen.numpy()), seconds)
             if epoch + 1 < stage.epochs:
                 self._save(optimizer)
         self.checkpoints.stage.assign(number + 1)
@@ -241,22 +241,22 @@ class _Run:
             progress.already(first * stage.batch)
             for number in range(first, last_step):
                 waiting.append(step(next(batches)))
-                if len(waiting) < LOOKED_AT_EVERY and number + 1 < last_step:
+                if len(waiting) < STEPS_BETWEEN_CHECKS and number + 1 < last_step:
                     continue
-                for name, value in self._look(waiting, number + 1 - len(waiting)).items():
+                for name, value in self._sum_reports(waiting, number + 1 - len(waiting)).items():
                     sums[name] = sums.get(name, 0.0) + value
                 self.checkpoints.step.assign(number + 1)
-                self.learner.seen.assign_add(len(waiting) * stage.batch)
+                self.learner.examples_seen.assign_add(len(waiting) * stage.batch)
                 progress.add(len(waiting) * stage.batch)
                 waiting = []
                 due = time.monotonic() - self.saved > 60 * self.training.checkpoint_minutes
-                if number + 1 < last_step and distribution.on_any(self.strategy, due):
+                if number + 1 < last_step and distribution.any_worker(self.strategy, due):
                     self._save(optimizer)
         self.checkpoints.check_weights()
         done = last_step - first
         return {"examples": done * stage.batch, **{name: value / done for name, value in sums.items()}}
 
-    def _look(self, waiting: list[dict], first: int) -> dict:
+    def _sum_reports(self, waiting: list[dict], first: int) -> dict:
         """Sums of what some steps said, of which the first is `first`, counted from 0; all must be numbers."""
         sums: dict[str, float] = {}
         for number, shown in enumerate(waiting, start=first + 1):
@@ -281,19 +281,19 @@ class _Run:
         self.checkpoints.save(optimizer)
         self.saved = time.monotonic()
 
-    def _note(self, row: dict, logs: Logs) -> None:
+    def _record_epoch(self, row: dict, logs: Logs) -> None:
         """An epoch is over: says so, everywhere."""
         self.history.append(row)
         told = ("loss", "mask", "depth", *VALIDATED)
         self.say("  " + "  ".join(f"{name} {row[name]:.4f}" for name in told if name in row))
-        logs.epoch(row, row["seen"])
+        logs.write_epoch(row, row["seen"])
         if self.chief:
             write_json(join_path(self.folder, "history.json"), self.history)
 
     def _batches(self, stage: Stage, size: tuple[int, int]):
         # Several workers deal out a stream among them by places in it, so it must be the same for all.
-        deterministic = self.training.deterministic or distribution.worker(self.strategy) is not None
-        order = Order(self.training.seed, int(self.learner.seen.numpy()), deterministic)
+        deterministic = self.training.deterministic or distribution.worker_number(self.strategy) is not None
+        order = Order(self.training.seed, int(self.learner.examples_seen.numpy()), deterministic)
 
         # While tf.data's tuner sleeps, up to a minute, it can hold up the end of a distributed iterator, and so of a
         # stage (seen on both stacks). Without it there are as many threads as processors.
@@ -313,7 +313,7 @@ class _Run:
         """Scores of the averaged network on some examples of the last, hardest, split."""
         if not self.training.validate:
             return {}
-        self.learner.show_average(self.shown)
+        self.learner.copy_average_to(self.shown)
         split = self._hardest_split()
         count = min(self.training.validate, self.data.counts[split])
         # As hard as in training, but all with their objects: those are what is scored.
@@ -343,7 +343,7 @@ class _Run:
         return self.data.test_splits[-1] if self.data.test_splits else "train"
 
 
-class _Silence(contextlib.nullcontext):
+class _NoProgress(contextlib.nullcontext):
     """A progress that nobody sees."""
 
     def __init__(self, *_):

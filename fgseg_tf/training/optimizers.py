@@ -34,10 +34,10 @@ class Optimization:
             raise ValueError(f"`weighting`={self.weighting} is not a way to weight losses; take fixed or learned.")
         for flag in ("warmup", "average"):
             if not 0 <= getattr(self, flag) < 1:
-                raise ValueError(f"--{flag}={getattr(self, flag)} is not a share from 0 to under 1.")
+                raise ValueError(f"`{flag}`={getattr(self, flag)} is not a share from 0 to under 1.")
         for flag in ("weight_decay", "clip"):
             if not 0 <= getattr(self, flag) < float("inf"):
-                raise ValueError(f"--{flag}={getattr(self, flag)} is negative or not a number; 0 turns it off.")
+                raise ValueError(f"`{flag}`={getattr(self, flag)} is negative or not a number; 0 turns it off.")
 
 
 def make_optimizer(options: Optimization, rate: float, steps: int) -> keras.optimizers.Optimizer:

@@ -42,13 +42,13 @@ def parse_stages(text: str, usual: Stage) -> tuple[Stage, ...]:
     for part in text.split(";"):
         if not part.strip():
             raise ValueError(f"`stages`={text!r}: there is an empty stage at character {at + 1}; write 10@64; 2@96.")
-        stages.append(_stage(part, at, text, usual))
+        stages.append(_parse_stage(part, at, text, usual))
         at += len(part) + 1
     return tuple(stages)
 
 
-def _stage(part: str, at: int, text: str, usual: Stage) -> Stage:
-    (first, place), *rest = _words(part, at)
+def _parse_stage(part: str, at: int, text: str, usual: Stage) -> Stage:
+    (first, place), *rest = _split_words(part, at)
     where = f"`stages`={text!r}: {first!r} at character {place + 1}"
     epochs, separator, side = first.partition("@")
     if not (separator and epochs.isdecimal() and side.isdecimal() and int(epochs)):
@@ -70,7 +70,7 @@ def _stage(part: str, at: int, text: str, usual: Stage) -> Stage:
     return stage
 
 
-def _words(part: str, at: int) -> Iterator[tuple[str, int]]:
+def _split_words(part: str, at: int) -> Iterator[tuple[str, int]]:
     """(word, its place in the whole)."""
     place = 0
     for word in part.split():
@@ -79,7 +79,7 @@ def _words(part: str, at: int) -> Iterator[tuple[str, int]]:
         place += len(word)
 
 
-def _positive(kind, what: str):
+def _make_reader(kind, what: str):
     def read(text: str):
         try:
             value = kind(text)
@@ -101,9 +101,9 @@ def parse_parts(text: str) -> tuple[str, ...]:
 
 
 _READERS = {
-    "rate": _positive(float, "a number"),
-    "batch": _positive(int, "a whole number"),
-    "mask_loss": lambda text: losses.parse(text, "mask"),
-    "depth_loss": lambda text: losses.parse(text, "depth"),
+    "rate": _make_reader(float, "a number"),
+    "batch": _make_reader(int, "a whole number"),
+    "mask_loss": lambda text: losses.parse_loss(text, "mask"),
+    "depth_loss": lambda text: losses.parse_loss(text, "depth"),
     "freeze": parse_parts,
 }

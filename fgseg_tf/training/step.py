@@ -16,7 +16,7 @@ from fgseg_tf.training.schedule import Stage
 SCALE_GROWS_AFTER = 2000  # steps without overflow
 
 
-def targets(batch: dict) -> dict:
+def make_targets(batch: dict) -> dict:
     """What each branch is to answer to a batch, and where that is known (None: everywhere), as losses take the two."""
     known = tf.cast(batch["depth"] > 0, tf.float32)
     return {"mask": (batch["mask"], None), "depth": (encode_depth(batch["depth"]), known)}
@@ -39,7 +39,7 @@ def make_step(
     `left_out`: 1 for a step whose gradients overflowed, whose gradient_norm is given as 0.
     """
     replicas = strategy.num_replicas_in_sync
-    variables = learner.trainable(stage)
+    variables = learner.trainable_variables(stage)
     gradients = _make_gradients(learner, stage, variables, replicas)
     if jit_compile:
         gradients = tf.function(gradients, jit_compile=True)
@@ -59,21 +59,21 @@ def make_step(
 
 
 def _make_gradients(learner: Learner, stage: Stage, variables: list, replicas: int) -> Callable:
-    network, weighting = learner.network, learner.weighting_of(stage)
+    network, weighting = learner.network, learner.weighting_for(stage)
 
     def gradients(batch):
         """Of this replica's part of the mean over the whole batch; sums over replicas are the whole's."""
         local = tf.cast(tf.shape(batch["bg"])[0], tf.float32)
         count = local if replicas == 1 else _sum_of_replicas(local)
-        wanted_of, losses_of = targets(batch), {"mask": stage.mask_loss, "depth": stage.depth_loss}
+        wanted_of, losses_of = make_targets(batch), {"mask": stage.mask_loss, "depth": stage.depth_loss}
         branches: dict[str, tf.Tensor] = {}
         shown: dict[str, tf.Tensor] = {}
         with tf.GradientTape() as tape:
             predicted = network({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=True)
             for branch in stage.branches:
                 target, known = wanted_of[branch]
-                terms = losses_of[branch].parts(target, predicted[branch], known)
-                branches[branch] = losses_of[branch].total(terms)
+                terms = losses_of[branch].compute_terms(target, predicted[branch], known)
+                branches[branch] = losses_of[branch].add_terms(terms)
                 if len(terms) > 1:
                     shown |= {f"{branch}_{name}_loss": value for name, value in terms.items()}
             values = weighting(branches) if weighting else tf.add_n(list(branches.values()))

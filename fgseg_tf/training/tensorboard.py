@@ -26,7 +26,7 @@ class Logs:
         if self._writer:
             self._writer.close()
 
-    def epoch(self, row: dict, seen: int) -> None:
+    def write_epoch(self, row: dict, seen: int) -> None:
         """row: what was measured in an epoch, by name."""
         if not self._writer:
             return
@@ -37,7 +37,7 @@ class Logs:
             tf.summary.scalar("examples_per_second", row["examples"] / row["seconds"])
         self._writer.flush()
 
-    def pictures(self, make: Callable[[], dict], seen: int, epoch_seconds: float) -> None:
+    def write_pictures(self, make: Callable[[], dict], seen: int, epoch_seconds: float) -> None:
         """make: a function that answers a batch as in `grid`; not called while pictures would cost too much time."""
         if not self._writer or self._pictures_cost > PICTURES_SHARE * epoch_seconds:
             # What it cost once is forgiven bit by bit, so that long trainings of short epochs have pictures too.
@@ -45,11 +45,11 @@ class Logs:
             return
         began = time.monotonic()
         with self._writer.as_default(step=seen):
-            tf.summary.image("bg, fg_bg, mask, predicted, depth, predicted", grid(make())[np.newaxis])
+            tf.summary.image("bg, fg_bg, mask, predicted, depth, predicted", make_grid(make())[np.newaxis])
         self._pictures_cost = time.monotonic() - began
 
 
-def grid(batch: dict) -> np.ndarray:
+def make_grid(batch: dict) -> np.ndarray:
     """uint8 [rows * H, 6 * W, 3]: an example a row, of bg, fg_bg, mask, predicted_mask, depth, predicted_depth."""
     arrays = {key: np.asarray(value) for key, value in batch.items()}
     known = arrays["depth"][arrays["depth"] > 0]

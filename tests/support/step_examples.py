@@ -16,7 +16,7 @@ SMALLEST = Architecture(
     stem=(2, 3), background=(2, 3, 2, 3), joint=(3, 2, 3, 2), blocks=(1, 1, 1, 1), mask=(2,) * 5, depth=(3,) * 5
 )
 PLAIN = Optimization(optimizer="sgd", weight_decay=0.0, warmup=0.0, clip=0.0, average=0.0)
-STAGE = Stage(1, 0, 5, 0.1, losses.parse("dice", "mask"), losses.parse("l1", "depth"))
+STAGE = Stage(1, 0, 5, 0.1, losses.parse_loss("dice", "mask"), losses.parse_loss("l1", "depth"))
 
 
 def batch(count: int, number: int = 0, height: int = HEIGHT, width: int = WIDTH) -> dict:
@@ -66,5 +66,5 @@ def prepared(strategy=None, options=PLAIN, stage=STAGE, float16=False, make=litt
         if stage.freeze:
             learner.freeze(stage.freeze)
         optimizer = make_optimizer(options, stage.rate, total)
-        optimizer.build(learner.trainable(stage))
+        optimizer.build(learner.trainable_variables(stage))
     return learner, optimizer, make_step(learner, stage, optimizer, strategy, **how)

@@ -14,7 +14,7 @@ from fgseg_tf.measures import losses
 from fgseg_tf.training.schedule import Stage
 
 PATIENCE = 900  # seconds; a busy machine takes minutes
-USUAL = Stage(1, 32, 2, 0.01, losses.parse("dice", "mask"), losses.parse("l1", "depth"))
+USUAL = Stage(1, 32, 2, 0.01, losses.parse_loss("dice", "mask"), losses.parse_loss("l1", "depth"))
 
 
 class Command:

@@ -140,7 +140,7 @@ def test_the_plan_of_one_composite_is_its_row_of_the_plan_of_many():
 def test_what_goes_through_the_parts_is_what_the_network_answers():
     network = two_branch.build(two_branch.ARCHITECTURES["small"])
     pictures = tf.random.stateless_uniform([2, 1, 40, 56, 3], [1, 2])
-    said = two_branch.through({part: network.get_layer(part) for part in two_branch.PARTS}, pictures[0], pictures[1])
+    said = two_branch.run_parts({part: network.get_layer(part) for part in two_branch.PARTS}, pictures[0], pictures[1])
     answer = network({"bg": pictures[0], "fg_bg": pictures[1]}, training=False)
     for branch in ("mask", "depth"):
         np.testing.assert_allclose(said[branch], answer[branch], atol=1e-6)

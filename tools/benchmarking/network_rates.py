@@ -25,7 +25,7 @@ from fgseg_tf.training.schedule import Stage
 from fgseg_tf.training.step import make_step
 
 # As published: what a step costs beside the network is part of it.
-STAGE = Stage(1, 0, 16, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))
+STAGE = Stage(1, 0, 16, 1e-3, losses.parse_loss("dice", "mask"), losses.parse_loss("ssim", "depth"))
 
 
 def training(
@@ -57,7 +57,7 @@ def training(
 
 def reading(data: Data, network: str, side: int, batch: int, steps: int) -> dict[str, Callable[[], float]]:
     """Pictures a second: training on the data, the same on a constant batch, and reading alone."""
-    height, width = data.scaled(side)
+    height, width = data.scaled_size(side)
     batches = iter(data.training(batch, (height, width), Order(deterministic=False)))
     step = _step(build(ARCHITECTURES[network]), batch)
     constant = next(batches)
@@ -76,12 +76,12 @@ def reading(data: Data, network: str, side: int, batch: int, steps: int) -> dict
 def prediction(network: str, height: int, width: int, batch: int, calls: int) -> dict[str, Callable[[], float]]:
     """Milliseconds a picture: ours, as it is used, with the background computed before, and a plain U-Net."""
     ours, peer = _peers(network)
-    once, rest = fold.cut(ours)
+    once, rest = fold.split_background_half(ours)
     pictures = {key: value for key, value in _constant_batch(height, width, batch).items() if key in ("bg", "fg_bg")}
     features = {f"features_{n}": f for n, f in enumerate(tf.function(once)(pictures["bg"], training=False))}
     return {
         f"ours, {network}": _milliseconds(ours, pictures, batch, calls),
-        "ours, without BatchNorm": _milliseconds(fold.folded(ours), pictures, batch, calls),
+        "ours, without BatchNorm": _milliseconds(fold.fold_batch_norm(ours), pictures, batch, calls),
         "ours, on a background seen before": _milliseconds(
             rest, {"fg_bg": pictures["fg_bg"], **features}, batch, calls
         ),
@@ -143,7 +143,7 @@ def _step(
     if freeze:  # a plain U-Net has no parts
         learner.freeze(freeze)
     optimizer = make_optimizer(options, stage.rate, 10_000)
-    optimizer.build(learner.trainable(stage))
+    optimizer.build(learner.trainable_variables(stage))
     return make_step(learner, stage, optimizer, tf.distribute.get_strategy(), jit_compile)
 
 

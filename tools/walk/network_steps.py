@@ -96,10 +96,10 @@ def network_step(network: keras.Model, parts: dict[str, keras.Model], said: dict
 
 def losses_step(example: dict, said: dict, trained: str) -> Step:
     """trained: the stage that the weights were trained with, as `stages` reads it."""
-    usual = schedule.Stage(1, 0, 1, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))
+    usual = schedule.Stage(1, 0, 1, 1e-3, losses.parse_loss("dice", "mask"), losses.parse_loss("ssim", "depth"))
     (stage,) = schedule.parse_stages(trained, usual)
     nobody = {"mask": tf.zeros_like(example["mask"]), "depth": depth_code.encode_depth(example["bg_depth"])}
-    targets = step.targets(example)
+    targets = step.make_targets(example)
     rows, totals = [], []
     for branch, minimised in (("mask", stage.mask_loss), ("depth", stage.depth_loss)):
         target, known = targets[branch]
@@ -141,7 +141,7 @@ def prediction_step(
     overlap = float(metrics.iou(example["mask"], mask)[0][0])
     off, off_object = (
         float(metrics.abs_rel(example["depth"], depth, region)[0][0])
-        for region in (None, metrics.regions(example["mask"])["object"])
+        for region in (None, metrics.split_regions(example["mask"])["object"])
     )
     unchanged = segmenter.camera(composed["bg"]).segment(composed["fg_bg"]).mask[None, ..., None]
     size = segmentation.working_size(bg.shape[:2], segmenter.side).numpy()

@@ -17,7 +17,7 @@ from fgseg_tf.runs import run_folder
 from fgseg_tf.training.loop import Training
 from fgseg_tf.training.schedule import Stage
 
-STAGE = Stage(2, 32, 8, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))
+STAGE = Stage(2, 32, 8, 1e-3, losses.parse_loss("dice", "mask"), losses.parse_loss("ssim", "depth"))
 
 
 def run(*flags):
@@ -46,7 +46,7 @@ def data() -> CompositeData:
 @pytest.fixture(scope="module")
 def finished(data, tmp_path_factory) -> str:
     folder = str(tmp_path_factory.mktemp("runs") / "finished")
-    run_folder.claim(folder, Training((STAGE,), network="small").settings(data))
+    run_folder.claim(folder, Training((STAGE,), network="small").run_settings(data))
     run_folder.save_network(folder, build(ARCHITECTURES["small"]))
     write_json(join_path(folder, "history.json"), [{"stage": 1, "epoch": 1, "seen": 8, "seconds": 2.0, "loss": 0.5}])
     return folder

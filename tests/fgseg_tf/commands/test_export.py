@@ -62,8 +62,8 @@ def finished(data, untrained_network, tmp_path_factory) -> Path:
 
 
 def begin(folder: Path, data, network: str = "small") -> None:
-    stage = Stage(2, 32, 8, 1e-3, losses.parse("dice", "mask"), losses.parse("ssim", "depth"))
-    run_folder.claim(str(folder), Training((stage,), network=network).settings(data))
+    stage = Stage(2, 32, 8, 1e-3, losses.parse_loss("dice", "mask"), losses.parse_loss("ssim", "depth"))
+    run_folder.claim(str(folder), Training((stage,), network=network).run_settings(data))
 
 
 @pytest.fixture(scope="module")

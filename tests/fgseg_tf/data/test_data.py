@@ -217,7 +217,10 @@ def test_what_is_changed_is_what_comes(data):
 
     count = data.counts["train"]
     for plain, changed in (
-        (data.training(4, (32, 43), Order(seed=3)), data.training(4, (32, 43), Order(seed=3), change=darker)),
+        (
+            data.training(4, (32, 43), Order(seed=3)),
+            data.training(4, (32, 43), Order(seed=3), change=darker),
+        ),
         (data.scoring("train", count, (32, 43)), data.scoring("train", count, (32, 43), change=darker)),
     ):
         assert changed.element_spec == plain.element_spec
@@ -353,7 +356,7 @@ class ByHand(Data):
     def name(self, index):
         return str(index)
 
-    def explain(self):
+    def explain_failure(self):
         raise NotImplementedError
 
     def _shuffled(self, split, order):
@@ -393,10 +396,10 @@ def test_own_size_is_left_alone():
 
 
 def test_sizes_keep_the_shape(data):
-    assert data.scaled(0) == (HEIGHT, WIDTH) == data.scaled(48)
-    assert data.scaled(36) == (36, 48)
+    assert data.scaled_size(0) == (HEIGHT, WIDTH) == data.scaled_size(48)
+    assert data.scaled_size(36) == (36, 48)
     with pytest.raises(ValueError, match=r"are 48x64, so a size of 64 would only blow them up; take 48 or less"):
-        data.scaled(64)
+        data.scaled_size(64)
 
 
 def test_reopened_from_its_description(data):
@@ -463,8 +466,8 @@ def test_a_broken_record_is_named(tiny_dataset, tmp_path):
     data = ShardData(str(folder))
     with pytest.raises(tf.errors.DataLossError):
         taken(data.training(4, (32, 43), Order()), 20)
-    assert data.explain().startswith(f"record 1 of {shard} is broken")
-    assert ShardData(tiny_dataset).explain().startswith("every record")
+    assert data.explain_failure().startswith(f"record 1 of {shard} is broken")
+    assert ShardData(tiny_dataset).explain_failure().startswith("every record")
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_shadows_and_light_are_not_foreground_and_the_object_keeps_its_own():
     darkened = 0
     for seed in range(20):
         draws = Draws(tf.constant([seed, 0]))
-        shade = shadows.shade(tf.constant(MASK, tf.float32), tf.constant(1.0), draws).numpy()
+        shade = shadows.shadow_factors(tf.constant(MASK, tf.float32), tf.constant(1.0), draws).numpy()
         assert shade.shape == (HEIGHT, WIDTH, 3)
         assert shade.min() >= 0
         assert shade.max() <= 1
@@ -162,7 +162,7 @@ def test_everything_throws_its_shadow_from_its_own_foot():
     np.testing.assert_array_equal(shadows._things(tf.constant(near + far))[..., None], [near, far, np.zeros_like(far)])
 
     def shade(mask, seed):
-        return shadows.shade(tf.constant(mask), tf.constant(1.0), Draws(tf.constant([seed, 0]))).numpy()
+        return shadows.shadow_factors(tf.constant(mask), tf.constant(1.0), Draws(tf.constant([seed, 0]))).numpy()
 
     dark = 0
     for seed in range(12):

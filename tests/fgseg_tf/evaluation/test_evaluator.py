@@ -252,4 +252,4 @@ def test_a_network_that_answers_no_numbers_is_refused(data):
 
 
 def test_it_is_scored_at_the_size_of_the_last_stage():
-    assert run_folder.trained_side(SETTINGS) == 40
+    assert run_folder.last_stage_side(SETTINGS) == 40

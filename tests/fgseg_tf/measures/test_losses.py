@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from fgseg_tf.measures import losses, ssim
-from fgseg_tf.measures.losses import LOSSES, LearnedWeights, Loss, parse
+from fgseg_tf.measures.losses import LOSSES, LearnedWeights, Loss, parse_loss
 
 pytestmark = pytest.mark.both_stacks
 
@@ -196,7 +196,7 @@ def test_half_precision_inputs(name, dtype):
 
 @pytest.mark.parametrize("branch", LOSSES)
 def test_compiles(branch):
-    loss = parse("+".join(LOSSES[branch]), branch)
+    loss = parse_loss("+".join(LOSSES[branch]), branch)
     target, predicted, known = random((2, 12, 13, 1), 0), random((2, 12, 13, 1), 1), tf.round(random((2, 12, 13, 1), 2))
     expected = value_and_gradient(loss, target, predicted, known)
     compiled = tf.function(value_and_gradient, jit_compile=True)(loss, target, predicted, known)
@@ -206,7 +206,7 @@ def test_compiles(branch):
 
 def test_any_size_in_one_graph():
     unknown = tf.TensorSpec([None, None, None, 1])
-    loss = parse("ssim+l1+gradient+dice", "depth")
+    loss = parse_loss("ssim+l1+gradient+dice", "depth")
     graph = tf.function(lambda target, predicted: loss(target, predicted), input_signature=[unknown, unknown])
     for shape in ((2, 12, 13, 1), (1, 3, 5, 1)):
         target, predicted = random(shape, 0), random(shape, 1)
@@ -224,9 +224,9 @@ def test_any_size_in_one_graph():
     ],
 )
 def test_parse(text, branch, terms, again):
-    loss = parse(text, branch)
+    loss = parse_loss(text, branch)
     assert loss == Loss(terms, branch)
-    assert parse(str(loss), branch) == loss
+    assert parse_loss(str(loss), branch) == loss
     assert again in (None, str(loss))
 
 
@@ -252,24 +252,24 @@ def test_parse(text, branch, terms, again):
 )
 def test_parse_refuses(text, branch, sentence):
     with pytest.raises(ValueError) as error:  # noqa: PT011, the whole text is compared
-        parse(text, branch)
-    assert str(error.value) == f"--{branch}_loss={text}: {sentence}"
+        parse_loss(text, branch)
+    assert str(error.value) == f"`{branch}_loss`={text}: {sentence}"
 
 
 def test_parse_refuses_nothing():
     with pytest.raises(ValueError, match=r"^`mask_loss`=  is empty; take dice, tversky, bce, edge or l1, or a sum"):
-        parse(" ", "mask")
+        parse_loss(" ", "mask")
 
 
 def test_a_sum_and_its_parts():
-    loss = parse("2*l1+0.5*dice", "depth")
-    parts = loss.parts(TARGET, PREDICTED, KNOWN)
+    loss = parse_loss("2*l1+0.5*dice", "depth")
+    parts = loss.compute_terms(TARGET, PREDICTED, KNOWN)
     assert list(parts) == ["l1", "dice"]
     np.testing.assert_allclose(parts["l1"], [1.75 / 4], rtol=1e-6)
     np.testing.assert_allclose(parts["dice"], [1.0625 / 4.5625], rtol=1e-6)
     expected = 2 * 1.75 / 4 + 0.5 * 1.0625 / 4.5625
     np.testing.assert_allclose(loss(TARGET, PREDICTED, KNOWN), [expected], rtol=1e-6)
-    np.testing.assert_allclose(loss.total(parts), [expected], rtol=1e-6)
+    np.testing.assert_allclose(loss.add_terms(parts), [expected], rtol=1e-6)
 
 
 VALUES = {"mask": tf.constant([1.0, 3.0]), "depth": tf.constant([0.25, 0.5])}

@@ -9,7 +9,7 @@ import tensorflow as tf
 from repository import ROOT
 
 from fgseg_tf.measures import metrics
-from fgseg_tf.measures.metrics import SCORES, Table, scores
+from fgseg_tf.measures.metrics import SCORES, WeightedMeans, compute_scores
 
 pytestmark = pytest.mark.both_stacks
 
@@ -172,7 +172,9 @@ def test_ssim():
 def test_regions_by_hand():
     # A row whose last six columns are object: within five of the outline are five on either side.
     row = images([[0] * 7 + [0.5] * 6])
-    found = {name: region.numpy()[0, 0, :, 0].astype(int).tolist() for name, region in metrics.regions(row).items()}
+    found = {
+        name: region.numpy()[0, 0, :, 0].astype(int).tolist() for name, region in metrics.split_regions(row).items()
+    }
     assert found == {
         "object": [0] * 7 + [1] * 6,
         "ring": [0, 0] + [1] * 10 + [0],
@@ -181,10 +183,10 @@ def test_regions_by_hand():
     # A pixel in the corner: a straight line of five, so (3, 4) but not (4, 4); itself, as the scenery is near it.
     corner = np.zeros((7, 8), np.float32)
     corner[0, 0] = 1
-    ring = metrics.regions(images(corner.tolist()))["ring"].numpy()[0, ..., 0]
+    ring = metrics.split_regions(images(corner.tolist()))["ring"].numpy()[0, ..., 0]
     assert (ring[3, 4], ring[4, 4], ring[5, 0], ring[6, 0], ring[0, 0]) == (True, False, True, False, True)
     # The edge of the picture is no outline.
-    assert not np.any(metrics.regions(images(np.ones((3, 4)).tolist()))["ring"])
+    assert not np.any(metrics.split_regions(images(np.ones((3, 4)).tolist()))["ring"])
 
 
 def batch(count, seed, height=9, width=12):
@@ -203,7 +205,7 @@ def batch(count, seed, height=9, width=12):
 
 def test_scores_of_an_exact_answer():
     targets, _ = batch(3, 0)
-    found = tf.function(scores)(targets, targets)
+    found = tf.function(compute_scores)(targets, targets)
     assert set(found) == set(SCORES)
     assert len(set(SCORES)) == len(SCORES)
     for name, (value, weight) in found.items():
@@ -222,9 +224,9 @@ def test_scores_of_an_exact_answer():
 
 def test_scores_are_those_of_the_functions():
     targets, predictions = batch(3, 1)
-    found = scores(targets, predictions)
+    found = compute_scores(targets, predictions)
     both = targets["depth"], predictions["depth"]
-    ring = metrics.regions(targets["mask"])["ring"]
+    ring = metrics.split_regions(targets["mask"])["ring"]
     for name, (value, weight) in {
         "mask/dice": metrics.dice_score(targets["mask"], predictions["mask"]),
         "depth/delta2": metrics.delta(*both, power=2),
@@ -237,25 +239,25 @@ def test_scores_are_those_of_the_functions():
 
 def test_scores_of_masks_alone():
     targets, predictions = batch(2, 0)
-    assert set(scores(targets, {"mask": predictions["mask"]})) == {n for n in SCORES if n.startswith("mask/")}
-    assert "depth/ssim" not in scores(targets, {name: predictions[name] for name in ("mask", "depth")})
+    assert set(compute_scores(targets, {"mask": predictions["mask"]})) == {n for n in SCORES if n.startswith("mask/")}
+    assert "depth/ssim" not in compute_scores(targets, {name: predictions[name] for name in ("mask", "depth")})
 
 
 def test_one_graph_for_any_size():
     spec = {name: tf.TensorSpec([None, None, None, 1]) for name in ("mask", "depth", "depth_code")}
-    graph = tf.function(scores, input_signature=[spec, spec])
+    graph = tf.function(compute_scores, input_signature=[spec, spec])
     for size in ((9, 12), (14, 5)):
         targets, predictions = batch(2, 3, *size)
-        expected = scores(targets, predictions)
+        expected = compute_scores(targets, predictions)
         for name, got in graph(targets, predictions).items():
             for one, other in zip(got, expected[name], strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def test_table_pools_all_pixels_of_all_batches():
-    table = Table()
+    table = WeightedMeans()
     batches = [batch(3, seed) for seed in (5, 6)] + [batch(2, 7)]
-    update = tf.function(lambda targets, predictions: table.update(scores(targets, predictions)))
+    update = tf.function(lambda targets, predictions: table.update(compute_scores(targets, predictions)))
     for targets, predictions in batches:
         update(targets, predictions)
     result = table.result()
@@ -281,20 +283,20 @@ def test_table_pools_all_pixels_of_all_batches():
 
 def test_labels_far_away_and_nearly_the_same():
     wall = images([[80, 80.01, 80], [80.01, 80, 80.01]])
-    table = Table()
-    table.update(scores({"mask": MASK[:1], "depth": wall}, {"mask": SEEN[:1], "depth": wall + 0.5}))
+    table = WeightedMeans()
+    table.update(compute_scores({"mask": MASK[:1], "depth": wall}, {"mask": SEEN[:1], "depth": wall + 0.5}))
     assert table.result()["depth/pooled_rmse_over_std"] == pytest.approx(0.5 / 0.005, rel=1e-2)
     table.reset()
     # One distance everywhere: float32 means of it differ in their last digit.
     for height, width in ((2, 3), (31, 37), (50, 70)):
         flat, zero = tf.fill([1, height, width, 1], 80.1), tf.zeros([1, height, width, 1])
-        table.update(scores({"mask": zero, "depth": flat}, {"mask": zero, "depth": flat + 0.5}))
+        table.update(compute_scores({"mask": zero, "depth": flat}, {"mask": zero, "depth": flat + 0.5}))
     assert table.result()["depth/pooled_rmse"] == pytest.approx(0.5, rel=1e-4)
     assert table.result()["depth/pooled_rmse_over_std"] is None
 
 
 def test_table_by_hand():
-    table = Table(("a", "b", "c"))
+    table = WeightedMeans(("a", "b", "c"))
     assert table.result() == {"a": None, "b": None, "c": None}
     table.update({"a": (tf.constant([1.0, 5.0]), tf.constant([1.0, 3.0])), "b": (tf.zeros(2), tf.zeros(2))})
     table.update({"a": (tf.constant([2.0, np.nan]), tf.constant([4.0, 0.0])), "c": (tf.constant([np.nan]), tf.ones(1))})
@@ -307,7 +309,7 @@ def test_table_by_hand():
 
 
 def test_table_goes_on_counting():
-    table = Table(("a",))
+    table = WeightedMeans(("a",))
     table.update({"a": (tf.ones(1), tf.constant([2.0**24]))})
     for _ in range(3):
         table.update({"a": (tf.zeros(1), tf.ones(1))})
@@ -317,17 +319,17 @@ def test_table_goes_on_counting():
 
 def test_table_refuses_other_names():
     with pytest.raises(ValueError, match="no such name in this table: mask/iuo; it has mask/iou"):
-        Table(("mask/iou",)).update({"mask/iuo": (tf.ones(1), tf.ones(1))})
+        WeightedMeans(("mask/iou",)).update({"mask/iuo": (tf.ones(1), tf.ones(1))})
 
 
 REPLICAS = """
 import tensorflow as tf
-from fgseg_tf.metrics import Table
+from fgseg_tf.measures.metrics import WeightedMeans
 cpus = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
-    table = Table(("a", "b"))
+    table = WeightedMeans(("a", "b"))
 values = strategy.experimental_distribute_values_from_function(
     lambda context: tf.constant([1.0, 2.0]) + 2.0 * context.replica_id_in_sync_group
 )

@@ -28,7 +28,7 @@ def compare(answer: dict, expected: dict) -> None:
 @pytest.mark.parametrize("size", [(37, 50), (64, 32), (8, 8)])
 def test_without_batchnorm(untrained_network, size):
     network, pair = untrained_network, pictures(*size)
-    folded = fold.folded(network)
+    folded = fold.fold_batch_norm(network)
     compare(folded(pair, training=False), network(pair, training=False))
     assert not [layer for part in folded.layers for layer in getattr(part, "layers", []) if "batch" in layer.name]
     assert folded.count_params() < network.count_params()
@@ -37,7 +37,7 @@ def test_without_batchnorm(untrained_network, size):
 @pytest.mark.parametrize("size", [(40, 56), (64, 32), (8, 8), (24, 8)])
 def test_the_two_halves_are_the_whole(untrained_network, size):
     network, pair = untrained_network, pictures(*size)
-    once, rest = fold.cut(network)
+    once, rest = fold.split_background_half(network)
     features = once(pair["bg"], training=False)
     named = {f"features_{number}": np.asarray(feature) for number, feature in enumerate(features)}
     compare(rest({"fg_bg": pair["fg_bg"], **named}, training=False), network(pair, training=False))
@@ -46,16 +46,16 @@ def test_the_two_halves_are_the_whole(untrained_network, size):
 def test_the_network_stays_as_it_is(untrained_network):
     network, pair = untrained_network, pictures()
     before = {name: np.asarray(value) for name, value in network(pair, training=False).items()}
-    fold.cut(network), fold.folded(network)
+    fold.split_background_half(network), fold.fold_batch_norm(network)
     for name, value in network(pair, training=False).items():
         np.testing.assert_array_equal(np.asarray(value), before[name])
-    fold.cut(network)  # and again: nothing of the first time is in the way
+    fold.split_background_half(network)  # and again: nothing of the first time is in the way
 
 
 def test_much_of_the_work_depends_on_the_background_alone(untrained_network):
     """Or a fixed camera would save nothing by computing it once."""
     network = untrained_network
-    once, rest = fold.cut(network)
+    once, rest = fold.split_background_half(network)
     assert once.count_params() > 0.33 * network.count_params()
     # What is done once is not done again.
     assert once.count_params() + rest.count_params() < 1.02 * network.count_params()
@@ -65,7 +65,7 @@ def test_a_normalization_must_follow_a_convolution():
     x = keras.Input((None, None, 3))
     part = keras.Model(x, keras.layers.BatchNormalization()(keras.layers.Activation("relu")(x)))
     with pytest.raises(ValueError, match=r"follows activation.*, not a convolution without a bias"):
-        fold._folded(part)
+        fold._fold_part(part)
 
 
 def test_a_network_of_another_process(tmp_path):
@@ -73,7 +73,7 @@ def test_a_network_of_another_process(tmp_path):
     imports = "import sys, keras; from fgseg_tf.model import fold\n"
     imports += "from fgseg_tf.model.two_branch import ARCHITECTURES, build\n"
     save = "build(ARCHITECTURES['small']).save(sys.argv[1])"
-    load = "fold.cut(keras.saving.load_model(sys.argv[1], compile=False)); print('cut')"
+    load = "fold.split_background_half(keras.saving.load_model(sys.argv[1], compile=False)); print('cut')"
     for work, said in ((save, ""), (load, "cut")):
         command = [sys.executable, "-c", imports + work, str(tmp_path / "model.keras")]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)

@@ -32,7 +32,7 @@ def learned(name: str) -> tuple[dict, dict]:
 def test_at_first_it_answers_the_same(smaller, larger):
     values, expected = learned(smaller)
     network = build(ARCHITECTURES[larger])
-    assert grow.begin_with(network, values, "these") == smaller
+    assert grow.initialize_from(network, values, "these") == smaller
     for name, value in answer(network).items():
         assert value.std() > 1e-3  # or agreement would say nothing
         np.testing.assert_allclose(value, expected[name], atol=1e-5)
@@ -41,7 +41,7 @@ def test_at_first_it_answers_the_same(smaller, larger):
 def test_what_is_new_is_random_and_not_listened_to():
     values, _ = learned("base")
     network = build(ARCHITECTURES["large"])
-    grow.begin_with(network, values, "these")
+    grow.initialize_from(network, values, "these")
     found = network.get_layer("joint").get_layer("joint_4_beside_scenery").get_weights()[0]
     wanted = values[next(key for key in values if values[key].shape == (3, 3, 56, 28) and key.startswith("joint"))]
     # 28 + 28 channels became 64 + 64, 28 answers 64.
@@ -58,7 +58,7 @@ def test_what_is_new_is_random_and_not_listened_to():
 def test_what_is_new_is_used_after_a_few_steps():
     values, _ = learned("small")
     network = build(ARCHITECTURES["base"])
-    grow.begin_with(network, values, "these")
+    grow.initialize_from(network, values, "these")
     layers = [network.get_layer(part).get_layer(f"{part}_4_halved") for part in ("background", "joint")]
     before = [layer.get_weights()[0] for layer in layers]
     for _ in range(3):
@@ -79,17 +79,17 @@ def test_what_is_new_is_used_after_a_few_steps():
 def test_its_own_weights_are_taken_as_they_are():
     values, expected = learned("small")
     network = build(ARCHITECTURES["small"])
-    assert grow.begin_with(network, values, "these") is None
+    assert grow.initialize_from(network, values, "these") is None
     np.testing.assert_array_equal(answer(network)["mask"], expected["mask"])
 
 
 def test_a_larger_one_does_not_fit():
     with pytest.raises(ValueError, match=r"^these is a base network, larger than small; take `network`=base, or other"):
-        grow.begin_with(build(ARCHITECTURES["small"]), learned("base")[0], "these")
+        grow.initialize_from(build(ARCHITECTURES["small"]), learned("base")[0], "these")
 
 
 def test_what_is_no_network_does_not_fit():
     some = learned("small")[0]
     some.pop("joint/003/0")
     with pytest.raises(ValueError, match=r"^these does not fit this network: "):
-        grow.begin_with(build(ARCHITECTURES["base"]), some, "these")
+        grow.initialize_from(build(ARCHITECTURES["base"]), some, "these")

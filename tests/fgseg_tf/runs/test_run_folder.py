@@ -19,7 +19,7 @@ def test_begun_once_and_gone_on_with(tmp_path):
     folder = str(tmp_path / "run")
     assert run_folder.claim(folder, SETTINGS) is False
     assert run_folder.claim(folder, {**SETTINGS, "stages": ["1@64", "1@96"]}) is True
-    assert run_folder.read(folder)["settings"] == json.loads(json.dumps(SETTINGS))
+    assert run_folder.read_run(folder)["settings"] == json.loads(json.dumps(SETTINGS))
     assert not list((tmp_path / "run").glob("*.part"))
 
 
@@ -43,7 +43,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(run_folder.RunError, match=r"holds holiday.jpg but no run.json, so it is not a run"):
         run_folder.claim(str(tmp_path), SETTINGS)
     with pytest.raises(run_folder.RunError, match=r"is not a run: it has no run.json; give the `run` of"):
-        run_folder.read(str(tmp_path))
+        run_folder.read_run(str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
 
 
@@ -59,7 +59,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 def test_a_broken_note_is_named(tmp_path, content, said):
     (tmp_path / "run.json").write_bytes(content)
     with pytest.raises((run_folder.RunError, FileError), match=said):
-        run_folder.read(str(tmp_path))
+        run_folder.read_run(str(tmp_path))
 
 
 def test_the_network_is_what_was_saved(tmp_path):

@@ -27,25 +27,25 @@ TWO_WORKERS = {"worker": ["localhost:1", "localhost:2"]}
 def test_one_device(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     for name in ("cpu", "auto"):
-        found = distribution.strategy(name)
+        found = distribution.make_strategy(name)
         assert found.num_replicas_in_sync == 1
-        assert distribution.worker(found) is None
-        assert [distribution.on_any(found, value) for value in (True, False)] == [True, False]
+        assert distribution.worker_number(found) is None
+        assert [distribution.any_worker(found, value) for value in (True, False)] == [True, False]
     if not tf.config.list_physical_devices("GPU"):
-        assert distribution.strategy("mirrored").num_replicas_in_sync == 1
+        assert distribution.make_strategy("mirrored").num_replicas_in_sync == 1
 
 
 def test_names():
     with pytest.raises(
         ValueError, match=r"`strategy`=both is not one; take auto, cpu, gpu, mirrored, multi_worker, tpu"
     ):
-        distribution.strategy("both")
+        distribution.make_strategy("both")
 
 
 @pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="there is a GPU")
 def test_no_gpu():
     with pytest.raises(ValueError, match=r"`strategy`=gpu, but TensorFlow sees no GPU here; take auto or cpu\."):
-        distribution.strategy("gpu")
+        distribution.make_strategy("gpu")
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_no_gpu():
 def test_workers_that_cannot_be(monkeypatch, config, said):
     monkeypatch.setenv("TF_CONFIG", config if isinstance(config, str) else json.dumps(config))
     with pytest.raises(ValueError, match=re.escape(said)):
-        distribution.strategy("multi_worker")
+        distribution.make_strategy("multi_worker")
 
 
 def test_auto_means_the_workers_that_it_is_told_of(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": TWO_WORKERS, "task": {"type": "worker", "index": 5}}))
     with pytest.raises(ValueError, match="this is worker 5"):
-        distribution.strategy("auto")
+        distribution.make_strategy("auto")
 
 
 def in_a_process_of_its_own(path: str, dataset: str, deaf_port: int) -> None:
@@ -85,7 +85,7 @@ def in_a_process_of_its_own(path: str, dataset: str, deaf_port: int) -> None:
     from fgseg_tf.training.loop import Training, check
 
     found = {}
-    mirrored = distribution.strategy("mirrored")
+    mirrored = distribution.make_strategy("mirrored")
     found["replicas"] = mirrored.num_replicas_in_sync
     for name, training in {
         "uneven": Training((USUAL, replace(USUAL, batch=5))),
@@ -99,7 +99,7 @@ def in_a_process_of_its_own(path: str, dataset: str, deaf_port: int) -> None:
     for name, address in {"closed": "grpc://localhost:1", "deaf": f"localhost:{deaf_port}", "here": ""}.items():
         began = time.monotonic()
         try:
-            distribution.strategy("tpu", address)
+            distribution.make_strategy("tpu", address)
         except ValueError as error:
             found[name] = str(error)
         found[f"{name}_seconds"] = time.monotonic() - began

@@ -52,7 +52,7 @@ def test_what_was_killed_ends_as_what_was_not(tiny_dataset, tmp_path):
         reference.end()
     assert "stage 2/2" in said
     assert "stage 1/2" not in said
-    assert run_folder.read(str(killed))["settings"]["echo"] == 3
+    assert run_folder.read_run(str(killed))["settings"]["echo"] == 3
     expected, found = weights_in(whole / "model.keras"), weights_in(killed / "model.keras")
     assert len(expected) > 200
     assert found == expected
@@ -170,7 +170,7 @@ def test_within_a_stage_everything_goes_on(tmp_path, name):
         step(batch(4, number))
     checkpoints.stage.assign(1)
     checkpoints.step.assign(3)
-    learner.seen.assign(12)
+    learner.examples_seen.assign(12)
     learner.scale.assign(8.0)
     checkpoints.save(optimizer)
     assert checkpoints.latest() == f"{tmp_path}/ckpt-12"
@@ -218,7 +218,7 @@ def test_weights_gone_wrong_are_not_saved(tmp_path, bad):
 def test_only_the_last_few_are_kept(tmp_path):
     learner, optimizer, _, checkpoints = with_checkpoints(tmp_path, PLAIN)
     for seen in range(10, 60, 10):
-        learner.seen.assign(seen)
+        learner.examples_seen.assign(seen)
         checkpoints.save(optimizer)
     assert sorted(path.name for path in tmp_path.glob("*.index")) == ["ckpt-30.index", "ckpt-40.index", "ckpt-50.index"]
 
@@ -266,7 +266,7 @@ def test_what_a_smaller_network_lacks_is_drawn_by_the_seed(tiny_dataset, tmp_pat
     def begun(training, data, folder, strategy, first, progress, say):
         raise Begun(first)
 
-    monkeypatch.setattr(training, "_Run", begun)
+    monkeypatch.setattr(training, "_TrainingRun", begun)
 
     def first_of(run: str, seed: int) -> dict:
         wanted = Training((USUAL,), "base", start="small", seed=seed)
@@ -347,11 +347,11 @@ def test_a_run_of_other_flags_is_left_alone(diverged):
 
 def test_settings_say_what_decides_the_outcome(tiny_dataset):
     data = ShardData(tiny_dataset)
-    said = Training((USUAL,)).settings(data)
+    said = Training((USUAL,)).run_settings(data)
     assert json.loads(json.dumps(said)) == said
     assert said["stages"] == ["1@32 rate=0.01 batch=2 mask_loss=dice depth_loss=l1"]
     assert said["optimizer"] == "adamw"
     assert said["echo"] == 1
     assert said["data_digest"] == data.digest
     # How often something is looked at or written decides nothing.
-    assert Training((USUAL,), validate=0, checkpoint_minutes=1.0).settings(data) == said
+    assert Training((USUAL,), validate=0, checkpoint_minutes=1.0).run_settings(data) == said

@@ -12,8 +12,8 @@ USUAL = Stage(
     side=0,
     batch=32,
     rate=2e-3,
-    mask_loss=losses.parse("dice", "mask"),
-    depth_loss=losses.parse("ssim", "depth"),
+    mask_loss=losses.parse_loss("dice", "mask"),
+    depth_loss=losses.parse_loss("ssim", "depth"),
 )
 
 

@@ -51,13 +51,13 @@ def test_a_step_of_sgd_by_hand():
     for average, old, new in zip(arrays(learner.averages), before, arrays(learner.variables), strict=True):
         np.testing.assert_allclose(average, 2 / 11 * old + 9 / 11 * new, rtol=1e-5, atol=1e-7)
     shown = little_network()
-    learner.show_average(shown)
+    learner.copy_average_to(shown)
     for average, weight in zip(arrays(learner.averages), shown.get_weights(), strict=True):
         np.testing.assert_array_equal(average, weight)
 
 
 def test_every_term_of_a_sum_is_told():
-    stage = replace(STAGE, mask_loss=losses.parse("dice+0.5*bce", "mask"))
+    stage = replace(STAGE, mask_loss=losses.parse_loss("dice+0.5*bce", "mask"))
     shown = prepared(stage=stage)[2](batch(3))
     np.testing.assert_allclose(shown["mask"], shown["mask_dice_loss"] + 0.5 * shown["mask_bce_loss"], rtol=1e-5)
     assert shown["mask_bce_loss"] > 0.1
@@ -171,7 +171,7 @@ def test_a_frozen_branch_has_no_loss(froze):
 def test_averages_belong_to_their_weights_when_parts_are_frozen(froze):
     learner, _, frozen, _, _ = froze
     shown = build(SMALLEST)
-    learner.show_average(shown)
+    learner.copy_average_to(shown)
     averages = dict(zip((id(variable) for variable in learner.variables), arrays(learner.averages), strict=True))
     for part in PARTS:
         for variable, filled in zip(
@@ -185,7 +185,7 @@ def test_averages_belong_to_their_weights_when_parts_are_frozen(froze):
 
 def test_weights_between_branches_are_learned():
     # The gradient of s is 1 - exp(-s) L, so from 0 it goes down where the loss is over 1 and up where it is under.
-    stage = replace(STAGE, depth_loss=losses.parse("9*l1", "depth"))
+    stage = replace(STAGE, depth_loss=losses.parse_loss("9*l1", "depth"))
     learner, _, step = prepared(options=replace(PLAIN, weighting="learned"), stage=stage)
     shown = step(batch(4))
     found = arrays(learner.weighting.weights)
@@ -250,7 +250,7 @@ def test_an_overflow_in_float16_changes_the_scale_alone():
 
 
 def test_compiled_by_xla():
-    stage = replace(STAGE, depth_loss=losses.parse("ssim", "depth"))
+    stage = replace(STAGE, depth_loss=losses.parse_loss("ssim", "depth"))
     plain, compiled = prepared(stage=stage)[2], prepared(stage=stage, jit_compile=True)[2]
     for number in range(3):
         one, other = plain(batch(5, number)), compiled(batch(5, number))
@@ -261,7 +261,7 @@ def test_compiled_by_xla():
 
 def test_the_whole_step_is_one_program_without_the_host():
     # What a TPU asks for: static shapes, and nothing that only a CPU could do, in gradients, optimizer and average.
-    stage = replace(STAGE, depth_loss=losses.parse("ssim+l1+gradient", "depth"))
+    stage = replace(STAGE, depth_loss=losses.parse_loss("ssim+l1+gradient", "depth"))
     options = Optimization(optimizer="adamw", warmup=0.0, weighting="learned")
     step = prepared(tf.distribute.get_strategy(), options, stage)[2]
     whole = tf.function(step, jit_compile=True)
