@@ -23,6 +23,7 @@ from fgseg_tf.evaluation.severity_ladder import climbed
 from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
 from fgseg_tf.measures import metrics
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
+from fgseg_tf.runs.run_folder import RunSettings
 
 CASES = 6  # of each kind
 NETWORK, BACKGROUND_DEPTH = "network", "background_depth"
@@ -38,14 +39,16 @@ class Evaluation:
     cases: dict[str, list[Case]]
 
 
-def check(settings: dict, data: Data, any_size: bool = False) -> None:
+def check(settings: RunSettings, data: Data, any_size: bool = False) -> None:
     """Refuses data on which the scores of a run, with these settings of run.json, would mean nothing."""
     if data.depth_unit != settings["depth_unit"]:
         raise ValueError(
             f"the run learned depth in the unit {settings['depth_unit']}, these data are in the unit "
             f"{data.depth_unit}; give data in {settings['depth_unit']}."
         )
-    size, trained = (data.height, data.width), tuple(settings["image_size"])
+    size = data.height, data.width
+    height, width = settings["image_size"]
+    trained = height, width
     if size != trained and not any_size:
         raise ValueError(
             f"the run learned from data of {_pixels(trained)} pixels, these are of {_pixels(size)}; "

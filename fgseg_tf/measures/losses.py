@@ -1,12 +1,12 @@
-"""What training minimises.
+"""Losses: what training minimises.
 
-Every loss takes (target, predicted, known=None): [B, H, W, 1] each, values from 0 to 1 (the mask's alpha, or the
-network's own coding of depth), any float type; `known` is 1 where the target says something and 0 elsewhere, None for
-everywhere. It gives one value per example, float32 [B], computed in float32: 0 when the known pixels are predicted
-exactly, 0 with no gradient when nothing is known, and never a NaN or an infinity, in value or gradient, for values
+Every loss takes (target, predicted, known=None), [B, H, W, 1] each, of any float type: values from 0 to 1 (the mask's
+alpha, or the network's own code of depth), and `known`, which is 1 where the target is known and 0 elsewhere, None for
+everywhere. It returns one value per example, float32 [B], computed in float32: 0 when the known pixels are predicted
+exactly, 0 without a gradient when nothing is known, and never a NaN or an infinity, in value or gradient, for values
 in 0..1. (bce alone is not 0 for a soft target predicted exactly, but the target's entropy.)
 
-A loss is chosen by a text: `parse("ssim+0.1*l1", "depth")`.
+A loss is chosen by a text: `parse_loss("ssim+0.1*l1", "depth")`.
 """
 
 import re
@@ -17,14 +17,14 @@ import tensorflow as tf
 
 from fgseg_tf.measures.ssim import compute_ssim
 
-DICE_SMOOTHING = 1.0  # pixels; an empty frame predicted empty is right, and a faint answer in it is nearly so
-MISSED = 0.7  # of tversky, from 0 to 1: the share of a wrong pixel's weight that falls on missed ones
+DICE_SMOOTHING = 1.0  # pixels; an empty frame predicted empty is right, and a faint prediction in it is nearly so
+MISSED = 0.7  # of tversky, from 0 to 1: the weight of missed foreground; false foreground has the rest
 BCE_SMALLEST = 1e-7  # probabilities are kept this far from 0 inside a logarithm
 GRADIENT_SCALES = 4  # every pixel, every second, every fourth, every eighth
 
 
 def dice(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
-    """Squared difference over squared sizes, 0..1: 1 - 2 sum(tp) / (sum(tt) + sum(pp)), smoothed.
+    """Computes the smoothed Dice loss, 0..1: 1 - 2 sum(tp) / (sum(tt) + sum(pp)), as squared difference over sizes.
 
     With squares, not plain sums, a soft target predicted exactly costs 0.
     """
@@ -34,10 +34,10 @@ def dice(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None
 
 
 def tversky(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
-    """As dice, but what is missed counts for more than what is invented: for masks that are not too careful.
+    """Computes the Tversky loss: Dice with missed foreground counted for more than false foreground.
 
-    With MISSED a half it is dice. With more, a pixel is best called foreground below even odds: a network that learned
-    from exposures worse than a camera's doubts too much there.
+    With MISSED = 0.5 it is `dice`. With more, a pixel is best called foreground below even odds: a network trained on
+    exposures worse than a camera's is too careful on a real camera.
     """
     target, predicted, known = _float32(target, predicted, known)
     missed = MISSED * _sum(tf.square(tf.nn.relu(target - predicted)))
@@ -47,28 +47,28 @@ def tversky(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = N
 
 
 def bce(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
-    """Mean binary cross-entropy, natural logarithm."""
+    """Computes the mean binary cross-entropy, with the natural logarithm."""
     target, predicted, known = _float32(target, predicted, known)
-    # Added, not clipped: a wrong answer that is 0 or 1 exactly still has a gradient.
+    # Added, not clipped: a wrong prediction of exactly 0 or 1 still has a gradient.
     missed = -target * tf.math.log(predicted + BCE_SMALLEST)
     invented = -(1 - target) * tf.math.log(1 - predicted + BCE_SMALLEST)
     return _mean(missed + invented, known)
 
 
 def l1(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
-    """Mean absolute difference."""
+    """Computes the mean absolute difference."""
     target, predicted, known = _float32(target, predicted, known)
     return _mean(tf.abs(predicted - target), known)
 
 
 def edge(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
-    """Mean absolute slope of the error, down plus across, between neighbours that are both known."""
+    """Computes the mean absolute slope of the error, down plus across, between neighbours that are both known."""
     target, predicted, known = _float32(target, predicted, known)
     return _slope(predicted - target, known)
 
 
 def gradient(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
-    """`edge` at several scales, summed: of every pixel, of every second, every fourth and every eighth.
+    """Computes the sum of `edge` at several scales: of every pixel, every second, every fourth and every eighth.
 
     A slope is the difference of two neighbours of its scale, not divided by how far apart they are. A scale at which
     no two known neighbours are left, as in a small picture, adds nothing.
@@ -80,7 +80,11 @@ def gradient(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = 
 
 
 def ssim(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
-    """(1 - SSIM) / 2, 0..1, averaged over the positions of the filter; see ssim.py."""
+    """Computes (1 - SSIM) / 2, 0..1, averaged over the positions of the filter; see ssim.py.
+
+    Where the target is unknown the prediction counts as equal to it, and every position of the filter is weighted by
+    how much of it is known.
+    """
     similarity, weight = compute_ssim(*_float32(target, predicted, known))
     return _mean((1 - similarity) / 2, weight)
 
@@ -93,21 +97,26 @@ LOSSES = {
 
 @dataclass(frozen=True)
 class Loss:
-    """A weighted sum of losses of one branch, made by `parse`; its str() parses back to it."""
+    """A weighted sum of losses of one branch, made by `parse_loss`; its str() parses back to it.
 
-    terms: tuple[tuple[float, str], ...]  # (weight, name)
-    branch: str  # mask or depth
+    Attributes:
+        terms: (weight, name) of each loss.
+        branch: "mask" or "depth".
+    """
+
+    terms: tuple[tuple[float, str], ...]
+    branch: str
 
     def __call__(self, target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
-        """The weighted sum, float32 [B]."""
+        """Computes the weighted sum, float32 [B]."""
         return self.add_terms(self.compute_terms(target, predicted, known))
 
     def compute_terms(self, target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> dict:
-        """Name -> float32 [B], not weighted."""
+        """Returns the value of each loss by its name, float32 [B], not weighted."""
         return {name: LOSSES[self.branch][name](target, predicted, known) for _, name in self.terms}
 
     def add_terms(self, terms: dict) -> tf.Tensor:
-        """The weighted sum of what `parts` gave."""
+        """Returns the weighted sum of what `compute_terms` returns."""
         return tf.add_n([weight * terms[name] for weight, name in self.terms])
 
     def __str__(self) -> str:
@@ -115,7 +124,15 @@ class Loss:
 
 
 def parse_loss(text: str, branch: str) -> Loss:
-    """Reads "dice", "ssim+0.1*l1" or "0.5*bce + dice". branch: "mask" or "depth"; ValueError says what is wrong."""
+    """Parses a sum of losses such as "dice", "ssim+0.1*l1" or "0.5*bce + dice".
+
+    Args:
+        text: names of LOSSES of the branch, each once, with positive weights.
+        branch: "mask" or "depth".
+
+    Raises:
+        ValueError: the text is not such a sum; the message says what is wrong and at which character.
+    """
     choices = _join_words(list(LOSSES[branch]))
 
     def refuse(what, start, why):
@@ -145,7 +162,7 @@ def parse_loss(text: str, branch: str) -> Loss:
 
 
 class LearnedWeights(keras.layers.Layer):
-    """Weights of several losses, learned beside the network: the sum over i of exp(-s_i) L_i + s_i.
+    """Weights between several losses, learned with the network: the sum over i of exp(-s_i) L_i + s_i.
 
     s_i, a float32 scalar for each name, starts at 0, where the sum is the plain one. Its best value is log L_i: a loss
     that stays large gets a small weight, and s_i is what that costs. So the total may be negative, and cannot be
@@ -165,7 +182,7 @@ class LearnedWeights(keras.layers.Layer):
         self.built = True
 
     def call(self, values: dict) -> tf.Tensor:
-        """values: name -> [B], one for every name -> float32 [B]."""
+        """Returns the weighted sum, float32 [B], of `values`: [B] for every name."""
         if set(values) != set(self.names):
             given = _join_words(sorted(values), "and") or "nothing"
             raise ValueError(f"LearnedWeights of {_join_words(self.names, 'and')} was given {given}.")
@@ -180,7 +197,7 @@ class LearnedWeights(keras.layers.Layer):
 
 
 def _float32(target, predicted, known):
-    """All as float32; where unknown, the prediction is the target, so that no gradient comes from there."""
+    """Returns all as float32; where unknown, the prediction is the target, so that no gradient comes from there."""
     target, predicted = tf.cast(target, tf.float32), tf.cast(predicted, tf.float32)
     if known is None:
         return target, predicted, tf.ones_like(target)
@@ -193,7 +210,7 @@ def _sum(values):
 
 
 def _mean(values, weights):
-    """[B]; 0 where all weights are."""
+    """Returns the weighted mean of each example, [B]; 0 where all its weights are."""
     return tf.math.divide_no_nan(_sum(values * weights), _sum(weights))
 
 

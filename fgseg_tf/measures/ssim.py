@@ -31,7 +31,7 @@ def compute_ssim(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor) -> t
     height, width = tf.unstack(tf.shape(target)[1:3])
     size = tf.minimum(tf.minimum(height, width), SSIM_FILTER)
     rows, columns = _filter_windows(height, size), _filter_windows(width, size)
-    # In two, because the way back is only taken through what the prediction is in.
+    # Filtered in two batches, because gradients are only needed of what the prediction is in.
     given = tf.concat([target, known], -1)
     judged = tf.concat([predicted, (tf.square(target) + tf.square(predicted)) / 2, target * predicted], -1)
     given, judged = (_filter(rows, columns, tf.transpose(each, [0, 3, 1, 2])) for each in (given, judged))
@@ -45,7 +45,7 @@ def compute_ssim(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor) -> t
 
 
 def _filter_windows(side, size):
-    """float32 [side - size + 1, side]: in each row, how one position of the Gaussian filter weighs the pixels."""
+    """Returns float32 [side - size + 1, side]: each row holds the Gaussian weights of one position of the filter."""
     offset = tf.range(side)[None] - tf.range(side - size + 1)[:, None]
     from_middle = tf.cast(2 * offset - size + 1, tf.float32) / 2
     weight = tf.exp(-tf.square(from_middle / SSIM_SIGMA) / 2)
@@ -54,7 +54,7 @@ def _filter_windows(side, size):
 
 
 def _filter(rows, columns, channels):
-    """rows @ channels @ columns transposed, and its gradient, which needs the same care; the windows get none."""
+    """Returns rows @ channels @ columns transposed; its gradient is as exact, and the windows have none."""
 
     @tf.custom_gradient
     def filter_channels(channels):
@@ -67,9 +67,9 @@ def _filter(rows, columns, channels):
 
 
 def _product(a, b):
-    """Matrix product that stays near float32 where the hardware rounds factors to 8 or 11 bits.
+    """Returns a matrix product that stays near float32 where the hardware rounds factors to 8 or 11 bits.
 
-    The coarse part of each factor survives that rounding whole; what is rounded is small.
+    The coarse part of each factor survives that rounding unchanged; what is rounded is small.
     """
     coarse_a, coarse_b = _round_coarsely(a), _round_coarsely(b)
     return tf.matmul(coarse_a, coarse_b) + tf.matmul(coarse_a, b - coarse_b) + tf.matmul(a - coarse_a, b)

@@ -1,18 +1,18 @@
-"""A trained network as it is used: the same answers sooner, and in two, so that an empty scene is looked at only once.
+"""Makes a trained network faster for inference, and splits it so that a background is encoded only once.
 
-What BatchNorm does in a finished network is a factor and an offset for each channel, which the convolution before it
-can do as well; Keras 3 takes a pass over every array for each of the two.
+Batch-norm folding: in a finished network BatchNorm is a factor and an offset for each channel, which the convolution
+before it can apply as well; Keras 3 takes a pass over every array for each of the two.
 
-A convolution of several arrays side by side is a sum of convolutions, one of each. Those of what was seen in the empty
-scene are done with it, so that only their sums are left to be added when a frame comes.
+Split: a convolution of several concatenated arrays is a sum of convolutions, one of each array. The convolutions of
+background features are computed together with the background, and only their sums are added when a frame comes.
 
-A convolution of what was doubled in size sees every value twice or more: as a transposed convolution of what it was
-before, it does with 4 products where it took 9.
+Upsampling: a convolution of an array that was doubled in size reads every value twice or more. As a transposed
+convolution of the small array it takes 4 products instead of 9.
 
-New layers are named after those they replace: the names that Keras would give count what was built in this process, and
-a network that was read from a file may have the same ones.
+New layers are named after the layers that they replace: the names that Keras would choose count what was built in this
+process, and a network that was read from a file may have the same ones.
 
-Only keras is imported. The answers are those of the network, but for the order in which numbers are added.
+Only keras is imported. Outputs are those of the original network, except for the order in which numbers are added.
 """
 
 import keras
@@ -20,20 +20,30 @@ import numpy as np
 
 from fgseg_tf.model.two_branch import PARTS, assemble
 
-DOUBLINGS = 3  # of a branch's five, the last ones: before, there is nothing to be gained
-MULTIPLE = 2**DOUBLINGS  # pixels: then nothing is cut off after these doublings
+DOUBLINGS = 3  # the last ones of the five in a branch: nothing is gained by replacing the earlier ones
+MULTIPLE = 2**DOUBLINGS  # pixels; sides that are multiples of it need no cropping after these doublings
 
 
 def fold_batch_norm(network: keras.Model) -> keras.Model:
-    """A copy without BatchNorm, in parts as the network is. It cannot be trained further: it normalises nothing."""
+    """Returns a copy of the network without BatchNorm, made of the same parts.
+
+    The copy is for inference: it normalises nothing, so it cannot be trained further.
+
+    Raises:
+        ValueError: a BatchNorm does not follow a convolution without a bias.
+    """
     return assemble(_fold_parts(network))
 
 
 def split_background_half(network: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """(bg -> list of features, {fg_bg, features} -> {mask, depth}): a folded copy of the network, in two.
+    """Returns a folded copy of the network in two halves, so that a fixed camera's background is encoded only once.
 
-    The second takes the frame under "fg_bg" and the features under "features_0", "features_1" and so on. Sides must be
-    multiples of MULTIPLE.
+    Heights and widths must be multiples of MULTIPLE.
+
+    Returns:
+        The background half, from `bg` to a list of features, and the frame half, from a dict to a dict with `mask` and
+        `depth`. The frame half takes the frame under "fg_bg" and the features, in the order of the list, under
+        "features_0", "features_1" and so on.
     """
     stem, background, joint, mask, depth = _fold_parts(network).values()
     mask, depth = _double_by_transposed(mask), _double_by_transposed(depth)
@@ -50,12 +60,13 @@ def split_background_half(network: keras.Model) -> tuple[keras.Model, keras.Mode
 
 
 class _Handover:
-    """What the first half hands to the second: tensors there, inputs here."""
+    """The features that the background half passes to the frame half: its outputs, and the other half's inputs."""
 
     def __init__(self):
         self.tensors, self.features = [], []
 
     def pass_on(self, tensor):
+        """Returns the input of the frame half that stands for a tensor of the background half."""
         for known, feature in zip(self.tensors, self.features, strict=True):
             if known is tensor:
                 return feature
@@ -65,9 +76,16 @@ class _Handover:
 
 
 def _run_partly_known(joint: keras.Model, new: list, known: list, handover: _Handover) -> list:
-    """The joint encoder on `new` tensors and such as are known before: its outputs, in the graph of the new ones.
+    """Returns the outputs of the joint encoder in the graph of the frame half.
 
-    Its layers are called again, each in the graph that its inputs are in.
+    The layers are called again, each in the graph of its inputs: those that only need the background in the background
+    half, all others in the frame half.
+
+    Args:
+        joint: the joint encoder.
+        new: its inputs that depend on the frame, which come first among its inputs.
+        known: its inputs that depend on the background alone.
+        handover: collects the tensors that the frame half needs of the background half.
     """
     sources = {layer.name: _input_names(layer) for layer in joint.layers}
     names = [tensor._keras_history[0].name for tensor in joint.inputs]
@@ -92,7 +110,7 @@ def _run_partly_known(joint: keras.Model, new: list, known: list, handover: _Han
 
 
 def _split_convolution(layer, joined: list[str], values: dict, before: set[str], handover: _Handover):
-    """A convolution of what is joined: its known part in the one graph, added in the other."""
+    """Splits a convolution of concatenated tensors; returns the sum of the two parts, in the frame half."""
     kernel, bias = layer.get_weights()
     ends = np.cumsum([values[name].shape[-1] for name in joined])
     slices = dict(zip(joined, np.split(kernel, ends[:-1], axis=2), strict=True))
@@ -114,10 +132,10 @@ def _split_convolution(layer, joined: list[str], values: dict, before: set[str],
 
 
 def _double_by_transposed(branch: keras.Model) -> keras.Model:
-    """A branch whose last DOUBLINGS are transposed convolutions; for sides that are multiples of MULTIPLE."""
+    """Returns a branch whose last DOUBLINGS are transposed convolutions, for sides that are multiples of MULTIPLE."""
     sources = {layer.name: _input_names(layer) for layer in branch.layers}
     layers = {layer.name: layer for layer in branch.layers}
-    # double, crop, join with what was seen at that size, convolve
+    # In such a branch: double, crop, concatenate with the features of that size, convolve.
     joins = [layer.name for layer in branch.layers if isinstance(layer, keras.layers.Concatenate)][-DOUBLINGS:]
     skipped = {name for join in joins for name in (join, sources[join][0], sources[sources[join][0]][0])}
     values = {tensor._keras_history[0].name: tensor for tensor in branch.inputs}
@@ -136,7 +154,7 @@ def _double_by_transposed(branch: keras.Model) -> keras.Model:
 
 
 def _make_transposed(layer, x, skip):
-    """A 3 x 3 convolution of `x`, doubled, beside `skip`: x is [B, h, w, c], skip [B, 2h, 2w, d]."""
+    """Returns what a 3 x 3 convolution gives of `x` doubled and `skip`: x is [B, h, w, c], skip [B, 2h, 2w, d]."""
     kernel, bias = layer.get_weights()
     of_x, of_skip = np.split(kernel, [x.shape[-1]], axis=2)
     # Line i of x is lines 2i and 2i + 1; taps of these that fall on one line of the result are added.
@@ -181,7 +199,7 @@ def _fold_part(part: keras.Model) -> keras.Model:
 
 
 def _merge_batch_norm(convolution, normalization) -> list[np.ndarray]:
-    """Kernel and bias that do what the two do."""
+    """Returns the kernel and the bias of one convolution that does what the two layers do."""
     if not isinstance(convolution, keras.layers.Conv2D) or convolution.use_bias:
         raise ValueError(f"{normalization.name} follows {convolution.name}, not a convolution without a bias.")
     (kernel,) = convolution.get_weights()
@@ -191,11 +209,11 @@ def _merge_batch_norm(convolution, normalization) -> list[np.ndarray]:
 
 
 def _input_names(layer) -> list[str]:
-    """Names of the layers whose outputs this one takes."""
+    """Returns the names of the layers whose outputs a layer takes."""
     inputs = layer.input if isinstance(layer.input, (list, tuple)) else [layer.input]
     return [tensor._keras_history[0].name for tensor in inputs]
 
 
 def _unwrap_single(tensors: list):
-    """As layers take and give them: one by itself, several as a list."""
+    """Returns tensors as layers take and give them: one by itself, several as a list."""
     return tensors[0] if len(tensors) == 1 else tensors

@@ -1,9 +1,11 @@
-"""A larger network that begins with all that a smaller one has learned: at first it gives the same answers.
+"""Initializes a larger network from the weights of a smaller one, so that at first both have the same outputs.
 
-The channels of the smaller network come first among those of each layer. The others are random, and what was learned
-takes nothing from them yet: those weights are 0. A residual block that the smaller one lacks changes nothing yet: the
-scale of its last normalization is 0. (Net2Net, by Chen, Goodfellow and Shlens, 2016, copies channels instead, and tells
-the copies apart by noise.)
+The channels of the smaller network come first in each layer. The other channels are random, and the learned channels
+ignore them at first, because the weights between them are 0. A residual block that the smaller network lacks is the
+identity at first, because the scale of its last BatchNorm is 0. (Net2Net, by Chen, Goodfellow and Shlens, 2016, copies
+channels instead, and tells the copies apart by noise.)
+
+Layers of the two networks are matched by their names, which are the same in every architecture (see two_branch.py).
 """
 
 from dataclasses import astuple
@@ -17,9 +19,18 @@ from fgseg_tf.model.two_branch import ARCHITECTURES, CHANGE, JOINED, NORMALIZED,
 
 
 def initialize_from(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> str | None:
-    """Puts weights, as of `weights.get_arrays`, into a new network. Where they are those of a smaller one: its name.
+    """Initializes a new network from weights of the same architecture, or of a smaller one.
 
-    origin: where they come from, for what is said when they do not fit.
+    Args:
+        network: changed in place.
+        values: as `weights.get_arrays` returns them.
+        origin: where the weights come from, for the message when they do not fit.
+
+    Returns:
+        The name of the smaller architecture that the weights are of; None where they are of the network's own.
+
+    Raises:
+        ValueError: the weights are of a larger network, or of none that is known.
     """
     found, own = _find_architecture(values), _find_architecture(weights.get_arrays(network))
     if found is None or own is None or found == own:
@@ -35,7 +46,7 @@ def initialize_from(network: keras.Model, values: dict[str, np.ndarray], origin:
 
 
 def _find_architecture(values: dict[str, np.ndarray]) -> str | None:
-    """Of the architecture that has such weights."""
+    """Returns the name of the architecture that has weights of these shapes; None where there is none."""
     return next((name for name in ARCHITECTURES if _shapes(values) == _shapes_of(name)), None)
 
 
@@ -57,13 +68,13 @@ def _layers_by_name(part: keras.Model) -> dict[str, keras.layers.Layer]:
 
 
 def _widen(layers: dict[str, keras.layers.Layer], learned: dict[str, keras.layers.Layer]) -> None:
-    """The layers of a part, by their names, begin with those of the same part of a smaller network."""
+    """Copies the weights of a part of the smaller network into the layers of the same part of the larger one."""
     for name, layer in layers.items():
         arrays = layer.get_weights()
         if not arrays:
             continue
         if name not in learned:
-            # Of a block that is new.
+            # The layer is of a residual block that is new.
             if name.endswith(CHANGE + NORMALIZED):
                 arrays[0] = np.zeros_like(arrays[0])
         elif isinstance(layer, keras.layers.Conv2D):
@@ -80,7 +91,13 @@ def _widen_vector(values: np.ndarray, learned: np.ndarray) -> np.ndarray:
 
 
 def _widen_kernel(kernel: np.ndarray, widths: list[int], learned: np.ndarray, learned_widths: list[int]) -> np.ndarray:
-    """kernel, learned: [h, w, inputs, outputs]; widths: of the tensors that are joined to make the inputs."""
+    """Returns a kernel that computes the learned outputs from the learned inputs alone.
+
+    Args:
+        kernel: random, [h, w, inputs, outputs].
+        widths: channels of the tensors that are concatenated to make the inputs.
+        learned, learned_widths: the same of the smaller network.
+    """
     outputs = learned.shape[-1]
     blocks = []
     for random, known in zip(_split(kernel, widths), _split(learned, learned_widths), strict=True):
@@ -96,6 +113,6 @@ def _split(kernel: np.ndarray, widths: list[int]) -> list[np.ndarray]:
 
 
 def _input_widths(layers: dict[str, keras.layers.Layer], name: str) -> list[int]:
-    """Of the tensors that a convolution takes."""
+    """Returns the channels of the tensors that a convolution takes, of each before they are concatenated."""
     joined = layers.get(name + JOINED)
     return [tensor.shape[-1] for tensor in (joined.input if joined else [layers[name].input])]

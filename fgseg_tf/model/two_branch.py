@@ -6,16 +6,17 @@
                                                  +-> depth branch -> depth
 
 `bg`, `fg_bg`: [B, H, W, 3] in [0, 1]. `mask`: [B, H, W, 1], the probability of foreground. `depth`: [B, H, W, 1], the
-code of `coding.py`. Both outputs are float32 in [0, 1], whatever the precision inside. Any height and width: sides are
-halved rounding up, and doubled and cropped to what they were.
+code of depth_code.py. Both outputs are float32 in [0, 1], whatever the precision inside. Height and width are free:
+sides are halved rounding up, and doubled and cropped to what they were.
 
-The stem, shared by the two pictures, works at full and at half size; the joint encoder starts from what it says of both
-and from the distance between the two, and takes in, at each scale, what the background encoder saw. All that depends on
-`bg` alone can be computed once for a fixed camera: `inference.cut` gives the two halves.
+The stem is shared by the two pictures and works at full and at half size. The joint encoder starts from the stem's
+features of both pictures and from the absolute difference of the two, and at each scale it takes in the features of the
+background encoder. Everything that depends on `bg` alone can be computed once for a fixed camera: see
+`fold.split_background_half`.
 
 The five parts are models inside the model, named as in PARTS; a part is frozen with `network.get_layer(part).trainable
-= False`. Layers that have weights are named for what they are, which is the same in every architecture:
-`joint_8_block1_first`. Only keras is imported, so this runs on every Keras backend.
+= False`. Layers that have weights have names that are the same in every architecture, such as `joint_8_block1_first`;
+grow.py relies on them. Only keras is imported, so this runs on every Keras backend.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from dataclasses import dataclass
 import keras
 
 PARTS = ("stem", "background", "joint", "mask", "depth")
-# Ends of names: of what joins the inputs of a convolution, of what follows it, of the last one in a residual block.
+# Endings of layer names: of the layer that concatenates the inputs of a convolution, of the BatchNorm that follows it,
+# and of the last convolution in a residual block.
 JOINED, NORMALIZED, CHANGE = "_joined", "_normalized", "_change"
 # Keras 2 has no `ops`; the shape of a tensor is all that is needed of them.
 _shape = keras.ops.shape if hasattr(keras, "ops") else keras.backend.shape
@@ -31,11 +33,15 @@ _shape = keras.ops.shape if hasattr(keras, "ops") else keras.backend.shape
 
 @dataclass(frozen=True)
 class Architecture:
-    """Numbers of channels.
+    """The numbers of channels of a network's layers.
 
-    stem: at the picture's size and half of it. background, joint: at 1/4, 1/8, 1/16 and 1/32. blocks: residual blocks
-    of the joint encoder at each of those; the background encoder has one. mask, depth: of the branches, from 1/16 back
-    to full size.
+    Attributes:
+        stem: channels at the picture's size and at half of it.
+        background: channels of the background encoder at 1/4, 1/8, 1/16 and 1/32 of the size.
+        joint: channels of the joint encoder at the same scales.
+        blocks: residual blocks of the joint encoder at the same scales; the background encoder has one at each.
+        mask: channels of the mask branch at 1/16, 1/8, 1/4, 1/2 and full size.
+        depth: channels of the depth branch at the same scales.
     """
 
     stem: tuple[int, int]
@@ -75,11 +81,13 @@ ARCHITECTURES = {
 
 
 def build(architecture: Architecture, synchronized: bool = False, precision: str = "float32") -> keras.Model:
-    """The network, with random weights.
+    """Builds a network with random weights.
 
-    synchronized: BatchNorm takes its statistics over all replicas instead of each over its own; then training on n
-        replicas is training on one. It costs time, so leave it out where there is one.
-    precision: what layers work in: float32, mixed_bfloat16 or mixed_float16. Weights are float32 always.
+    Args:
+        architecture: the numbers of channels, one of ARCHITECTURES.
+        synchronized: whether BatchNorm takes its statistics over all replicas instead of each over its own; then
+            training on n replicas equals training on one. It costs time, so leave it out where there is one.
+        precision: what layers compute in: float32, mixed_bfloat16 or mixed_float16. Weights are always float32.
     """
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(precision)
@@ -92,25 +100,27 @@ def build(architecture: Architecture, synchronized: bool = False, precision: str
 
 
 def assemble(parts: dict[str, keras.Model]) -> keras.Model:
-    """The network of these parts, which are named as in PARTS."""
+    """Returns the network that is made of these parts, whose keys are those of PARTS."""
     bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
-    outputs_of = run_parts(parts, bg, fg_bg)
-    return keras.Model(
-        {"bg": bg, "fg_bg": fg_bg}, {name: outputs_of[name] for name in ("mask", "depth")}, name="two_branch"
-    )
+    outputs = run_parts(parts, bg, fg_bg)
+    branches = {name: outputs[name] for name in ("mask", "depth")}
+    return keras.Model({"bg": bg, "fg_bg": fg_bg}, branches, name="two_branch")
 
 
 def run_parts(parts: dict[str, keras.Model], bg, fg_bg) -> dict:
-    """What each part says of two pictures, by its name: mask and depth a tensor, the others a list, from the largest
-    scale to the smallest; the stem of both pictures, the frame first.
+    """Runs two pictures through the parts of a network.
+
+    Returns:
+        The output of each part under its name. `mask` and `depth` are tensors; the others are lists, from the largest
+        scale to the smallest. Under `stem` there are the features of both pictures, the frame's first.
     """
     stem, background, joint, mask, depth = (parts[name] for name in PARTS)
     of_bg, of_fg_bg = stem(bg), stem(fg_bg)
-    scenery = background(of_bg[-1])
-    scales = joint([*of_fg_bg, *of_bg, *scenery])
+    of_background = background(of_bg[-1])
+    scales = joint([*of_fg_bg, *of_bg, *of_background])
     return {
         "stem": [*of_fg_bg, *of_bg],
-        "background": scenery,
+        "background": of_background,
         "joint": scales,
         "mask": mask(scales),
         "depth": depth(scales),
@@ -136,38 +146,39 @@ def _background(make: "_Layers", architecture: Architecture) -> keras.Model:
 
 
 def _joint(make: "_Layers", architecture: Architecture) -> keras.Model:
-    """Features of both pictures and of the background encoder -> what the branches see, from full size to 1/32."""
+    """Builds the joint encoder: features of both pictures and of the background encoder -> features at six scales."""
     frame = [keras.Input((None, None, channels)) for channels in architecture.stem]
     empty = [keras.Input((None, None, channels)) for channels in architecture.stem]
-    scenery = [keras.Input((None, None, channels)) for channels in architecture.background]
+    background = [keras.Input((None, None, channels)) for channels in architecture.background]
     outputs = []
     for scale, of_frame, of_empty, channels in zip((1, 2), frame, empty, architecture.stem, strict=True):
         x = make.convolution([of_frame, of_empty, Distance()([of_frame, of_empty])], channels, f"{scale}")
         outputs.append(x)
-    halvings = zip(_ENCODED, scenery, architecture.joint, architecture.blocks, strict=True)
-    for scale, of_scenery, channels, blocks in halvings:
+    halvings = zip(_ENCODED, background, architecture.joint, architecture.blocks, strict=True)
+    for scale, of_background, channels, blocks in halvings:
         x = make.convolution(x, channels, f"{scale}_halved", strides=2)
-        x = make.convolution([x, of_scenery], channels, f"{scale}_beside_scenery")
+        x = make.convolution([x, of_background], channels, f"{scale}_beside_scenery")
         for block in range(blocks):
             x = make.residual(x, channels, f"{scale}_block{block + 1}")
         outputs.append(x)
-    # How light and how large everything is, over the whole picture: the last scale alone does not see that far.
+    # Channel gates from averages over the whole picture: brightness and size of everything, which lie beyond the
+    # receptive field of the last scale.
     everywhere = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
     everywhere = keras.layers.Conv2D(channels, 1, activation="relu", name="joint_everywhere")(everywhere)
     gates = keras.layers.Conv2D(channels, 1, activation="sigmoid", name="joint_gates")(everywhere)
     outputs[-1] = keras.layers.Multiply()([x, gates])
-    return keras.Model([*frame, *empty, *scenery], outputs, name="joint")
+    return keras.Model([*frame, *empty, *background], outputs, name="joint")
 
 
 def _branch(make: "_Layers", architecture: Architecture) -> keras.Model:
-    """From 1/32 back to full size: double, take in what was seen at that size, convolve."""
+    """Builds a branch, from 1/32 back to full size: double, concatenate the features of that size, convolve."""
     inputs = [keras.Input((None, None, channels)) for channels in (*architecture.stem, *architecture.joint)]
     *skips, x = inputs
     for scale, skip, channels in zip(_DECODED, reversed(skips), getattr(architecture, make.part), strict=True):
         x = keras.layers.UpSampling2D(2, interpolation="nearest")(x)
         x = make.convolution([CroppedTo()([x, skip]), skip], channels, f"{scale}")
     x = keras.layers.Conv2D(1, 3, padding="same", name=f"{make.part}_answer")(x)
-    # In float32 also where all else is in 16 bits: near 0 and 1 there would be few values left.
+    # In float32 even where everything else is in 16 bits, which have few values near 0 and 1.
     return keras.Model(inputs, keras.layers.Activation("sigmoid", dtype="float32")(x), name=make.part)
 
 
@@ -177,13 +188,13 @@ _ENCODED, _DECODED = (4, 8, 16, 32), (16, 8, 4, 2, 1)  # scales: 4 is a quarter 
 
 @dataclass(frozen=True)
 class _Layers:
-    """Layers of one part, named after it."""
+    """Adds layers to one part, named after it."""
 
     part: str
     synchronized: bool
 
     def convolution(self, x, channels: int, name: str, strides: int = 1, activation: str | None = "relu"):
-        """x: a tensor, or a list of such, which are joined."""
+        """Adds a 3 x 3 convolution with BatchNorm; `x` is a tensor, or a list of tensors to concatenate."""
         name = f"{self.part}_{name}"
         if isinstance(x, list):
             x = keras.layers.Concatenate(name=f"{name}{JOINED}")(x)
@@ -198,6 +209,7 @@ class _Layers:
         return keras.layers.Activation(activation)(x) if activation else x
 
     def residual(self, x, channels: int, name: str):
+        """Adds a residual block of two convolutions."""
         change = self.convolution(x, channels, f"{name}_first")
         change = self.convolution(change, channels, f"{name}{CHANGE}", activation=None)
         return keras.layers.Activation("relu")(keras.layers.Add()([x, change]))
@@ -205,7 +217,7 @@ class _Layers:
 
 @keras.saving.register_keras_serializable(package="fgseg_tf")
 class Distance(keras.layers.Layer):
-    """|a - b| of [a, b]."""
+    """Computes |a - b| of [a, b]."""
 
     def call(self, inputs):
         one, other = inputs
@@ -217,7 +229,7 @@ class Distance(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="fgseg_tf")
 class CroppedTo(keras.layers.Layer):
-    """Of [x, like], x cut at its lower and right edge to the height and width of `like`."""
+    """Crops x, of [x, like], at its lower and right edge to the height and width of `like`."""
 
     def call(self, inputs):
         x, like = inputs

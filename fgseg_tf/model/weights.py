@@ -1,15 +1,19 @@
-"""Weights as plain arrays: the ones that come with the package, and how they are put into a network and taken out.
+"""Weights as plain arrays: how they are taken out of a network and put into one, and those that come with the package.
 
-A .npz file holds, for each part of the network and each of its layers that has weights, in order, their arrays:
-`joint/007/0`. Kernels are kept in float16 (on a real frame, that changed a mask by 0.0002 in the mean, 0.005 at most);
-the rest, which is small, in float32. Names of layers are of no use: they count what else was built in a process.
+A .npz file holds the arrays of every layer that has weights under keys such as `joint/007/0`: the part of the network,
+the layer's place among those of its part, and the array's place in the layer. Places are used, not layer names, so that
+a file still fits when a layer is renamed; grow.py, which matches layers by name, takes the names from the network.
+
+Kernels are stored in float16 (on a real frame, that changed a mask by 0.0002 in the mean, 0.005 at most); the rest,
+which is small, in float32.
 """
 
 import hashlib
 import io
 import json
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import keras
 import numpy as np
@@ -22,87 +26,132 @@ CARDS = "cards.json"
 PACKAGED = tuple(ARCHITECTURES)[:2]  # small and base: large would be larger than all the rest of the package
 
 
+class Card(TypedDict):
+    """What cards.json says of a network that comes with the package.
+
+    Attributes:
+        file: name of its .npz file in the same folder.
+        sha256: digest of that file.
+        side: the longer side in pixels at which the network works best.
+        recipe: description of the data set that it was trained on, as `DatasetConfig.from_dict` reads it; None where it
+            was trained on shards.
+        settings: settings of its training, as in run.json, without the folders of whoever trained it.
+    """
+
+    file: str
+    sha256: str
+    side: int
+    recipe: dict | None
+    settings: dict
+
+
 def get_arrays(network: keras.Model) -> dict[str, np.ndarray]:
-    layers = _layers(network).items()
+    """Returns the weights of a network, float32, under the keys of a .npz file."""
+    layers = _layers_by_place(network).items()
     return {f"{name}/{n}": value for name, layer in layers for n, value in enumerate(layer.get_weights())}
 
 
 def set_arrays(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> None:
-    """origin: where they come from, for what is said when they do not fit."""
+    """Puts weights into a network.
+
+    Args:
+        network: changed in place.
+        values: as `get_arrays` returns them, of any float type.
+        origin: where the weights come from, for the message when they do not fit.
+
+    Raises:
+        ValueError: an array is missing, of another shape, or one too many.
+    """
     expected = {name: value.shape for name, value in get_arrays(network).items()}
-    found = {name: value.shape for name, value in values.items()}
-    if found != expected:
-        name = min(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    given = {name: value.shape for name, value in values.items()}
+    if given != expected:
+        name = min(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
         raise ValueError(
-            f"{origin} does not fit this network: {name} is {found.get(name, 'missing')}, it takes "
+            f"{origin} does not fit this network: {name} is {given.get(name, 'missing')}, it takes "
             f"{expected.get(name, 'none such')}."
         )
-    for name, layer in _layers(network).items():
+    for name, layer in _layers_by_place(network).items():
         layer.set_weights([values[f"{name}/{n}"].astype(np.float32) for n in range(len(layer.weights))])
 
 
 def save_arrays(path: str, network: keras.Model) -> str:
-    """Answers the SHA-256 of the file."""
+    """Writes the weights of a network to a .npz file; returns the SHA-256 of the file."""
     # Any, since one of the names could be allow_pickle, for all that numpy's stubs know.
-    kept: dict[str, Any] = {
+    stored: dict[str, Any] = {
         name: value.astype(np.float16) if value.ndim > 1 else value for name, value in get_arrays(network).items()
     }
     content = io.BytesIO()
-    np.savez_compressed(content, **kept)
+    np.savez_compressed(content, **stored)
     with tf.io.gfile.GFile(path, "wb") as file:
         file.write(content.getvalue())
     return hashlib.sha256(content.getvalue()).hexdigest()
 
 
 def load_arrays(path: str, digest: str | None = None) -> dict[str, np.ndarray]:
+    """Reads weights from a .npz file.
+
+    Raises:
+        ValueError: `digest` is given, and the file's SHA-256 is another one.
+    """
     with tf.io.gfile.GFile(path, "rb") as file:
         content = file.read()
-    found = hashlib.sha256(content).hexdigest()
-    if digest and found != digest:
+    actual = hashlib.sha256(content).hexdigest()
+    if digest and actual != digest:
         raise ValueError(
-            f"{path} is not what it was (SHA-256 {found[:12]}, not {digest[:12]}); install fgseg_tf again."
+            f"{path} is not what it was (SHA-256 {actual[:12]}, not {digest[:12]}); install fgseg_tf again."
         )
     with np.load(io.BytesIO(content)) as archive:
         return dict(archive)
 
 
-def read_cards() -> dict:
-    """Of each network that comes with the package: file, sha256, the longer side it looks at best, how it was made."""
+def read_cards() -> dict[str, Card]:
+    """Returns the card of each network that comes with the package, by the network's name."""
     with open(os.path.join(FOLDER, CARDS)) as file:
         return json.load(file)
 
 
 def load_packaged(name: str) -> tuple[keras.Model, int]:
-    """A trained network that comes with the package, and the longer side in pixels that it works best at."""
-    found = read_cards()
-    if name not in found:
-        raise ValueError(f"{name} does not come with the package; take {', '.join(found)}.")
-    card = found[name]
+    """Returns a trained network that comes with the package, and the longer side in pixels at which it works best.
+
+    Raises:
+        ValueError: no network of this name comes with the package, or its file is damaged.
+    """
+    cards = read_cards()
+    if name not in cards:
+        raise ValueError(f"{name} does not come with the package; take {', '.join(cards)}.")
+    card = cards[name]
     network = build(ARCHITECTURES[name])
     path = os.path.join(FOLDER, card["file"])
     set_arrays(network, load_arrays(path, card["sha256"]), path)
     return network, card["side"]
 
 
-def package_network(name: str, network: keras.Model, side: int, settings: dict) -> dict:
-    """Makes this the network of that name in the package; answers its card."""
+def package_network(name: str, network: keras.Model, side: int, settings: Mapping[str, Any]) -> Card:
+    """Puts a trained network into the package under a name; returns its card.
+
+    Args:
+        name: one of PACKAGED.
+        network: of the architecture of that name.
+        side: the longer side in pixels at which it works best.
+        settings: `settings` of the run.json of its training.
+    """
     if name not in PACKAGED:
         raise ValueError(f"a {name} network does not go into the package: {' and '.join(PACKAGED)} do.")
     file = f"{name}.npz"
     digest = save_arrays(os.path.join(FOLDER, file), network)
-    # The folders of the one who trained say nothing to others.
-    told = {key: value for key, value in settings.items() if key not in ("data", "start")}
-    card = {"file": file, "sha256": digest, "side": side, "recipe": settings["data"].get("recipe"), "settings": told}
-    said = {**read_cards(), name: card}
+    # Folders on the machine of whoever trained it are of no use to others.
+    public = {key: value for key, value in settings.items() if key not in ("data", "start")}
+    card = Card(file=file, sha256=digest, side=side, recipe=settings["data"].get("recipe"), settings=public)
+    cards = {**read_cards(), name: card}
     with open(os.path.join(FOLDER, CARDS), "w") as target:
-        target.write(json.dumps(said, indent=1, sort_keys=True) + "\n")
+        target.write(json.dumps(cards, indent=1, sort_keys=True) + "\n")
     return card
 
 
-def _layers(network: keras.Model) -> dict[str, keras.layers.Layer]:
-    """Of all parts, those that have weights, by part and place."""
-    found: dict[str, keras.layers.Layer] = {}
+def _layers_by_place(network: keras.Model) -> dict[str, keras.layers.Layer]:
+    """Returns the layers that have weights, of all parts, under their part and their place in it."""
+    layers: dict[str, keras.layers.Layer] = {}
     for part in PARTS:
-        having = [layer for layer in network.get_layer(part).layers if layer.weights]
-        found |= {f"{part}/{place:03d}": layer for place, layer in enumerate(having)}
-    return found
+        with_weights = [layer for layer in network.get_layer(part).layers if layer.weights]
+        layers |= {f"{part}/{place:03d}": layer for place, layer in enumerate(with_weights)}
+    return layers

@@ -5,8 +5,10 @@ each: their losses are seldom the same. Colours are those of the page (`currentC
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 WIDTH, HEIGHT = 320, 156  # of a panel, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 44, 312, 20, 132  # of what is plotted in it
@@ -34,7 +36,7 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def panels(history: list[dict]) -> str:
+def panels(history: Sequence[Mapping[str, Any]]) -> str:
     """history: rows with `stage`, `seen` and what was measured; a panel for all that any row has."""
     drawn = []
     for key, heading, better in PANELS:
@@ -47,7 +49,7 @@ def panels(history: list[dict]) -> str:
     return "\n".join(drawn)
 
 
-def _panel(key: str, heading: str, rows: list[dict], history: list[dict]) -> str:
+def _panel(key: str, heading: str, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]]) -> str:
     values = [row[key] for row in rows]
     across = Scale(0, max(row["seen"] for row in history) or 1, LEFT, RIGHT)
     marks = ticks(min(values), max(values))

@@ -14,6 +14,7 @@ from fgseg_tf.report import charts, ladder_section
 from fgseg_tf.report import figures as report_pictures
 from fgseg_tf.report import tables as report_tables
 from fgseg_tf.report.html import capitalize, read_static, render_page, render_section
+from fgseg_tf.runs.run_folder import HistoryRow, RunSettings
 
 OTHER_DATA = (
     "these are not the data of the training: seen and unseen are as these divide them, and what they hold out may have "
@@ -29,7 +30,7 @@ KINDS = {
 }
 
 
-def page(settings: dict, flags: str, history: list[dict], evaluation: Evaluation) -> str:
+def page(settings: RunSettings, flags: str, history: list[HistoryRow], evaluation: Evaluation) -> str:
     """settings: of run.json; flags: run.flags; history: history.json."""
     scores = evaluation.scores
     hardest = list(scores["splits"])[-1]
@@ -74,7 +75,7 @@ def headline(split: str, scores: dict) -> list[str]:
     return told
 
 
-def _header(settings: dict, evaluation: Evaluation, hardest: str) -> str:
+def _header(settings: RunSettings, evaluation: Evaluation, hardest: str) -> str:
     scores = evaluation.scores
     first, *rest = headline(hardest, scores["splits"][hardest])
     iou = scores["splits"][hardest]["network"].get("mask/iou")
@@ -179,7 +180,7 @@ def _ladder(scores: dict, hardest: str) -> list[str]:
     return [render_section("ladder", "Ladder", f"<p>{escape(said)}</p>{ladder_section.section(steps)}")]
 
 
-def _training(settings: dict, history: list[dict]) -> str:
+def _training(settings: RunSettings, history: list[HistoryRow]) -> str:
     drawn = charts.panels(history)
     stages = "".join(f"<li>{escape(stage)}</li>" for stage in settings["stages"])
     seconds = sum(row.get("seconds", 0) for row in history)
@@ -200,7 +201,7 @@ def _cases(evaluation: Evaluation, hardest: str) -> list[str]:
     return sections
 
 
-def _run(settings: dict, flags: str, scores: dict) -> str:
+def _run(settings: RunSettings, flags: str, scores: dict) -> str:
     height, width = scores["image_size"]
     facts = {
         "network": f"{settings['network']}, {scores['parameters']:,} parameters",
@@ -219,7 +220,7 @@ def _run(settings: dict, flags: str, scores: dict) -> str:
     )
 
 
-def _title(settings: dict) -> str:
+def _title(settings: RunSettings) -> str:
     return f"Foreground and depth: the {settings['network']} network"
 
 

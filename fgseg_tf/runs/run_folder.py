@@ -1,13 +1,13 @@
-"""A run's folder, which explains itself.
+"""The folder of a run: its files, how they are written and read.
 
-    run.json        what the run is: network, stages, data and its digest, unit; written first, never changed
-    run.flags       the flags that made it
-    checkpoints/    where it goes on
-    history.json    losses and scores, a row an epoch
+    run.json        the settings of the run (see `RunSettings`); written first, never changed
+    run.flags       the flags of the command that made it
+    checkpoints/    where the training is resumed
+    history.json    losses and scores, a row for each epoch (see `HistoryRow`)
     logs/           the same for TensorBoard, with pictures
     model.keras     the network, when training is done
     metrics.json    scores, by `evaluate`
-    report.html     the same to look at, by `evaluate`
+    report.html     the same as a page, by `evaluate`
 
 Every path goes through tf.io.gfile, and every file appears whole.
 """
@@ -15,6 +15,7 @@ Every path goes through tf.io.gfile, and every file appears whole.
 import json
 import os
 import tempfile
+from typing import TypedDict, cast
 
 import keras
 import tensorflow as tf
@@ -29,12 +30,101 @@ REMEDY = "train again"  # where one of its files is damaged
 
 
 class RunError(ValueError):
-    """A folder is not the run that is wanted: what, where, what to do."""
+    """A folder is not the run that is asked for; the message says what is wrong, where, and what to do."""
 
 
-def claim(folder: str, settings: dict) -> bool:
-    """Begins a run, or finds that it was begun with the same settings: then True. Any other folder is refused."""
-    settings = json.loads(json.dumps(settings))  # as it reads back: tuples are lists
+class RunSettings(TypedDict, total=False):
+    """What decides the outcome of a training: `settings` in run.json. A run is resumed only with the same settings.
+
+    Attributes:
+        network: name of the architecture: small, base or large.
+        start: where the first weights came from; "" for random ones.
+        stages: a line for each stage, as `schedule.parse_stages` reads it, such as "4@64 rate=0.002 batch=32 ...".
+        examples_per_epoch: 0 for the whole training split.
+        optimizer, weight_decay, warmup, clip, average, weighting: as in `Optimization`.
+        precision: float32, mixed_bfloat16 or mixed_float16.
+        jit_compile, deterministic, mirror: flags of the training.
+        seed: of weights, order and draws.
+        echo: how often each composite is shown.
+        capture: the fields of `Capture`, by name.
+        data: what `reopen_data` needs to open the data set again.
+        data_digest: changes when anything in the data set does.
+        depth_unit: unit of the depth that the network learned, "metre".
+        image_size: height and width of the data's pictures; a list of two in the file.
+        labels: how depth was made: teacher, ground or exact.
+    """
+
+    network: str
+    start: str
+    stages: list[str]
+    examples_per_epoch: int
+    optimizer: str
+    weight_decay: float
+    warmup: float
+    clip: float
+    average: float
+    weighting: str
+    precision: str
+    jit_compile: bool
+    deterministic: bool
+    mirror: bool
+    seed: int
+    echo: int
+    capture: dict[str, float]
+    data: dict
+    data_digest: str
+    depth_unit: str
+    image_size: tuple[int, int]
+    labels: str
+
+
+class RunRecord(TypedDict):
+    """The content of run.json: FORMAT, VERSION and the settings of the run."""
+
+    format: str
+    version: int
+    settings: RunSettings
+
+
+class HistoryRow(TypedDict, total=False):
+    """One epoch in history.json. Means are over the steps of the epoch, as `make_step` describes its scalars.
+
+    Attributes:
+        stage, epoch: numbers from 1; epochs are counted in each stage anew.
+        seen: examples shown since the beginning of the run.
+        examples, seconds: of this epoch; `seconds` without validation.
+        loss: mean of what is minimised.
+        mask, depth: mean loss of each branch that learns; with several terms also `mask_dice_loss` and so on.
+        gradient_norm: mean, before clipping. In float16 also `loss_scale` and `left_out`.
+        mask_iou, depth_abs_rel, depth_delta_1: scores on the validation examples, where there are any.
+    """
+
+    stage: int
+    epoch: int
+    seen: int
+    examples: int
+    seconds: float
+    loss: float
+    mask: float
+    depth: float
+    gradient_norm: float
+    loss_scale: float
+    left_out: float
+    mask_iou: float
+    depth_abs_rel: float
+    depth_delta_1: float
+
+
+def claim(folder: str, settings: RunSettings) -> bool:
+    """Begins a run in a folder, or checks that it was begun with the same settings.
+
+    Returns:
+        Whether the run was begun before.
+
+    Raises:
+        RunError: the run was begun with other settings, or the folder holds something else.
+    """
+    settings = json.loads(json.dumps(settings))  # as it is read back: tuples become lists
     if tf.io.gfile.exists(join_path(folder, "run.json")):
         _refuse_other(folder, complete_recipe(read_run(folder)["settings"]), settings)
         return True
@@ -47,31 +137,37 @@ def claim(folder: str, settings: dict) -> bool:
     return False
 
 
-def read_run(folder: str) -> dict:
-    """run.json of a run."""
+def read_run(folder: str) -> RunRecord:
+    """Returns the content of a run's run.json.
+
+    Raises:
+        RunError: the folder is not a run, or it is one of another version.
+    """
     if not tf.io.gfile.exists(join_path(folder, "run.json")):
         raise RunError(f"`run`={folder} is not a run: it has no run.json; give the `run` of fgseg_tf.train.")
-    found = read_json(join_path(folder, "run.json"), REMEDY)
-    if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("version") != VERSION:
+    record = read_json(join_path(folder, "run.json"), REMEDY)
+    if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("version") != VERSION:
         raise RunError(f"{join_path(folder, 'run.json')} is not of a run of this version; train again.")
-    return found
+    return cast(RunRecord, record)
 
 
 def checkpoint_folder(folder: str) -> str:
+    """Returns the folder of a run's checkpoints."""
     return join_path(folder, "checkpoints")
 
 
 def has_checkpoint(folder: str) -> bool:
-    """Whether there is a checkpoint to go on from."""
+    """Returns whether there is a checkpoint to resume from."""
     return tf.train.latest_checkpoint(checkpoint_folder(folder)) is not None
 
 
-def last_stage_side(settings: dict) -> int:
-    """Pixels of the shorter side in the last stage of training, 0 for the data's own: where a run is at its best."""
+def last_stage_side(settings: RunSettings) -> int:
+    """Returns the shorter side in pixels of the last stage, where a run is at its best; 0 for the data's own."""
     return int(settings["stages"][-1].split()[0].partition("@")[2])
 
 
 def save_network(folder: str, network: keras.Model) -> None:
+    """Writes the trained network of a run."""
     # Keras writes to local disks only.
     with tempfile.TemporaryDirectory() as local:
         written = os.path.join(local, "model.keras")
@@ -81,7 +177,11 @@ def save_network(folder: str, network: keras.Model) -> None:
 
 
 def load_network(folder: str) -> keras.Model:
-    """The trained network of a run that is finished."""
+    """Returns the trained network of a finished run.
+
+    Raises:
+        RunError: the folder is not a run, or its training is not finished.
+    """
     where = join_path(folder, "model.keras")
     if not tf.io.gfile.exists(where):
         read_run(folder)
@@ -92,8 +192,8 @@ def load_network(folder: str) -> keras.Model:
         return keras.saving.load_model(copy, compile=False)
 
 
-def read_history(folder: str) -> list[dict]:
-    """history.json, a row for each epoch that is over; none before the first one."""
+def read_history(folder: str) -> list[HistoryRow]:
+    """Returns the rows of history.json, one for each finished epoch; none before the first."""
     return (
         read_json(join_path(folder, "history.json"), REMEDY)
         if tf.io.gfile.exists(join_path(folder, "history.json"))
@@ -101,15 +201,15 @@ def read_history(folder: str) -> list[dict]:
     )
 
 
-def complete_recipe(settings: dict) -> dict:
-    """Returns the settings with every part of the data set's description that their version did not know yet."""
+def complete_recipe(settings: RunSettings) -> RunSettings:
+    """Returns settings whose description of the data set has every key, also those that older versions did not know."""
     data = settings.get("data")
     if not isinstance(data, dict) or "recipe" not in data:
         return settings
     return {**settings, "data": {"recipe": DatasetConfig.from_dict(data["recipe"]).to_dict()}}
 
 
-def _refuse_other(folder: str, before: dict, now: dict) -> None:
+def _refuse_other(folder: str, before: RunSettings, now: RunSettings) -> None:
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
         if old != new:

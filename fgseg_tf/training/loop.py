@@ -1,24 +1,26 @@
-"""The story of a training: stage after stage over `strategy.run`, resumable at any moment.
+"""The training loop: stage after stage over `strategy.run`, resumable at any moment.
 
-    claim the run's folder -> for each stage: freeze, optimizer, step -> epochs: train, score a little, checkpoint
+    claim the run's folder -> for each stage: freeze, optimizer, step -> epochs: train, validate, checkpoint
     -> the averaged network as model.keras
 
-What comes after a kill is what would have come without it: the order of examples is a function of how many were seen,
-and a checkpoint holds everything else that changes. Only history.json tells: of an epoch that was gone on with, it has
-the means of what came after the kill.
+A training that is killed and resumed gives the same network as one that was not: the order of examples is a function of
+how many were seen, and a checkpoint holds everything else that changes. Only history.json shows the difference: for an
+epoch that was resumed, it holds means over the steps after the resumption.
 """
 
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any, cast
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path, write_json
+from data_pipelines.runtime.progress import ProgressFactory
 from fgseg_tf.data.base import Data, Order
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.measures import metrics
@@ -26,6 +28,7 @@ from fgseg_tf.model import grow, weights
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
+from fgseg_tf.runs.run_folder import HistoryRow, RunSettings
 from fgseg_tf.runs.trained import load_weights
 from fgseg_tf.training import distribution
 from fgseg_tf.training.checkpoints import Checkpoints, DivergedError
@@ -36,19 +39,31 @@ from fgseg_tf.training.step import make_step
 from fgseg_tf.training.tensorboard import Logs
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-STEPS_BETWEEN_CHECKS = 20  # steps between two looks at the losses: each look waits for the device
+STEPS_BETWEEN_CHECKS = 20  # of the losses: reading them waits for the device
 VALIDATED = ("mask_iou", "depth_abs_rel", "depth_delta_1")
+PRINTED = ("loss", "mask", "depth", *VALIDATED)  # of each epoch
 
 
 @dataclass(frozen=True)
 class Training:
-    """A whole training. The defaults are those of the flags.
+    """The options of a training. The defaults are those of the flags.
 
-    start: where its first weights come from, as of `load_weights`; random ones where it is empty. They may be those of
-        a smaller network (see grow.py).
-    examples_per_epoch: 0 for all of the training split. echo: how often each composite is shown, as of `Echo`.
-    validate: examples scored after each epoch; 0 for none.
-    checkpoint_minutes: between checkpoints within an epoch; there is one after each epoch.
+    Attributes:
+        stages: what is trained one after the other.
+        network: name of the architecture, one of ARCHITECTURES.
+        start: where the first weights come from, as `load_weights` takes it; random ones where it is empty. They may be
+            those of a smaller network (see grow.py).
+        examples_per_epoch: 0 for the whole training split.
+        optimization: how the weights are changed.
+        precision: what layers compute in, one of PRECISIONS.
+        jit_compile: whether gradients are compiled by XLA; for one replica only.
+        seed: of weights, order and draws.
+        deterministic: whether the same flags always give the same weights; slower.
+        mirror: whether half of the examples are mirrored.
+        echo: how often each composite is shown, see data_echoing.py.
+        capture: how two exposures of an example differ.
+        validate: examples scored after each epoch; 0 for none.
+        checkpoint_minutes: time between checkpoints within an epoch; there is one after each epoch.
     """
 
     stages: tuple[Stage, ...]
@@ -77,31 +92,49 @@ class Training:
             if not getattr(self, flag) >= 0:
                 raise ValueError(f"`{flag}`={getattr(self, flag)} is negative or not a number.")
 
-    def run_settings(self, data: Data) -> dict:
-        """What decides the outcome, for run.json: a run goes on only with the same."""
-        said = asdict(replace(self, stages=()))
-        said |= said.pop("optimization")
-        del said["checkpoint_minutes"], said["validate"]
-        said["stages"] = [str(stage) for stage in self.stages]
-        said |= {"data": data.description, "data_digest": data.digest}
-        said |= {"depth_unit": data.depth_unit, "image_size": [data.height, data.width], "labels": data.labels}
-        return said
+    def run_settings(self, data: Data) -> RunSettings:
+        """Returns what decides the outcome, for run.json."""
+        settings = asdict(replace(self, stages=()))
+        settings |= settings.pop("optimization")
+        del settings["checkpoint_minutes"], settings["validate"]
+        settings["stages"] = [str(stage) for stage in self.stages]
+        settings |= {"data": data.description, "data_digest": data.digest}
+        settings |= {"depth_unit": data.depth_unit, "image_size": [data.height, data.width], "labels": data.labels}
+        return cast(RunSettings, settings)
 
 
 def train(
-    training: Training, data: Data, folder: str, strategy: tf.distribute.Strategy, progress: Callable, say: Callable
+    training: Training,
+    data: Data,
+    folder: str,
+    strategy: tf.distribute.Strategy,
+    progress: ProgressFactory,
+    say: Callable[[str], object],
 ) -> keras.Model:
-    """Trains in the folder, or goes on there, and answers the trained network, in float32.
+    """Trains a network in a run's folder, or resumes there.
 
-    progress: makes what counts the examples of an epoch: progress(title, total, "examples"), a context with `already`
-    and `add`. say: prints a line. Only the chief of several workers writes and prints.
+    Only the chief of several workers writes and prints.
 
-    Raises ValueError for what cannot be trained, DivergedError, which is one, when losses stop being numbers.
+    Args:
+        training: the options.
+        data: what is trained and validated on.
+        folder: of the run; a new one, or one that was begun with the same settings.
+        strategy: the devices that train together, as `distribution.make_strategy` returns it.
+        progress: makes the reporter that counts the examples of an epoch.
+        say: prints a line.
+
+    Returns:
+        The trained network, the running average of the weights, in float32.
+
+    Raises:
+        ValueError: the options, the data and the devices do not fit together.
+        RunError: the folder holds another run, or something else.
+        DivergedError: a loss, a gradient or a weight is not a number any more.
     """
-    check(training, data, strategy)
-    # First: some of the first weights may be random, and every worker is to draw the same.
+    check_training(training, data, strategy)
+    # First: some of the first weights may be random, and every worker must draw the same.
     keras.utils.set_random_seed(training.seed)
-    first, grown_from = _first_weights(training, folder)
+    first, grown_from = _load_first_weights(training, folder)
     _claim(folder, training.run_settings(data), strategy)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -111,8 +144,8 @@ def train(
     return run.run()
 
 
-def check(training: Training, data: Data, strategy: tf.distribute.Strategy) -> None:
-    """Refuses, before anything expensive, what could not be trained to its end."""
+def check_training(training: Training, data: Data, strategy: tf.distribute.Strategy) -> None:
+    """Raises ValueError, before anything expensive is done, where a training could not reach its end."""
     replicas = strategy.num_replicas_in_sync
     if training.jit_compile and replicas > 1:
         raise ValueError(
@@ -128,6 +161,7 @@ def check(training: Training, data: Data, strategy: tf.distribute.Strategy) -> N
 
 
 def steps_per_epoch(training: Training, stage: Stage, data: Data) -> int:
+    """Returns the number of steps in an epoch of a stage; raises ValueError where it has not even one."""
     examples = training.examples_per_epoch or data.counts["train"]
     if examples < stage.batch:
         raise ValueError(
@@ -137,9 +171,11 @@ def steps_per_epoch(training: Training, stage: Stage, data: Data) -> int:
     return examples // stage.batch
 
 
-def _first_weights(training: Training, folder: str) -> tuple[dict | None, str | None]:
-    """Of `start`, where a training begins with it, and the name of the smaller network that they were learned by;
-    refused here when they do not fit.
+def _load_first_weights(training: Training, folder: str) -> tuple[dict | None, str | None]:
+    """Returns the first weights, and the name of the smaller network that they are of.
+
+    Both are None where the training has no `start` or is resumed, and the name also where the weights are of the
+    training's own architecture. Raises ValueError where they do not fit.
     """
     if not training.start or run_folder.has_checkpoint(folder):
         return None, None
@@ -148,8 +184,8 @@ def _first_weights(training: Training, folder: str) -> tuple[dict | None, str | 
     return weights.get_arrays(network), smaller
 
 
-def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> None:
-    """By the chief first; the others then find it claimed, and compare their own flags with the chief's."""
+def _claim(folder: str, settings: RunSettings, strategy: tf.distribute.Strategy) -> None:
+    """Claims the folder: the chief first, then the other workers, which so compare their settings with the chief's."""
     worker = distribution.worker_number(strategy)
     for turn in (0,) if worker is None else (0, 1):
         refusal = None
@@ -164,15 +200,24 @@ def _claim(folder: str, settings: dict, strategy: tf.distribute.Strategy) -> Non
 
 
 class _TrainingRun:
-    """Everything that the epochs of one training share."""
+    """What the epochs of one training share."""
 
-    def __init__(self, training, data, folder, strategy, first, progress, say):
+    def __init__(
+        self,
+        training: Training,
+        data: Data,
+        folder: str,
+        strategy: tf.distribute.Strategy,
+        first: dict | None,
+        progress: ProgressFactory,
+        say: Callable[[str], object],
+    ):
         self.training, self.data, self.folder, self.strategy = training, data, folder, strategy
         self.chief = distribution.worker_number(strategy) in (None, 0)
-        self.progress: Callable = progress if self.chief else _NoProgress
-        self.say: Callable = say if self.chief else lambda line: None
-        # What is scored and saved: the running average, on one device, in float32.
-        self.shown = build(ARCHITECTURES[training.network])
+        self.progress: ProgressFactory = progress if self.chief else cast(ProgressFactory, _NoProgress)
+        self.say: Callable[[str], object] = say if self.chief else lambda line: None
+        # Holds the running average, on one device, in float32, to be scored and saved.
+        self.averaged = build(ARCHITECTURES[training.network])
         with strategy.scope():
             synchronized = strategy.num_replicas_in_sync > 1
             network = build(ARCHITECTURES[training.network], synchronized, training.precision)
@@ -186,6 +231,7 @@ class _TrainingRun:
         self.saved = time.monotonic()
 
     def run(self) -> keras.Model:
+        """Trains all stages that are left; returns the averaged network."""
         self.say(
             f"{self.training.network}: {self.learner.network.count_params():,} parameters, "
             f"{self.data.counts['train']:,} training examples of {self.data.height}x{self.data.width}, "
@@ -197,10 +243,10 @@ class _TrainingRun:
                     self._run_stage(number, logs)
                 except DivergedError as error:
                     raise DivergedError(f"stage {number + 1}: {error}. {self._advice()}") from error
-        self.learner.copy_average_to(self.shown)
+        self.learner.copy_average_to(self.averaged)
         if self.chief:
-            run_folder.save_network(self.folder, self.shown)
-        return self.shown
+            run_folder.save_network(self.folder, self.averaged)
+        return self.averaged
 
     def _run_stage(self, number: int, logs: Logs) -> None:
         training, learner, stage = self.training, self.learner, self.training.stages[number]
@@ -217,15 +263,15 @@ class _TrainingRun:
         batches = iter(self._batches(stage, size))
         for epoch in range(int(self.checkpoints.step.numpy()) // epoch_steps, stage.epochs):
             began = time.monotonic()
-            row = self._run_epoch(
+            means = self._run_epoch(
                 f"{title} epoch {epoch + 1}", stage, (epoch + 1) * epoch_steps, step, batches, optimizer
             )
             seconds = time.monotonic() - began
-            row |= {"seconds": round(seconds, 3), **self._validate(size)}
-            row |= {"stage": number + 1, "epoch": epoch + 1, "seen": int(learner.examples_seen.numpy())}
-            self._record_epoch(row, logs)
+            place = {"stage": number + 1, "epoch": epoch + 1, "seen": int(learner.examples_seen.numpy())}
+            scores = self._validate(size)
+            self._record_epoch(cast(HistoryRow, {**means, "seconds": round(seconds, 3), **scores, **place}), logs)
             if training.validate:
-                logs.write_pictures(lambda: self._some_pictures(size), int(learner.examples_seen.numpy()), seconds)
+                logs.write_pictures(lambda: self._predict_some(size), int(learner.examples_seen.numpy()), seconds)
             if epoch + 1 < stage.epochs:
                 self._save(optimizer)
         self.checkpoints.stage.assign(number + 1)
@@ -233,7 +279,7 @@ class _TrainingRun:
         self._save()
 
     def _run_epoch(self, title: str, stage: Stage, last_step: int, step, batches, optimizer) -> dict:
-        """Trains up to a step of the stage; answers the means of what the steps said."""
+        """Trains up to a step of the stage; returns the number of examples and the means of the steps' scalars."""
         waiting: list[dict] = []
         sums: dict[str, float] = {}
         first = int(self.checkpoints.step.numpy())
@@ -257,10 +303,14 @@ class _TrainingRun:
         return {"examples": done * stage.batch, **{name: value / done for name, value in sums.items()}}
 
     def _sum_reports(self, waiting: list[dict], first: int) -> dict:
-        """Sums of what some steps said, of which the first is `first`, counted from 0; all must be numbers."""
+        """Returns the sums of some steps' scalars; `first` is the number of the first step, counted from 0.
+
+        Raises:
+            DivergedError: one of them is not a number.
+        """
         sums: dict[str, float] = {}
-        for number, shown in enumerate(waiting, start=first + 1):
-            values = {name: float(value) for name, value in shown.items()}
+        for number, scalars in enumerate(waiting, start=first + 1):
+            values = {name: float(value) for name, value in scalars.items()}
             for name in ("loss", "gradient_norm"):
                 if not math.isfinite(values[name]):
                     raise DivergedError(f"the {name.replace('_', ' ')} of step {number} is {values[name]}")
@@ -281,17 +331,17 @@ class _TrainingRun:
         self.checkpoints.save(optimizer)
         self.saved = time.monotonic()
 
-    def _record_epoch(self, row: dict, logs: Logs) -> None:
-        """An epoch is over: says so, everywhere."""
+    def _record_epoch(self, row: HistoryRow, logs: Logs) -> None:
+        """Prints the row of an epoch, and writes it to TensorBoard's logs and to history.json."""
         self.history.append(row)
-        told = ("loss", "mask", "depth", *VALIDATED)
-        self.say("  " + "  ".join(f"{name} {row[name]:.4f}" for name in told if name in row))
+        values: Mapping[str, Any] = row
+        self.say("  " + "  ".join(f"{name} {values[name]:.4f}" for name in PRINTED if name in values))
         logs.write_epoch(row, row["seen"])
         if self.chief:
             write_json(join_path(self.folder, "history.json"), self.history)
 
     def _batches(self, stage: Stage, size: tuple[int, int]):
-        # Several workers deal out a stream among them by places in it, so it must be the same for all.
+        # Several workers share a stream by places in it, so its order must be the same for all.
         deterministic = self.training.deterministic or distribution.worker_number(self.strategy) is not None
         order = Order(self.training.seed, int(self.learner.examples_seen.numpy()), deterministic)
 
@@ -300,23 +350,23 @@ class _TrainingRun:
         untuned = tf.data.Options()
         untuned.autotune.enabled = False
 
-        def of_worker(context: tf.distribute.InputContext):
+        def make_worker_batches(context: tf.distribute.InputContext):
             mine = replace(order, worker=context.input_pipeline_id, workers=context.num_input_pipelines)
             share = context.get_per_replica_batch_size(stage.batch)
             mirror, capture, echo = self.training.mirror, self.training.capture, self.training.echo
             change = capture.change if capture else None
             return self.data.training(share, size, mine, mirror, change, echo).with_options(untuned)
 
-        return self.strategy.distribute_datasets_from_function(of_worker)
+        return self.strategy.distribute_datasets_from_function(make_worker_batches)
 
     def _validate(self, size: tuple[int, int]) -> dict:
-        """Scores of the averaged network on some examples of the last, hardest, split."""
+        """Returns the scores of the averaged network on some examples of the last and hardest split."""
         if not self.training.validate:
             return {}
-        self.learner.copy_average_to(self.shown)
+        self.learner.copy_average_to(self.averaged)
         split = self._hardest_split()
         count = min(self.training.validate, self.data.counts[split])
-        # As hard as in training, but all with their objects: those are what is scored.
+        # With the exposures of training, but every example with its object, since objects are scored.
         capture = replace(self.training.capture, nobody=0.0, ghosts=0.0)
         batches = self.data.scoring(
             split, self.training.stages[0].batch, size, count, capture.change if capture else None
@@ -328,15 +378,15 @@ class _TrainingRun:
 
     @tf.function(reduce_retracing=True)
     def _quick_scores(self, batch):
-        predicted = self.shown({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
+        predicted = self.averaged({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
         metres = decode_depth(predicted["depth"])
         iou = metrics.iou(batch["mask"], predicted["mask"])
         return iou, metrics.abs_rel(batch["depth"], metres), metrics.delta(batch["depth"], metres)
 
-    def _some_pictures(self, size) -> dict:
+    def _predict_some(self, size) -> dict:
         split = self._hardest_split()
         batch = next(iter(self.data.scoring(split, 4, size, 4)))
-        predicted = self.shown({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
+        predicted = self.averaged({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
         return {**batch, "predicted_mask": predicted["mask"], "predicted_depth": decode_depth(predicted["depth"])}
 
     def _hardest_split(self) -> str:
@@ -344,7 +394,7 @@ class _TrainingRun:
 
 
 class _NoProgress(contextlib.nullcontext):
-    """A progress that nobody sees."""
+    """A progress reporter that shows nothing."""
 
     def __init__(self, *_):
         super().__init__(self)

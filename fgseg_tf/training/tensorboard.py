@@ -1,4 +1,4 @@
-"""What a training says of itself while it runs, for TensorBoard: scalars, and some pictures after each epoch."""
+"""TensorBoard's logs of a training: scalars, and some pictures after each epoch."""
 
 import time
 from collections.abc import Callable
@@ -7,13 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.inspection.depth_colors import color_depth
+from fgseg_tf.runs.run_folder import HistoryRow
 
 PICTURES_SHARE = 0.01  # of an epoch's time that pictures may take
 NOT_SCALARS = ("stage", "epoch", "seen", "seconds")
 
 
 class Logs:
-    """Writes into folder/logs; a folder of None writes nothing. A context, so that the last lines are written too."""
+    """Writes into folder/logs; with None it writes nothing. Use it as a context manager, so that all is written."""
 
     def __init__(self, folder: str | None):
         self._writer = None if folder is None else tf.summary.create_file_writer(f"{folder}/logs")
@@ -26,8 +27,8 @@ class Logs:
         if self._writer:
             self._writer.close()
 
-    def write_epoch(self, row: dict, seen: int) -> None:
-        """row: what was measured in an epoch, by name."""
+    def write_epoch(self, row: HistoryRow, seen: int) -> None:
+        """Writes what was measured in an epoch; `seen` is the number of examples shown since the run began."""
         if not self._writer:
             return
         with self._writer.as_default(step=seen):
@@ -38,9 +39,15 @@ class Logs:
         self._writer.flush()
 
     def write_pictures(self, make: Callable[[], dict], seen: int, epoch_seconds: float) -> None:
-        """make: a function that answers a batch as in `grid`; not called while pictures would cost too much time."""
+        """Writes some pictures, unless they would take too large a share of the time.
+
+        Args:
+            make: returns a batch as `make_grid` takes it; not called when nothing is written.
+            seen: examples shown since the run began.
+            epoch_seconds: how long the epoch took.
+        """
         if not self._writer or self._pictures_cost > PICTURES_SHARE * epoch_seconds:
-            # What it cost once is forgiven bit by bit, so that long trainings of short epochs have pictures too.
+            # The cost is forgiven little by little, so that long trainings of short epochs have pictures too.
             self._pictures_cost -= PICTURES_SHARE * epoch_seconds
             return
         began = time.monotonic()
@@ -50,7 +57,10 @@ class Logs:
 
 
 def make_grid(batch: dict) -> np.ndarray:
-    """uint8 [rows * H, 6 * W, 3]: an example a row, of bg, fg_bg, mask, predicted_mask, depth, predicted_depth."""
+    """Returns a picture, uint8 [rows * H, 6 * W, 3], with a row for each example of a batch.
+
+    A row shows `bg`, `fg_bg`, `mask`, `predicted_mask`, `depth` and `predicted_depth`.
+    """
     arrays = {key: np.asarray(value) for key, value in batch.items()}
     known = arrays["depth"][arrays["depth"] > 0]
     near, far = (known.min(), known.max()) if known.size else (1.0, 10.0)

@@ -351,7 +351,7 @@ class ByHand(Data):
             "depth": tf.zeros([4, 6, 1], tf.uint16),
         }
         whole["fg_bg"] = tf.cast(whole["fg_bg"], tf.uint8)
-        return self._as_floats(self._reader(size)({key: value[None] for key, value in whole.items()}))
+        return self._to_floats(self._make_reader(size)({key: value[None] for key, value in whole.items()}))
 
     def name(self, index):
         return str(index)

@@ -82,7 +82,7 @@ def in_a_process_of_its_own(path: str, dataset: str, deaf_port: int) -> None:
     from dataclasses import replace
 
     from fgseg_tf.data.shard_data import ShardData
-    from fgseg_tf.training.loop import Training, check
+    from fgseg_tf.training.loop import Training, check_training
 
     found = {}
     mirrored = distribution.make_strategy("mirrored")
@@ -92,7 +92,7 @@ def in_a_process_of_its_own(path: str, dataset: str, deaf_port: int) -> None:
         "compiled": Training((USUAL,), jit_compile=True),
     }.items():
         try:
-            check(training, ShardData(dataset), mirrored)
+            check_training(training, ShardData(dataset), mirrored)
         except ValueError as error:
             found[name] = str(error)
     distribution.TPU_ANSWERS_WITHIN = 0.5
