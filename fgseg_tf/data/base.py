@@ -153,11 +153,11 @@ class Data(ABC):
 
     @abstractmethod
     def name(self, index: int) -> str:
-        """bg005-fg073-flip-p07"""
+        """Returns the name of a composite, such as "bg005-fg073-flip-p07"."""
 
     @abstractmethod
     def explain_failure(self) -> str:
-        """What is to blame, when reading failed."""
+        """Returns a sentence that says what is to blame, when reading failed."""
 
     @abstractmethod
     def _shuffled(self, split: str, order: Order) -> tf.data.Dataset:

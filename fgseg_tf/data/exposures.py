@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from fgseg_tf.data.random_draws import Draws
-from fgseg_tf.data.shadows import shadow_factors
+from fgseg_tf.data.shadows import compute_shadows
 from fgseg_tf.data.warping import blur, static_size, warp
 
 SEVEREST = 4
@@ -145,7 +145,7 @@ def _change_background(bg, mask, strength, draws: Draws):
         return _blend(was, blur(was, softness) * tone, outline)
 
     scene = _apply_if(draws.chance(SEAM, strength), scene, pasted)
-    return tf.clip_by_value(scene * shadow_factors(mask, strength, draws), 0, 1)
+    return tf.clip_by_value(scene * compute_shadows(mask, strength, draws), 0, 1)
 
 
 def _add_ghost(bg, layer, mask, ghost):

@@ -10,7 +10,7 @@ CONTACT = 0.6
 MOST_OBJECTS = 3  # that throw a shadow of their own
 
 
-def shadow_factors(mask, strength, draws: Draws):
+def compute_shadows(mask, strength, draws: Draws):
     """Factors [H, W, 3]: the shadows that objects throw on floor or wall, and the dark line where each stands."""
     height, width = (tf.cast(side, tf.float32) for side in static_size(mask))
     objects = _separate_objects(mask)

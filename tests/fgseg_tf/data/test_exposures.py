@@ -142,7 +142,7 @@ def test_shadows_and_light_are_not_foreground_and_the_object_keeps_its_own():
     darkened = 0
     for seed in range(20):
         draws = Draws(tf.constant([seed, 0]))
-        shade = shadows.shadow_factors(tf.constant(MASK, tf.float32), tf.constant(1.0), draws).numpy()
+        shade = shadows.compute_shadows(tf.constant(MASK, tf.float32), tf.constant(1.0), draws).numpy()
         assert shade.shape == (HEIGHT, WIDTH, 3)
         assert shade.min() >= 0
         assert shade.max() <= 1
@@ -159,10 +159,11 @@ def test_shadows_and_light_are_not_foreground_and_the_object_keeps_its_own():
 def test_everything_throws_its_shadow_from_its_own_foot():
     near, far = np.zeros((HEIGHT, WIDTH, 1), np.float32), np.zeros((HEIGHT, WIDTH, 1), np.float32)
     near[18:34, 6:12], far[4:20, 38:44] = 1, 1
-    np.testing.assert_array_equal(shadows._things(tf.constant(near + far))[..., None], [near, far, np.zeros_like(far)])
+    objects = shadows._separate_objects(tf.constant(near + far))
+    np.testing.assert_array_equal(objects[..., None], [near, far, np.zeros_like(far)])
 
     def shade(mask, seed):
-        return shadows.shadow_factors(tf.constant(mask), tf.constant(1.0), Draws(tf.constant([seed, 0]))).numpy()
+        return shadows.compute_shadows(tf.constant(mask), tf.constant(1.0), Draws(tf.constant([seed, 0]))).numpy()
 
     dark = 0
     for seed in range(12):
@@ -175,7 +176,7 @@ def test_everything_throws_its_shadow_from_its_own_foot():
 
 def test_more_things_than_shadows_of_their_own():
     row = np.array([1, 0, 1, 1, 0, 0.5, 0, 1, 1], np.float32)
-    things = shadows._things(tf.constant(np.stack([row, 0 * row])[..., None]))
+    things = shadows._separate_objects(tf.constant(np.stack([row, 0 * row])[..., None]))
     np.testing.assert_array_equal(
         things[:, 0], [[1, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0.5, 0, 1, 1]]
     )

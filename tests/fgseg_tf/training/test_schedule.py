@@ -61,7 +61,7 @@ def test_a_stage_reads_back_as_it_is_said():
 def test_what_cannot_be_read_is_quoted_with_its_place(text, said):
     with pytest.raises(ValueError, match=said) as error:
         parse_stages(text, USUAL)
-    assert str(error.value).startswith("--stages=")
+    assert str(error.value).startswith("`stages`=")
 
 
 def test_parts_come_in_one_order():
