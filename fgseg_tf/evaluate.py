@@ -47,23 +47,23 @@ _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "Look at mirror images as wel
 def evaluate() -> None:
     settings = run_folder.read_run(_RUN.value)["settings"]
     if _BASELINES.value:
-        baselines.opencv()
+        baselines.import_opencv()
     network = run_folder.load_network(_RUN.value)
     data = ShardData(_DATA.value) if _DATA.value else reopen_data(settings["data"])
-    evaluator.check(settings, data, _ANY_SIZE.value)
+    evaluator.check_data(settings, data, _ANY_SIZE.value)
     size = data.scaled_size(run_folder.last_stage_side(settings) if _SIZE.value is None else _SIZE.value)
     found = scored(network, data, size)
     found.scores["trained_on_these_data"] = data.digest == settings["data_digest"]
     write_json(join_path(_RUN.value, "metrics.json"), found.scores)
-    page = report.page(settings, said_flags(), run_folder.read_history(_RUN.value), found)
-    report.write(_RUN.value, page)
+    page = report.render_report(settings, said_flags(), run_folder.read_history(_RUN.value), found)
+    report.write_report(_RUN.value, page)
     if _BOTH_WAYS.value:
         print("looking at pictures and at their mirror images")
-    print(score_table.terminal(found.scores))
+    print(score_table.format_scores(found.scores))
     if found.scores["ladder"]:
-        print(f"\n{score_table.ladder(found.scores['ladder'])}")
+        print(f"\n{score_table.format_ladder(found.scores['ladder'])}")
     if _BASELINES.value:
-        print(f"* best of its line. {score_table.EMPTY_SCENE}")
+        print(f"* best of its line. {score_table.BACKGROUND_DEPTH_NOTE}")
     if not found.scores["trained_on_these_data"]:
         print(f"note: {report.OTHER_DATA}")
     print(f"{_RUN.value}/metrics.json has every number, {_RUN.value}/report.html shows them")

@@ -20,6 +20,7 @@ from absl import flags
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path, read_json
 from fgseg_tf.evaluation import training_comparison
+from fgseg_tf.evaluation.scores import Scores
 from fgseg_tf.runs import run_folder
 
 _VARIANTS = flags.DEFINE_string("variants", None, "File that names them; see tools/losses.txt.", required=True)
@@ -31,10 +32,10 @@ _COUNT = flags.DEFINE_integer("count", 200, "Examples of each test split that ar
 
 def compare() -> None:
     with tf.io.gfile.GFile(_VARIANTS.value) as file:
-        variants = training_comparison.read(file.read(), _VARIANTS.value)
+        variants = training_comparison.parse_variants(file.read(), _VARIANTS.value)
     for variant in variants:
         claim(variant)
-    found: dict[str, list[dict]] = {variant.name: [] for variant in variants}
+    results: dict[str, list[Scores]] = {variant.name: [] for variant in variants}
     # All of one seed first: whoever stops early has them all once, and not one of them thrice.
     for seed in range(_SEEDS.value):
         for variant in variants:
@@ -44,9 +45,9 @@ def compare() -> None:
                 python("train", f"--run={run}", f"--data={_DATA.value}", *variant.flags, f"--seed={seed}")
             if not tf.io.gfile.exists(join_path(run, "metrics.json")):
                 python("evaluate", f"--run={run}", f"--count={_COUNT.value}", "--nobaselines", "--ladder=0")
-            found[variant.name].append(read_json(join_path(run, "metrics.json"), run_folder.REMEDY))
-    split = list(found[variants[0].name][0]["splits"])[-1]
-    text = training_comparison.table(found, split)
+            results[variant.name].append(read_json(join_path(run, "metrics.json"), run_folder.REMEDY))
+    split = list(results[variants[0].name][0]["splits"])[-1]
+    text = training_comparison.format_comparison(results, split)
     with tf.io.gfile.GFile(join_path(_OUTPUT.value, "table.md"), "w") as file:
         file.write(text + "\n")
     print(text)

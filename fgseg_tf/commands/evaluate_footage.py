@@ -44,29 +44,29 @@ TILE = 220  # pixels, on the sheet
 
 def evaluate() -> None:
     if _BASELINES.value:
-        baselines.opencv()
+        baselines.import_opencv()
     elif _ALIGN.value:
         raise ValueError("--align goes by the difference, which is a baseline; leave out --nobaselines.")
-    sequences = footage.find(_FOOTAGE.value)
+    sequences = footage.find_sequences(_FOOTAGE.value)
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     segmenter = Segmenter(network, _SIZE.value or side)
     compared: dict[str, Callable] = {}
     beside: list[footage.Sequence] = []
     if _BASELINES.value and any(each.masked for each in sequences):
-        compared = footage.tuned(sequences)
-        moved = [footage.aligned(each, compared["difference"]) if each.masked else each for each in sequences]
+        compared = footage.tune_baselines(sequences)
+        moved = [footage.align_masks(each, compared["difference"]) if each.masked else each for each in sequences]
         beside = [each for each in moved if each.offset]
         if beside and _ALIGN.value:
             sequences = moved
-            compared = footage.tuned(sequences)
-    counts: dict[str, dict[str, footage.Counts]] = {}
+            compared = footage.tune_baselines(sequences)
+    counts: dict[str, dict[str, footage.PixelCounts]] = {}
     depths: dict[str, list[dict[str, float]]] = {}
     rows = []
     with Progress("frames", sum(len(sequence.frames) for sequence in sequences), "frames") as progress:
         for sequence in sequences:
             shown = np.linspace(0, len(sequence.frames) - 1, _SHOWN.value).round().astype(int)
             camera = None
-            for number, (bg, frame, truth, millimetres) in enumerate(footage.pictures(sequence)):
+            for number, (bg, frame, truth, millimetres) in enumerate(footage.read_pictures(sequence)):
                 if camera is None or sequence.background is None:
                     camera = segmenter.camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
                 answer = camera.segment(frame)
@@ -74,10 +74,10 @@ def evaluate() -> None:
                 if truth is not None and sequence.masked:
                     answered |= {name: baseline(bg, frame) for name, baseline in compared.items()}
                     for name, mask in answered.items():
-                        counts.setdefault(name, {}).setdefault(sequence.name, footage.Counts()).add(mask, truth)
+                        counts.setdefault(name, {}).setdefault(sequence.name, footage.PixelCounts()).add(mask, truth)
                     if number in shown:
                         rows.append(sheet_row(frame, answer.mask, truth))
-                if millimetres is not None and (found := footage.depth_scores(answer.depth, millimetres)):
+                if millimetres is not None and (found := footage.score_depth(answer.depth, millimetres)):
                     depths.setdefault(sequence.name, []).append(found)
                 progress.add()
     print(f"{origin}, looking at {segmenter.side} pixels" + (", both ways" if _BOTH_WAYS.value else ""))
@@ -99,7 +99,7 @@ def offset_line(sequence: footage.Sequence) -> str:
     along = f"{abs(offset.down)} {'down' if offset.down > 0 else 'up'}"
     return (
         f"{sequence.name}: its masks lie beside what they show; moved {across} and {along}, the difference has an F of "
-        f"{offset.f:.3f} instead of {offset.f_as_it_is:.3f}. "
+        f"{offset.f:.3f} instead of {offset.f_unmoved:.3f}. "
         + ("So it is scored." if _ALIGN.value else "--align scores it so.")
     )
 

@@ -90,7 +90,7 @@ def write_page(folder: str, path: str) -> None:
     locations = reader.choose_records(dataset, count, _SPLIT.value, _NAMES.value)
     backgrounds = examples.read_background_pictures(dataset)
     shown = examples.read_examples(dataset, locations, backgrounds, _NAMES.value, change)
-    text = dataset_page.page(
+    text = dataset_page.render_dataset_page(
         dataset, backgrounds, label_statistics.survey_labels(dataset, backgrounds), shown, _CAPTURE.value
     )
     write_atomic(path, text)

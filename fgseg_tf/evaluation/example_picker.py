@@ -1,7 +1,7 @@
-"""A few examples of an evaluation to look at: typical ones, and the worst.
+"""Picks a few examples of an evaluation to look at: typical ones, and the worst.
 
-Which example is typical is known only when all were seen, and all do not fit into memory. So the worst so far are kept,
-and of every n-th one the pictures, from which those nearest to the median are chosen in the end.
+Which example is typical is known only at the end, and all of them do not fit into memory. So the worst so far are kept,
+and the pictures of every n-th example, from which those nearest to the median are picked at the end.
 """
 
 import heapq
@@ -14,55 +14,68 @@ import numpy as np
 from fgseg_tf.measures.metrics import FOREGROUND
 
 PICTURES = ("bg", "fg_bg", "mask", "predicted_mask", "depth", "predicted_depth")
-SAMPLED = 48  # examples, at least half of it, among which the typical ones are looked for
+SAMPLED = 48  # examples, or at least half as many, from which the typical ones are picked
 
 
 @dataclass(frozen=True)
 class Case:
-    """One example. pictures: by PICTURES; uint8 [H, W, 3] or [H, W], depth float16 [H, W] in metres, 0 unknown.
+    """An example with its prediction.
 
-    iou: of its mask. abs_rel: of its depth, None where all of it is unknown.
+    Attributes:
+        name: Of the example.
+        iou: Of its mask.
+        abs_rel: Of its depth; None where all of it is unknown.
+        pictures: By PICTURES: uint8 [H, W, 3] or, for masks, [H, W]; depth is float16 [H, W], metres, 0 unknown.
     """
 
     name: str
     iou: float
     abs_rel: float | None
-    pictures: dict
+    pictures: dict[str, np.ndarray]
 
 
-class Chooser:
-    """Sees every example of a split once, in batches."""
+class ExamplePicker:
+    """Is given every example of a split once, in batches, and picks some of them.
+
+    Args:
+        total: Examples that will come.
+        shown: How many of each kind to pick.
+    """
 
     def __init__(self, total: int, shown: int):
-        """total: examples that will come. shown: how many of a kind are wanted."""
-        self._every, self._shown, self._seen = max(1, total // SAMPLED), shown, 0
+        self._every, self._shown, self._count = max(1, total // SAMPLED), shown, 0
         self._ious: list[float] = []
         self._sample: list[Case] = []
         self._worst = {kind: _Highest(shown) for kind in ("worst_mask", "worst_empty", "worst_depth")}
 
     def add(self, batch: dict, predicted: dict, ious: np.ndarray, errors: np.ndarray, name: Callable) -> None:
-        """batch: of `Data.scoring`; predicted: mask, and depth in metres; numpy all. errors: abs_rel, NaN for unknown.
+        """Takes a batch.
 
-        name: index -> what the example is called.
+        Args:
+            batch: As `Data.scoring` yields it, but NumPy arrays.
+            predicted: `mask`, and `depth` in metres, NumPy arrays too.
+            ious: [B], of the masks.
+            errors: [B], AbsRel of depth; NaN where it is unknown.
+            name: From an example's index to its name.
         """
         somebody = (batch["mask"] >= FOREGROUND).any(axis=(1, 2, 3))
         alarms = (predicted["mask"] >= FOREGROUND).mean(axis=(1, 2, 3))
         for row, (iou, error) in enumerate(zip(ious.tolist(), errors.tolist(), strict=True)):
             # Pictures are copied only of what is kept.
-            make = partial(_case, batch, predicted, row, iou, None if np.isnan(error) else error, name)
+            make = partial(_make_case, batch, predicted, row, iou, None if np.isnan(error) else error, name)
             if somebody[row]:
                 self._ious.append(iou)
                 self._worst["worst_mask"].offer(-iou, make)
-                if self._seen % self._every == 0:
+                if self._count % self._every == 0:
                     self._sample.append(make())
             elif alarms[row]:
                 self._worst["worst_empty"].offer(float(alarms[row]), make)
             if not np.isnan(error):
                 self._worst["worst_depth"].offer(error, make)
-            self._seen += 1
+            self._count += 1
 
-    def chosen(self) -> dict[str, list[Case]]:
-        """The worst from the worst on, of each kind as many as wanted, if there are so many:
+    def pick(self) -> dict[str, list[Case]]:
+        """Returns the cases of each kind, the worst first; fewer than wanted if there are not so many.
 
         typical       around the median IoU of frames with somebody in them
         worst_mask    of frames with somebody in them, by IoU
@@ -71,7 +84,7 @@ class Chooser:
         """
         middle = np.median(self._ious) if self._ious else 0.0
         typical = sorted(self._sample, key=lambda case: abs(case.iou - middle))[: self._shown]
-        return {"typical": typical, **{kind: worst.all() for kind, worst in self._worst.items()}}
+        return {"typical": typical, **{kind: worst.list_cases() for kind, worst in self._worst.items()}}
 
 
 class _Highest:
@@ -88,15 +101,15 @@ class _Highest:
         elif number > self._heap[0][0]:
             heapq.heapreplace(self._heap, (number, -self._offered, make()))
 
-    def all(self) -> list[Case]:
-        return [case for _, _, case in sorted(self._heap, key=lambda kept: kept[:2], reverse=True)]
+    def list_cases(self) -> list[Case]:
+        return [case for _, _, case in sorted(self._heap, key=lambda entry: entry[:2], reverse=True)]
 
 
-def _case(batch: dict, predicted: dict, row: int, iou: float, abs_rel: float | None, name: Callable) -> Case:
-    return Case(name(int(batch["index"][row])), iou, abs_rel, _pictures(batch, predicted, row))
+def _make_case(batch: dict, predicted: dict, row: int, iou: float, abs_rel: float | None, name: Callable) -> Case:
+    return Case(name(int(batch["index"][row])), iou, abs_rel, _copy_pictures(batch, predicted, row))
 
 
-def _pictures(batch: dict, predicted: dict, row: int) -> dict:
+def _copy_pictures(batch: dict, predicted: dict, row: int) -> dict[str, np.ndarray]:
     values = {**batch, "predicted_mask": predicted["mask"], "predicted_depth": predicted["depth"]}
     kept = {}
     for key in PICTURES:

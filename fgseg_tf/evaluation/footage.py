@@ -1,14 +1,14 @@
-"""Sequences of real cameras with hand-made masks, laid out as CDnet does, and how well their masks and depth are found.
+"""Reads sequences of real cameras with hand-made masks, laid out as CDnet does, and scores masks and depth on them.
 
     NAME/input         frames                       (also called rgb)
     NAME/groundtruth   a mask for some of them      (also called mask), matched by the number in the file's name:
                        255 foreground; 0 and 50, a shadow, background; 85 and 170 are left out
-    NAME/background    a picture of the empty scene
+    NAME/background    a picture of the background
     NAME/depth         16-bit PNG, millimetres, 0 unknown; optional
 
 Precision, recall and F are those of all scored pixels of a sequence together, as in CDnet; figures of depth are means
-of its frames. A sequence with depth and no masks, of a camera that moves, has each frame for its own empty scene. Masks
-of a sensor that looks from beside the camera can be moved to where they belong; see `alignment.py`.
+of its frames. A sequence with depth and no masks, of a camera that moves, has each frame for its own background. Masks
+of a sensor that looks from beside the camera can be moved to where they belong; see `mask_alignment.py`.
 """
 
 import re
@@ -33,9 +33,13 @@ DELTA = 1.25
 
 @dataclass(frozen=True)
 class Sequence:
-    """background: a path, None for a camera that moves. frames: (frame, mask or None, depth or None), paths.
+    """The files of a sequence.
 
-    offset: by how much masks and depth are moved when they are read.
+    Attributes:
+        name: Of its folder.
+        background: Path of the background; None for a camera that moves.
+        frames: Paths, (frame, mask or None, depth or None) each.
+        offset: By how much masks and depth are moved when they are read; None for not at all.
     """
 
     name: str
@@ -45,23 +49,30 @@ class Sequence:
 
     @property
     def masked(self) -> bool:
+        """Whether its masks can be scored."""
         return self.background is not None and any(mask for _, mask, _ in self.frames)
 
 
 @dataclass
-class Counts:
-    """Of pixels."""
+class PixelCounts:
+    """Counts of pixels, and the scores that come of them.
+
+    Attributes:
+        hit: Foreground that was found.
+        alarm: Background that was called foreground.
+        missed: Foreground that was called background.
+    """
 
     hit: int = 0
     alarm: int = 0
     missed: int = 0
 
-    def add(self, found: np.ndarray, truth: np.ndarray) -> None:
-        """found: bool; truth: levels of the hand-made mask. Both [H, W]."""
+    def add(self, mask: np.ndarray, truth: np.ndarray) -> None:
+        """Counts the pixels of a frame. mask: bool; truth: levels of the hand-made mask. Both [H, W]."""
         scored, inside = ~np.isin(truth, LEFT_OUT), truth == FOREGROUND
-        self.hit += int((found & inside & scored).sum())
-        self.alarm += int((found & ~inside & scored).sum())
-        self.missed += int((~found & inside & scored).sum())
+        self.hit += int((mask & inside & scored).sum())
+        self.alarm += int((mask & ~inside & scored).sum())
+        self.missed += int((~mask & inside & scored).sum())
 
     @property
     def precision(self) -> float:
@@ -76,24 +87,30 @@ class Counts:
         return 2 * self.hit / max(1, 2 * self.hit + self.alarm + self.missed)
 
 
-def find(folder: str) -> list[Sequence]:
-    """All sequences in a folder of them, or the one that the folder is."""
+def find_sequences(folder: str) -> list[Sequence]:
+    """Returns all sequences in a folder of them, or the one that the folder is.
+
+    Raises:
+        ValueError: There is none, or one that is not complete.
+    """
     if not tf.io.gfile.isdir(folder):
         raise ValueError(f"`footage`={folder} is not a folder.")
     inside = sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
-    below = [_sequence(join_path(folder, name), name) for name in inside if tf.io.gfile.isdir(join_path(folder, name))]
-    itself = _sequence(folder, folder.rstrip("/").rpartition("/")[2])
-    found = [sequence for sequence in (itself, *below) if sequence]
-    if not found:
+    below = [
+        _find_sequence(join_path(folder, name), name) for name in inside if tf.io.gfile.isdir(join_path(folder, name))
+    ]
+    itself = _find_sequence(folder, folder.rstrip("/").rpartition("/")[2])
+    sequences = [sequence for sequence in (itself, *below) if sequence]
+    if not sequences:
         raise ValueError(
             f"{folder} holds no sequence: looked for NAME/input with NAME/groundtruth and NAME/background, or with "
             "NAME/depth."
         )
-    return found
+    return sequences
 
 
 def read_levels(where: str) -> np.ndarray:
-    """[H, W]: of a mask 0 to 255, of depth millimetres."""
+    """Returns the levels of a PNG, [H, W]: of a mask 0 to 255, of depth millimetres."""
     with tf.io.gfile.GFile(where, "rb") as file:
         data = file.read()
     # The type is in the header: 8 or 16 bits a channel.
@@ -101,10 +118,13 @@ def read_levels(where: str) -> np.ndarray:
     return tf.io.decode_png(data, channels=1, dtype=kind).numpy()[..., 0]
 
 
-def tuned(sequences: list[Sequence]) -> dict[str, Callable]:
-    """Name -> the baseline that has the best mean F on these very sequences: (bg, fg_bg) -> mask, bool [H, W].
+def tune_baselines(sequences: list[Sequence]) -> dict[str, Callable]:
+    """Returns the baselines with the best mean F on these very sequences, by name.
 
     More than anybody could know of a new camera: what is to be beaten is the best that a threshold can do.
+
+    Returns:
+        Functions from bg and fg_bg, uint8 [H, W, 3], to the mask, bool [H, W].
     """
     kinds: dict[str, list[Callable]] = {
         "difference": [baselines.Difference(level, median) for median in (1, 3, 5) for level in baselines.DIFFERENCES],
@@ -116,47 +136,59 @@ def tuned(sequences: list[Sequence]) -> dict[str, Callable]:
     for name, candidates in kinds.items():
         scores = np.zeros(len(candidates))
         for sequence in masked:
-            counts = [Counts() for _ in candidates]
-            for bg, frame, truth, _ in pictures(sequence):
+            counts = [PixelCounts() for _ in candidates]
+            for bg, frame, truth, _ in read_pictures(sequence):
                 if truth is None:
                     continue
                 for count, candidate in zip(counts, candidates, strict=True):
-                    count.add(_answer(candidate, bg, frame), truth)
+                    count.add(_segment(candidate, bg, frame), truth)
             scores += [count.f for count in counts]
-        best[name] = partial(_answer, candidates[int(np.argmax(scores))])
+        best[name] = partial(_segment, candidates[int(np.argmax(scores))])
     return best
 
 
-def aligned(sequence: Sequence, difference: Callable) -> Sequence:
-    """The same with its `offset`: where its masks agree best with the difference, as answered by `tuned`."""
+def align_masks(sequence: Sequence, difference: Callable) -> Sequence:
+    """Returns the sequence with the offset at which its masks agree best with a difference of `tune_baselines`."""
     compared = (
         (difference(bg, frame), truth == FOREGROUND, ~np.isin(truth, (FOREGROUND, *LEFT_OUT)))
-        for bg, frame, truth, _ in pictures(sequence)
+        for bg, frame, truth, _ in read_pictures(sequence)
         if truth is not None
     )
-    return replace(sequence, offset=mask_alignment.offset(compared))
+    return replace(sequence, offset=mask_alignment.find_offset(compared))
 
 
-def pictures(sequence: Sequence) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]]:
-    """bg, frame: uint8 [H, W, 3]; truth: levels [H, W] or None; depth: millimetres [H, W] or None."""
+def read_pictures(sequence: Sequence) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]]:
+    """Yields (bg, frame, truth, depth) for each frame of a sequence.
+
+    bg and frame are uint8 [H, W, 3]; truth is the levels of the mask, [H, W], or None; depth is millimetres, [H, W], or
+    None.
+    """
     bg = None if sequence.background is None else read_picture(sequence.background)
     for frame, mask, depth in sequence.frames:
         picture = read_picture(frame)
         truth, millimetres = (None if where is None else read_levels(where) for where in (mask, depth))
         if sequence.offset:
-            truth = None if truth is None else mask_alignment.moved(truth, sequence.offset, LEFT_OUT[0])
-            millimetres = None if millimetres is None else mask_alignment.moved(millimetres, sequence.offset, 0)
+            truth = None if truth is None else mask_alignment.move_labels(truth, sequence.offset, LEFT_OUT[0])
+            millimetres = None if millimetres is None else mask_alignment.move_labels(millimetres, sequence.offset, 0)
         yield picture if bg is None else bg, picture, truth, millimetres
 
 
-def depth_scores(metres: np.ndarray, millimetres: np.ndarray) -> dict[str, float] | None:
-    """abs_rel, rmse in metres and delta1, as it is and `scaled_`: with the median that is right. None where unknown."""
+def score_depth(metres: np.ndarray, millimetres: np.ndarray) -> dict[str, float] | None:
+    """Returns scores of depth, or None if the truth is unknown everywhere.
+
+    Args:
+        metres: Predicted, [H, W].
+        millimetres: True, [H, W], 0 unknown.
+
+    Returns:
+        abs_rel, rmse (metres) and delta1; and the same with the prefix `scaled_`, with depth scaled to the true median.
+    """
     known = millimetres > 0
     if not known.any():
         return None
-    truth, found = millimetres[known] / MILLIMETRES, metres[known]
+    truth, predicted = millimetres[known] / MILLIMETRES, metres[known]
     scores = {}
-    for name, values in {"": found, "scaled_": found * np.median(truth) / np.median(found)}.items():
+    for name, values in {"": predicted, "scaled_": predicted * np.median(truth) / np.median(predicted)}.items():
         ratio = np.maximum(values / truth, truth / values)
         scores[f"{name}abs_rel"] = float(np.mean(np.abs(values - truth) / truth))
         scores[f"{name}rmse"] = float(np.sqrt(np.mean(np.square(values - truth))))
@@ -164,12 +196,12 @@ def depth_scores(metres: np.ndarray, millimetres: np.ndarray) -> dict[str, float
     return scores
 
 
-def _answer(baseline: Callable, bg: np.ndarray, frame: np.ndarray) -> np.ndarray:
+def _segment(baseline: Callable, bg: np.ndarray, frame: np.ndarray) -> np.ndarray:
     pair = (picture[None].astype(np.float32) / 255 for picture in (bg, frame))
     return baseline(*pair)[0, ..., 0] > 0.5
 
 
-def _sequence(folder: str, name: str) -> Sequence | None:
+def _find_sequence(folder: str, name: str) -> Sequence | None:
     frames = _first_of(folder, FRAMES)
     masks, depths = _first_of(folder, MASKS), _first_of(folder, (DEPTH,))
     if not frames or not (masks or depths):
@@ -195,7 +227,7 @@ def _sequence(folder: str, name: str) -> Sequence | None:
 
 
 def _first_of(folder: str, names: tuple[str, ...]) -> dict[str, str]:
-    """Number -> path of the pictures in the first of these folders that is there."""
+    """Returns number -> path of the pictures in the first of these folders that is there."""
     for name in names:
         if tf.io.gfile.isdir(join_path(folder, name)):
             return {_number(where): where for where in pictures_in_folder(join_path(folder, name), name)[0]}

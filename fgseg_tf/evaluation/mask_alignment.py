@@ -1,7 +1,7 @@
-"""Masks that lie beside what they show: those of a depth sensor do, since it looks from another place than the camera.
+"""Aligns masks that lie beside what they show, as a depth sensor's do, since it is not where the camera is.
 
-How far they have to be moved is told by the two pictures alone, never by the network that is to be scored: the offset
-at which the masks agree best with the difference of frame and empty scene.
+How far they have to be moved is decided by the two pictures alone, never by the network that is to be scored: it is the
+offset at which the masks agree best with the difference of frame and background.
 """
 
 from collections.abc import Iterable
@@ -15,35 +15,42 @@ WORTH = 0.01  # of F: less may be chance
 
 @dataclass(frozen=True)
 class Offset:
-    """Pixels by which masks have to be moved, and the F of the difference with and without that."""
+    """How far masks have to be moved. It is true where that is worth it.
+
+    Attributes:
+        down: Pixels.
+        right: Pixels.
+        f: F of the difference, 0 to 1, with the masks moved.
+        f_unmoved: The same with the masks as they are.
+    """
 
     down: int
     right: int
     f: float
-    f_as_it_is: float
+    f_unmoved: float
 
-    def __bool__(self):
-        """Whether it is worth it."""
-        return self.f - self.f_as_it_is > WORTH
+    def __bool__(self) -> bool:
+        return self.f - self.f_unmoved > WORTH
 
 
-def offset(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Offset:
-    """The best one for all frames of a sequence together.
+def find_offset(frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Offset:
+    """Returns the best offset for all frames of a sequence together.
 
-    pairs: (found, inside, outside), bool [H, W], of one size: what the difference calls foreground, and what the mask
-    calls foreground and background; where it is neither, it says nothing.
+    Args:
+        frames: For each frame (found, inside, outside), bool [H, W], all of one size: where the difference says
+            foreground, and where the mask says foreground and background. Pixels that are neither are left out.
     """
     sums: np.ndarray | None = None
-    for found, inside, outside in pairs:
+    for found, inside, outside in frames:
         # All offsets at once, in 64 bits, so that counts stay whole numbers; with room for them, so that what leaves on
         # one side does not come in on the other.
         height, width = found.shape
         reach = round(FARTHEST * max(height, width))
         size = height + reach, width + reach
-        there, missing, thing, scenery = (
+        there, missing, object_, background = (
             np.fft.rfft2(plane.astype(np.float64), size) for plane in (found, ~found, inside, outside)
         )
-        products = np.stack([there * thing.conj(), there * scenery.conj() + missing * thing.conj()])
+        products = np.stack([there * object_.conj(), there * background.conj() + missing * object_.conj()])
         sums = products if sums is None else sums + products
     if sums is None:
         raise ValueError("no frame has a mask to be laid over it.")
@@ -56,8 +63,8 @@ def offset(pairs: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Offset
     return Offset(int(down[best[0]]), int(right[best[1]]), float(f[best]), float(f[0, 0]))
 
 
-def moved(labels: np.ndarray, by: Offset, unknown: int) -> np.ndarray:
-    """[H, W], with `unknown` where nothing came from."""
+def move_labels(labels: np.ndarray, by: Offset, unknown: int) -> np.ndarray:
+    """Returns the labels, [H, W], moved by an offset, with `unknown` where nothing is moved to."""
     height, width = labels.shape
     result = np.full_like(labels, unknown)
     to_rows, from_rows = _overlap(by.down, height)

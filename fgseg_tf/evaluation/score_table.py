@@ -1,11 +1,21 @@
-"""Which scores are shown, under which words, and which way is better; and the table of them on a terminal."""
+"""Which scores are shown, under which labels, and which way is better; and the tables of them on a terminal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from fgseg_tf.evaluation.scores import LadderStep, Scores, SplitScores, get_column
 
 
 @dataclass(frozen=True)
 class Row:
-    """name: of a metric in its place, `mask` or `depth...`."""
+    """How a metric is shown.
+
+    Attributes:
+        name: Of the metric, without its place (`mask`, `depth`, ...).
+        label: What it is called.
+        higher: Whether higher is better.
+        digits: After the point.
+    """
 
     name: str
     label: str
@@ -53,8 +63,8 @@ SPLITS = {
     "unseen_both": "unseen backgrounds, unseen cut-outs",
     "test": "composites at random, of pictures also seen in training",
 }
-# It is told what the network has to see; so it is compared, and may be the best, on objects only.
-EMPTY_SCENE = "The empty scene is its true depth, as if nobody were there: a rival on objects only."
+# It is given what the network has to predict; so it is compared, and may be the best, on objects only.
+BACKGROUND_DEPTH_NOTE = "The empty scene is its true depth, as if nobody were there: a rival on objects only."
 COMPARED = ("mask", "depth_object")
 # What a terminal shows: place, names of its rows, and what the place is called there.
 BRIEF = (
@@ -72,76 +82,85 @@ INDENT, NARROWEST, GAP = 12, 7, 2  # characters: of names of places, of a column
 
 @dataclass(frozen=True)
 class Line:
-    """One row with its numbers. values: column -> number, or None where there was nothing to measure."""
+    """A row with its numbers.
+
+    Attributes:
+        row: The metric.
+        values: Column -> number, or None where there was nothing to measure.
+        compared: Whether the best of its columns is marked.
+    """
 
     row: Row
     values: dict[str, float | None]
     compared: bool
 
-    def shown(self, column: str) -> str:
+    def format(self, column: str) -> str:
+        """Returns the number of a column as it is shown."""
         value = self.values[column]
         return "–" if value is None else f"{value:.{self.row.digits}f}"
 
     @property
     def best(self) -> set[str]:
-        """The columns with the best number as it is shown; none where nothing is compared or all are the same."""
-        known = {column: float(self.shown(column)) for column, value in self.values.items() if value is not None}
+        """The columns whose number, as it is shown, is the best; none where nothing is compared or all are the same."""
+        known = {column: float(self.format(column)) for column, value in self.values.items() if value is not None}
         if len(known) < 2 or not self.compared:
             return set()
         goal = (max if self.row.higher else min)(known.values())
-        found = {column for column, value in known.items() if value == goal}
-        return found if len(found) < len(known) else set()
+        columns = {column for column, value in known.items() if value == goal}
+        return columns if len(columns) < len(known) else set()
 
 
-def lines(split: dict, place: str) -> list[Line]:
-    """The rows of a place that were measured, in one split of metrics.json."""
-    rows, columns = (MASK_ROWS, MASK_COLUMNS) if place == "mask" else (DEPTH_ROWS, DEPTH_COLUMNS)
-    found = []
+def make_lines(split: SplitScores, place: str) -> list[Line]:
+    """Returns the rows of a place (`mask`, or a key of PLACES) that were measured in a split."""
+    rows, names = (MASK_ROWS, MASK_COLUMNS) if place == "mask" else (DEPTH_ROWS, DEPTH_COLUMNS)
+    columns = {name: column for name in names if (column := get_column(split, name)) is not None}
+    lines = []
     for row in rows:
-        values = {column: split[column].get(f"{place}/{row.name}") for column in columns if column in split}
+        values = {name: column.get(f"{place}/{row.name}") for name, column in columns.items()}
         if any(value is not None for value in values.values()):
-            found.append(Line(row, values, place in COMPARED))
-    return found
+            lines.append(Line(row, values, place in COMPARED))
+    return lines
 
 
-def terminal(scores: dict) -> str:
-    """A block for each split, the hardest last, where eyes are. scores: as in metrics.json."""
-    blocks = [_block(name, split) for name, split in scores["splits"].items()]
+def format_scores(scores: Scores) -> str:
+    """Returns the scores for a terminal: a block for each split, the hardest last, where eyes are."""
+    blocks = [_format_split(name, split) for name, split in scores["splits"].items()]
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
-def ladder(steps: list[dict]) -> str:
-    """Masks by severity. steps: as in metrics.json."""
+def format_ladder(steps: Sequence[LadderStep]) -> str:
+    """Returns the scores of masks by severity, for a terminal. steps: `ladder` of metrics.json, not empty."""
     columns = [column for column in MASK_COLUMNS if column in steps[0]]
     left = max(len(row.label) for row in LADDER_ROWS) + 4
-    text = [f"the ladder: masks where two exposures differ, from 0 (not) to 4 (badly); {_where(steps[0])}"]
+    text = [f"the ladder: masks where two exposures differ, from 0 (not) to 4 (badly); {_describe_examples(steps[0])}"]
     for row in LADDER_ROWS:
         heads = "".join(f"{COLUMNS[column]:>{_width(column) - 1}} " for column in columns)
         text.append(f"  {row.label}".ljust(left) + heads.rstrip())
         text += [
-            f"{step['severity']:>{left - 1}} " + "".join(_cell(line, column) for column in columns).rstrip()
-            for step, line in ladder_lines(steps, row)
+            f"{step['severity']:>{left - 1}} " + "".join(_format_cell(line, column) for column in columns).rstrip()
+            for step, line in make_ladder_lines(steps, row)
         ]
     return "\n".join(text)
 
 
-def _where(step: dict) -> str:
+def _describe_examples(step: LadderStep) -> str:
     return f"{step['split']}, {step['examples']} examples"
 
 
-def ladder_lines(steps: list[dict], row: Row) -> list[tuple[dict, Line]]:
-    """Of one kind of score, a line for each severity."""
-    columns = [column for column in MASK_COLUMNS if column in steps[0]]
-    return [
-        (step, Line(row, {column: step[column][f"mask/{row.name}"] for column in columns}, compared=True))
-        for step in steps
-    ]
+def make_ladder_lines(steps: Sequence[LadderStep], row: Row) -> list[tuple[LadderStep, Line]]:
+    """Returns the severities, each with the line of one metric."""
+    lines = []
+    for step in steps:
+        columns = {name: column for name in MASK_COLUMNS if (column := get_column(step, name)) is not None}
+        values = {name: column[f"mask/{row.name}"] for name, column in columns.items()}
+        lines.append((step, Line(row, values, compared=True)))
+    return lines
 
 
-def _block(name: str, split: dict) -> list[str]:
+def _format_split(name: str, split: SplitScores) -> list[str]:
     columns = [column for column in COLUMNS if column in split]
     groups = [
-        (title, [line for line in lines(split, place) if line.row.name in names]) for place, names, title in BRIEF
+        (title, [line for line in make_lines(split, place) if line.row.name in names]) for place, names, title in BRIEF
     ]
     left = max(len(line.row.label) for _, group in groups for line in group) + INDENT
     # A space for the mark behind each number.
@@ -150,14 +169,14 @@ def _block(name: str, split: dict) -> list[str]:
     for title, group in groups:
         for line in group:
             label = f"  {title if line is group[0] else ''}".ljust(INDENT) + line.row.label
-            block.append(label.ljust(left) + "".join(_cell(line, column) for column in columns).rstrip())
+            block.append(label.ljust(left) + "".join(_format_cell(line, column) for column in columns).rstrip())
     return block
 
 
-def _cell(line: Line, column: str) -> str:
+def _format_cell(line: Line, column: str) -> str:
     if column not in line.values:
         return " " * _width(column)
-    return f"{line.shown(column):>{_width(column) - 1}}{BEST if column in line.best else ' '}"
+    return f"{line.format(column):>{_width(column) - 1}}{BEST if column in line.best else ' '}"
 
 
 def _width(column: str) -> int:

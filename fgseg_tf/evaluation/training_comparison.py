@@ -1,6 +1,6 @@
-"""Trainings that differ in a few flags, side by side: same data, same examples, several seeds.
+"""Compares trainings that differ in a few flags: same data, same examples, several seeds.
 
-They are written down in a file, one a line, a name and what differs; lines without a name are for all of them:
+A file names them, one on a line, with the flags that differ; lines without a name are for all of them:
 
     --network=small
     --stages=4@64
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fgseg_tf.evaluation.scores import Scores
+
 # What is shown of a split in metrics.json, and under which heading.
 SHOWN = {
     "mask/iou": "mask IoU",
@@ -26,18 +28,32 @@ SHOWN = {
 
 @dataclass(frozen=True)
 class Variant:
-    """flags: all of them, those for every variant first."""
+    """A training to compare.
+
+    Attributes:
+        name: As it is written in the file.
+        flags: All of its flags, those for every variant first.
+    """
 
     name: str
     flags: tuple[str, ...]
 
     @property
     def folder(self) -> str:
+        """The name, as one of a folder."""
         return re.sub(r"\W+", "-", self.name.lower()).strip("-")
 
 
-def read(text: str, where: str) -> tuple[Variant, ...]:
-    """where: what the text is called in a complaint."""
+def parse_variants(text: str, where: str) -> tuple[Variant, ...]:
+    """Returns the variants that a file names.
+
+    Args:
+        text: Of the file.
+        where: Its path, for errors.
+
+    Raises:
+        ValueError: A line cannot be read, names are not unique, or there are fewer than two.
+    """
     everyone: list[str] = []
     named: list[tuple[str, list[str]]] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -64,20 +80,25 @@ def read(text: str, where: str) -> tuple[Variant, ...]:
     return variants
 
 
-def table(found: dict[str, list[dict]], split: str) -> str:
-    """Markdown. found: name -> metrics.json of each seed. The mean, and how far the seeds lie from it at most."""
-    seeds = max(len(scores) for scores in found.values())
+def format_comparison(results: dict[str, list[Scores]], split: str) -> str:
+    """Returns a Markdown table of the mean of the seeds, and how far from it they are at most.
+
+    Args:
+        results: Name of a variant -> metrics.json of each seed.
+        split: Whose scores are shown.
+    """
+    seeds = max(len(scores) for scores in results.values())
     lines = [
         f"| {split}, {seeds} seed{'s'[: seeds > 1]} | " + " | ".join(SHOWN.values()) + " |",
         "|---" * (len(SHOWN) + 1) + "|",
     ]
-    for name, of_seeds in found.items():
-        cells = [_cell([scores["splits"][split]["network"][key] for scores in of_seeds]) for key in SHOWN]
+    for name, by_seed in results.items():
+        cells = [_format_cell([scores["splits"][split]["network"][key] for scores in by_seed]) for key in SHOWN]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _cell(values: list[float]) -> str:
+def _format_cell(values: list) -> str:
     mean = np.mean(values)
     spread = max(abs(value - mean) for value in values)
     return f"{mean:.3f} ± {spread:.3f}" if len(values) > 1 else f"{mean:.3f}"

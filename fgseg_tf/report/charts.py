@@ -1,7 +1,7 @@
-"""How a training went, as inline SVG: a panel for each thing that was measured, over the examples seen.
+"""Charts of a training as inline SVG: a panel for each thing that was measured, over the examples seen.
 
-One line a panel, named by its heading, so that no colour has to be told from another. Stages have a line of their own
-each: their losses are seldom the same. Colours are those of the page (`currentColor` and the class names).
+Each panel has one line, named by its heading, so that no colour has to be told from another. Stages have a line of
+their own each: their losses are seldom the same. Colours are those of the page (`currentColor` and the class names).
 """
 
 import math
@@ -25,7 +25,14 @@ PANELS = (
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to a side of the panel."""
+    """Maps values to places along a side of a panel, linearly.
+
+    Attributes:
+        low: The value at `start`.
+        high: The value at `end`.
+        start: A place, in the panel's units.
+        end: Likewise.
+    """
 
     low: float
     high: float
@@ -36,33 +43,35 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def panels(history: Sequence[Mapping[str, Any]]) -> str:
-    """history: rows with `stage`, `seen` and what was measured; a panel for all that any row has."""
+def draw_panels(history: Sequence[Mapping[str, Any]]) -> str:
+    """Returns a panel for all that any epoch has measured. history: history.json."""
     drawn = []
     for key, heading, better in PANELS:
         rows = [row for row in history if isinstance(row.get(key), int | float) and math.isfinite(row[key])]
         if rows:
             drawn.append(
                 f'<figure class="panel"><figcaption>{escape(heading)} <small>{better}</small></figcaption>'
-                f"{_panel(key, heading, rows, history)}</figure>"
+                f"{_draw_panel(key, heading, rows, history)}</figure>"
             )
     return "\n".join(drawn)
 
 
-def _panel(key: str, heading: str, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]]) -> str:
+def _draw_panel(key: str, heading: str, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]]) -> str:
     values = [row[key] for row in rows]
     across = Scale(0, max(row["seen"] for row in history) or 1, LEFT, RIGHT)
-    marks = ticks(min(values), max(values))
+    marks = choose_ticks(min(values), max(values))
     up = Scale(marks[0], marks[-1], BOTTOM, TOP)
-    said = f"{heading}: from {values[0]:.4g} to {values[-1]:.4g} in {len(values)} epochs"
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">']
+    text = f"{heading}: from {values[0]:.4g} to {values[-1]:.4g} in {len(values)} epochs"
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(text)}">']
     for mark in marks:
         y = up(mark)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:g}</text>')
-    for mark in ticks(0, across.high, 3):
+    for mark in choose_ticks(0, across.high, 3):
         if mark <= across.high:
-            parts.append(f'<text x="{across(mark):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{short(mark)}</text>')
+            parts.append(
+                f'<text x="{across(mark):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{abbreviate(mark)}</text>'
+            )
     stages = sorted({row["stage"] for row in history})
     for stage in stages:
         # Where it begins: where the one before it ended.
@@ -76,15 +85,15 @@ def _panel(key: str, heading: str, rows: Sequence[Mapping[str, Any]], history: S
         points = " ".join(f"{across(row['seen']):.1f},{up(row[key]):.1f}" for row in of_stage)
         parts.append(f'<polyline points="{points}"/>' if len(of_stage) > 1 else "")
         for row in of_stage:
-            told = f"stage {stage}, epoch {row['epoch']}, {row['seen']:,} examples: {row[key]:.4g}"
+            note = f"stage {stage}, epoch {row['epoch']}, {row['seen']:,} examples: {row[key]:.4g}"
             parts.append(
-                f'<circle cx="{across(row["seen"]):.1f}" cy="{up(row[key]):.1f}" r="2.5"><title>{told}</title></circle>'
+                f'<circle cx="{across(row["seen"]):.1f}" cy="{up(row[key]):.1f}" r="2.5"><title>{note}</title></circle>'
             )
     return "".join([*parts, "</svg>"])
 
 
-def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Round numbers, about as many as wanted, the first not over `low` and the last not under `high`."""
+def choose_ticks(low: float, high: float, wanted: int = 4) -> list[float]:
+    """Returns round numbers, about as many as wanted, the first not over `low` and the last not under `high`."""
     span = (high - low) or abs(high) or 1.0
     rough = span / wanted
     power = 10.0 ** math.floor(math.log10(rough))
@@ -94,8 +103,8 @@ def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
     return [round(number * step, 12) for number in range(first, last + 1)]
 
 
-def short(count: float) -> str:
-    """12000 -> 12k."""
+def abbreviate(count: float) -> str:
+    """Returns a count in few letters: 12000 -> 12k."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:g}{letter}"

@@ -1,5 +1,5 @@
-"""A page to browse a data set: some composites, which can be filtered and looked at larger, and what all of them are
-like. One file, nothing fetched.
+"""A page to browse a data set: some composites, which can be filtered and enlarged, and statistics of all of them. One
+file, nothing fetched.
 
 Filters are a native <select> each, and their state is the fragment of the URL, `#split=train&background=bg005`, so that
 a view can be linked to. What the script needs to know of a composite are data attributes with the same names.
@@ -16,7 +16,7 @@ from data_pipelines.inspection.examples import BackgroundPictures, Example
 from data_pipelines.inspection.label_statistics import Survey
 from data_pipelines.tfrecord.reader import StoredDataset
 from fgseg_tf.report import dataset_statistics as statistics
-from fgseg_tf.report.figures import Legend, encoded, percent
+from fgseg_tf.report.figures import Legend, encode_data_url, format_percent
 from fgseg_tf.report.html import read_static, render_page, render_section
 
 USUAL_COUNT = 60
@@ -27,7 +27,7 @@ NOBODY = "nobody"  # for a cut-out, where there is none
 FILTERS = {"split": "Split", "background": "Background", "cutout": "Cut-out", "flipped": "Cut-out mirrored"}
 
 
-def page(
+def render_dataset_page(
     dataset: StoredDataset,
     backgrounds: BackgroundPictures,
     survey: Survey,
@@ -35,7 +35,7 @@ def page(
     severity: float = 0,
 ) -> str:
     """examples: shown one after the other. severity: of what was done to them first, by `capture`."""
-    ends = statistics.depth_range(survey, dataset.depth_scale, BEYOND)
+    ends = statistics.find_depth_range(survey, dataset.depth_scale, BEYOND)
     legend = Legend(*ends, "metres" if dataset.unit == "m" else dataset.unit)
     cards = []
     found: dict[str, Counter[str]] = {name: Counter() for name in FILTERS}
@@ -48,9 +48,11 @@ def page(
     sections = [
         _header(title, lines),
         render_section("composites", "Composites", _composites(dataset, cards, found, legend, severity)),
-        render_section("statistics", "What they are like", statistics.measured(dataset, survey)),
-        render_section("splits", "Splits", statistics.by_split(dataset) + statistics.of_pictures(dataset)),
-        render_section("recipe", "How it was made", statistics.recipe(dataset)),
+        render_section("statistics", "What they are like", statistics.render_measured(dataset, survey)),
+        render_section(
+            "splits", "Splits", statistics.render_splits(dataset) + statistics.render_pixel_statistics(dataset)
+        ),
+        render_section("recipe", "How it was made", statistics.render_recipe(dataset)),
         _dialog(),
     ]
     return render_page(
@@ -62,7 +64,7 @@ def page(
 
 
 def _facets(dataset: StoredDataset, example: Example) -> dict[str, list[str]]:
-    """What a composite can be found by."""
+    """The values of the filters that a composite is shown for."""
     *_, flipped, _ = dataset.grid.parts(example.index)
     return {
         "split": [example.split],
@@ -94,7 +96,7 @@ def _composites(
         said += f" Each is shown as two exposures that differ with a severity of {severity:g}, from 0 to 4."
     selects = "".join(_select(name, label, found[name]) for name, label in FILTERS.items())
     return (
-        f"<p>{said}</p>{legend.drawn()}"
+        f"<p>{said}</p>{legend.render()}"
         f"<form class=filters aria-label=Filters autocomplete=off hidden>{selects}"
         f"<p class=count role=status aria-live=polite>{len(cards)} of {len(cards)} shown</p>"
         "<button type=button class=everything hidden>Show all</button></form>"
@@ -123,7 +125,7 @@ def _card(
         "bg": example.bg,
         "fg_bg": example.fg_bg,
         "mask": example.mask,
-        "depth": legend.colours(example.metres),
+        "depth": legend.color(example.metres),
     }
     drawn = "".join(_picture(caption, picture, name) for caption, picture in pictures.items())
     attributes = "".join(f' data-{facet}="{" ".join(values)}"' for facet, values in facets.items())
@@ -142,7 +144,7 @@ def _picture(caption: str, picture: np.ndarray, name: str) -> str:
     small = Image.fromarray(picture)
     small.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
     return (
-        f'<span><img src="{encoded(np.asarray(small))}" width={small.width} height={small.height} '
+        f'<span><img src="{encode_data_url(np.asarray(small))}" width={small.width} height={small.height} '
         f'alt="{caption} of {name}" loading=lazy><span>{caption}</span></span>'
     )
 
@@ -157,7 +159,7 @@ def _facts(dataset: StoredDataset, backgrounds: BackgroundPictures, example: Exa
         "place": f"{place}, of 0 to {dataset.grid.places - 1}",
     }
     if example.mask.any():
-        facts["mask"] = f"{percent(float(example.mask.mean()) / 255)} of the picture"
+        facts["mask"] = f"{format_percent(float(example.mask.mean()) / 255)} of the picture"
     metres = example.metres[(example.mask >= OBJECT) & (example.metres > 0)]
     if metres.size:
         nearest, half, farthest = np.quantile(metres, (0, 0.5, 1))

@@ -1,4 +1,4 @@
-"""Sections of the page about a data set that are about all of it: what the manifest says, and what a survey found."""
+"""Sections of the page of a data set that are about all of it: what its manifest says, and the results of a survey."""
 
 from html import escape
 from typing import cast
@@ -11,7 +11,7 @@ from data_pipelines.inspection.label_statistics import Survey
 from data_pipelines.tfrecord.reader import StoredDataset
 from data_pipelines.tfrecord.statistics import MeanAndDeviation, MeansAndDeviations
 from fgseg_tf.report import histograms, tables
-from fgseg_tf.report.figures import BANDS, bar, encoded, percent
+from fgseg_tf.report.figures import BANDS, encode_data_url, format_percent, render_color_bar
 from fgseg_tf.report.histograms import Histogram
 from fgseg_tf.report.html import capitalize
 
@@ -20,8 +20,8 @@ BY_SOURCE = {"backgrounds", "foregrounds", "physical_height", "field_of_view"}  
 CHANNELS = "red, green, blue"
 
 
-def depth_range(survey: Survey, scale: float, beyond: float = 0.0) -> tuple[float, float]:
-    """The nearest and the farthest depth that was found. beyond: share of pixels that may be nearer, and farther."""
+def find_depth_range(survey: Survey, scale: float, beyond: float = 0.0) -> tuple[float, float]:
+    """Returns the nearest and the farthest depth. beyond: share of pixels that may be nearer, and farther."""
     passed = np.cumsum(survey.object_codes[1:] + survey.background_codes[1:])
     if not passed[-1]:
         return 1.0, 10.0
@@ -30,24 +30,25 @@ def depth_range(survey: Survey, scale: float, beyond: float = 0.0) -> tuple[floa
     return float(near / scale), float(max(far, near * 1.01) / scale)
 
 
-def measured(dataset: StoredDataset, survey: Survey) -> str:
-    """Histograms and the heat map, of the examples that were surveyed."""
+def render_measured(dataset: StoredDataset, survey: Survey) -> str:
+    """Returns histograms and the heat map, of the examples that were surveyed."""
     seen, total, unit = len(survey.shares), dataset.manifest["records"], dataset.unit
     which = f"all {total:,} composites."
     if seen < total:
         which = f"{seen:,} of the {total:,} composites, from every file in proportion."
-    ends = depth_range(survey, dataset.depth_scale)
-    shares = Histogram("Mask", "share of the picture", "%", "composites", *histograms.of_shares(survey.shares))
-    panels = [histograms.panel(shares, _shares_in_words(survey.shares))]
+    ends = find_depth_range(survey, dataset.depth_scale)
+    shares = Histogram("Mask", "share of the picture", "%", "composites", *histograms.count_shares(survey.shares))
+    panels = [histograms.draw_histogram(shares, _shares_in_words(survey.shares))]
     for name, codes in (("objects", survey.object_codes), ("scenery", survey.background_codes)):
-        counted = histograms.of_codes(codes, dataset.depth_scale, *ends)
+        counted = histograms.count_codes(codes, dataset.depth_scale, *ends)
         drawn = Histogram(f"Depth of {name}", "depth", unit, "pixels", *counted, logarithmic=True)
-        panels.append(histograms.panel(drawn, _depth_in_words(codes, dataset.depth_scale, unit)))
+        panels.append(histograms.draw_histogram(drawn, _depth_in_words(codes, dataset.depth_scale, unit)))
     panels.append(_heat_map(survey.covered))
     return f"<p>Of {which}</p><div class=panels>{''.join(panels)}</div>"
 
 
-def by_split(dataset: StoredDataset) -> str:
+def render_splits(dataset: StoredDataset) -> str:
+    """Returns a table of the splits."""
     total = dataset.manifest["records"]
     rows = []
     for name, split in dataset.manifest["splits"].items():
@@ -63,20 +64,22 @@ def by_split(dataset: StoredDataset) -> str:
         )
         rows.append(_row(name, cells))
     heads = ("composites", "share", "backgrounds", "cut-outs", "size", "mean mask", "mean depth")
-    return tables.table("Composites by split", _head(heads), rows)
+    return tables.render_table("Composites by split", _head(heads), rows)
 
 
-def of_pictures(dataset: StoredDataset) -> str:
+def render_pixel_statistics(dataset: StoredDataset) -> str:
+    """Returns a table of means and standard deviations."""
     rows = []
     statistics = cast(dict[str, MeanAndDeviation | MeansAndDeviations], dataset.manifest["statistics"])
     for key, found in statistics.items():
         unit = f", {dataset.unit}" if key == "depth" else ", 0 to 1"
         label = f"{key}: {CHANNELS}{unit}" if isinstance(found["mean"], list) else f"{key}{unit}"
         rows.append(_row(label, (_numbers(found["mean"]), _numbers(found["std"]))))
-    return tables.table("Pixels of all composites", _head(("mean", "standard deviation")), rows)
+    return tables.render_table("Pixels of all composites", _head(("mean", "standard deviation")), rows)
 
 
-def recipe(dataset: StoredDataset) -> str:
+def render_recipe(dataset: StoredDataset) -> str:
+    """Returns what the data set was made by."""
     manifest, options = dataset.manifest, dataset.manifest["options"]
     facts = {
         "composites": f"{manifest['records']:,} in {len(dataset.files)} files, {_size(manifest['bytes'])}",
@@ -94,12 +97,14 @@ def recipe(dataset: StoredDataset) -> str:
 def _shares_in_words(shares: np.ndarray) -> str:
     somebody = shares[shares > 0]
     nobody = (
-        f"{percent(1 - len(somebody) / max(1, len(shares)))} have nobody in them" if len(somebody) < len(shares) else ""
+        f"{format_percent(1 - len(somebody) / max(1, len(shares)))} have nobody in them"
+        if len(somebody) < len(shares)
+        else ""
     )
     if not len(somebody):
         return nobody
     half, most = np.quantile(somebody, (0.5, 0.9))
-    said = f"half cover less than {percent(half)}, nine of ten less than {percent(most)}"
+    said = f"half cover less than {format_percent(half)}, nine of ten less than {format_percent(most)}"
     return f"{said}; {nobody}, and are not counted" if nobody else said
 
 
@@ -110,7 +115,7 @@ def _depth_in_words(codes: np.ndarray, scale: float, unit: str) -> str:
     passed = np.cumsum(codes[1:])
     half, most = (1 + int(np.searchsorted(passed, known * share)) for share in (0.5, 0.9))
     said = f"half is nearer than {half / scale:.3g} {unit}, nine tenths than {most / scale:.3g} {unit}"
-    return f"{said}; of {percent(codes[0] / codes.sum())} of the pixels it is unknown" if codes[0] else said
+    return f"{said}; of {format_percent(codes[0] / codes.sum())} of the pixels it is unknown" if codes[0] else said
 
 
 def _heat_map(covered: np.ndarray) -> str:
@@ -121,22 +126,23 @@ def _heat_map(covered: np.ndarray) -> str:
         for axis, side in ((0, width), (1, height))
     )
     said = (
-        f"how often a pixel is foreground, up to {percent(highest)}; the middle of all foreground is {percent(across)} "
-        f"from the left and {percent(down)} from the top"
+        f"how often a pixel is foreground, up to {format_percent(highest)}; the middle of all foreground is "
+        f"{format_percent(across)} from the left and {format_percent(down)} from the top"
     )
     picture = Image.fromarray((covered / max(highest, 1e-9)).astype(np.float32))
     picture.thumbnail((HEAT_SIDE, HEAT_SIDE), Image.Resampling.BOX)
     colours = apply_colormap(1 - np.asarray(picture))
-    legend = bar(
+    legend = render_color_bar(
         apply_colormap(1 - np.linspace(0, 1, BANDS)[None])[0],
-        {0.0: percent(0), 0.5: percent(highest / 2), 1.0: percent(highest)},
-        f"Colours of the heat map, from 0, dark, to {percent(highest)}, light",
+        {0.0: format_percent(0), 0.5: format_percent(highest / 2), 1.0: format_percent(highest)},
+        f"Colours of the heat map, from 0, dark, to {format_percent(highest)}, light",
         "of composites have foreground here",
     )
     return (
         '<figure class="panel"><figcaption>Where foreground is '
         f"<small>{escape(said)}</small></figcaption>"
-        f'<img class=heat src="{encoded(colours)}" width={width} height={height} alt="{escape(capitalize(said))}">'
+        f'<img class=heat src="{encode_data_url(colours)}" width={width} height={height} '
+        f'alt="{escape(capitalize(said))}">'
         f"{legend}</figure>"
     )
 

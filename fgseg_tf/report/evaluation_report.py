@@ -1,4 +1,4 @@
-"""report.html: what came out of an evaluation, one file to read, on a phone too.
+"""report.html: the results of an evaluation, one file to read, on a phone too.
 
 Everything is inside: style, pictures, curves. No scripts, nothing fetched. Headings in order, tables and figures with
 names, everything reachable by keyboard; whatever is wider than the screen scrolls in a box of its own.
@@ -10,9 +10,8 @@ from html import escape
 from data_pipelines.runtime.files import join_path, write_atomic
 from fgseg_tf.evaluation import score_table
 from fgseg_tf.evaluation.evaluator import Evaluation
-from fgseg_tf.report import charts, ladder_section
-from fgseg_tf.report import figures as report_pictures
-from fgseg_tf.report import tables as report_tables
+from fgseg_tf.evaluation.scores import Scores, SplitScores, get_column
+from fgseg_tf.report import charts, figures, ladder_section, tables
 from fgseg_tf.report.html import capitalize, read_static, render_page, render_section
 from fgseg_tf.runs.run_folder import HistoryRow, RunSettings
 
@@ -30,8 +29,15 @@ KINDS = {
 }
 
 
-def page(settings: RunSettings, flags: str, history: list[HistoryRow], evaluation: Evaluation) -> str:
-    """settings: of run.json; flags: run.flags; history: history.json."""
+def render_report(settings: RunSettings, flags: str, history: list[HistoryRow], evaluation: Evaluation) -> str:
+    """Returns the page.
+
+    Args:
+        settings: Of the run, as in run.json.
+        flags: Text of run.flags; may be empty.
+        history: Rows of history.json.
+        evaluation: Of the run.
+    """
     scores = evaluation.scores
     hardest = list(scores["splits"])[-1]
     sections = [
@@ -45,16 +51,16 @@ def page(settings: RunSettings, flags: str, history: list[HistoryRow], evaluatio
     return render_page(_title(settings), sections, read_static("report.css"))
 
 
-def write(folder: str, text: str) -> None:
-    """Appears whole, as report.html."""
+def write_report(folder: str, text: str) -> None:
+    """Writes report.html, whole or not at all."""
     write_atomic(join_path(folder, "report.html"), text)
 
 
-def headline(split: str, scores: dict) -> list[str]:
-    """Sentences that say how good it is, from one split of metrics.json."""
+def summarize(split: str, scores: SplitScores) -> list[str]:
+    """Returns sentences that say how good a network is, from its scores on a split."""
     told = [f"On {score_table.SPLITS.get(split, split)} ({scores['examples']:,} examples):"]
-    mask = {row.row.name: row for row in score_table.lines(scores, "mask")}
-    depth = {row.row.name: row for row in score_table.lines(scores, "depth")}
+    mask = {row.row.name: row for row in score_table.make_lines(scores, "mask")}
+    depth = {row.row.name: row for row in score_table.make_lines(scores, "depth")}
     if "iou" in mask:
         told.append(f"the mask overlaps the truth by {_share(mask['iou'].values['network'])} (IoU, mean of images)")
         others = {name: value for name, value in mask["iou"].values.items() if name != "network" and value is not None}
@@ -70,17 +76,17 @@ def headline(split: str, scores: dict) -> list[str]:
     on_objects = scores["network"].get("depth_object/abs_rel")
     if on_objects is not None:
         told.append(f"On objects it is off by {_share(on_objects)}")
-        alone = scores.get("background_depth", {}).get("depth_object/abs_rel")
+        alone = (get_column(scores, "background_depth") or {}).get("depth_object/abs_rel")
         told[-1] += "." if alone is None else f"; the true depth of what they hide is off by {_share(alone)}."
     return told
 
 
 def _header(settings: RunSettings, evaluation: Evaluation, hardest: str) -> str:
     scores = evaluation.scores
-    first, *rest = headline(hardest, scores["splits"][hardest])
+    first, *rest = summarize(hardest, scores["splits"][hardest])
     iou = scores["splits"][hardest]["network"].get("mask/iou")
     delta = scores["splits"][hardest]["network"].get("depth/delta1")
-    figures = "".join(
+    numbers = "".join(
         f'<div class="figure"><dt>{name}</dt><dd>{"–" if value is None else f"{value:.3f}"}</dd></div>'
         for name, value in (("mask IoU", iou), ("depth δ &lt; 1.25", delta))
     )
@@ -97,13 +103,13 @@ def _header(settings: RunSettings, evaluation: Evaluation, hardest: str) -> str:
     links = "".join(f'<a href="#{where}">{name}</a>' for where, name, there in contents if there)
     return (
         f"<header><h1>{escape(_title(settings))}</h1>\n<p class=lead>{escape(first)}</p>\n"
-        f"<dl class=figures>{figures}</dl>"
+        f"<dl class=figures>{numbers}</dl>"
         + "".join(f"<p>{escape(capitalize(sentence))}</p>" for sentence in rest)
         + f"{leaky}{other}<nav aria-label=Contents>{links}</nav></header>"
     )
 
 
-def _overview(scores: dict) -> str:
+def _overview(scores: Scores) -> str:
     """The scores that matter most, splits beside one another: the hardest first, where a phone shows it."""
     splits = dict(reversed(scores["splits"].items()))
     groups = []
@@ -112,7 +118,7 @@ def _overview(scores: dict) -> str:
         columns = {column: None for line in lines.values() for column in line.values}
         rows = []
         for column in columns:
-            cells = (report_tables.cell(lines[split], column) if split in lines else "<td>–</td>" for split in splits)
+            cells = (tables.render_cell(lines[split], column) if split in lines else "<td>–</td>" for split in splits)
             rows.append(f"<tr><th scope=row>{escape(score_table.COLUMNS[column])}</th>{''.join(cells)}</tr>")
         if rows:
             label = next(iter(lines.values())).row.label
@@ -124,33 +130,33 @@ def _overview(scores: dict) -> str:
         f"<th scope=col>{escape(split.replace('_', ' '))}<br>{found['examples']:,}</th>"
         for split, found in splits.items()
     )
-    return report_tables.table("By split, with numbers of examples", f"<tr><td></td>{heads}</tr>", groups)
+    return tables.render_table("By split, with numbers of examples", f"<tr><td></td>{heads}</tr>", groups)
 
 
-def _named(found: dict, place: str, name: str) -> list[score_table.Line]:
-    return [line for line in score_table.lines(found, place) if line.row.name == name]
+def _named(found: SplitScores, place: str, name: str) -> list[score_table.Line]:
+    return [line for line in score_table.make_lines(found, place) if line.row.name == name]
 
 
-def _splits(scores: dict, hardest: str) -> str:
+def _splits(scores: Scores, hardest: str) -> str:
     blocks = []
     for split, found in reversed(scores["splits"].items()):
         title = f"{score_table.SPLITS.get(split, split)}, {found['examples']:,} examples"
-        tables = "".join(_scores_table(found, place, name) for place, name in PLACES.items())
+        body = "".join(_scores_table(found, place, name) for place, name in PLACES.items())
         blocks.append(
             f"<details{' open' if split == hardest else ''}><summary>{escape(capitalize(title))}</summary>"
-            f"<div class=tables>{tables}</div></details>"
+            f"<div class=tables>{body}</div></details>"
         )
     return "\n".join(blocks)
 
 
-def _scores_table(found: dict, place: str, caption: str) -> str:
-    lines = score_table.lines(found, place)
+def _scores_table(found: SplitScores, place: str, caption: str) -> str:
+    lines = score_table.make_lines(found, place)
     if not lines:
         return ""
-    return report_tables.by_column(capitalize(caption), "", {line.row.label: line for line in lines})
+    return tables.render_comparison(capitalize(caption), "", {line.row.label: line for line in lines})
 
 
-def _thresholds(scores: dict) -> str:
+def _thresholds(scores: Scores) -> str:
     found = scores["thresholds"]
     if not found:
         return "<p class=faint>Without baselines.</p>"
@@ -161,12 +167,12 @@ def _thresholds(scores: dict) -> str:
         f"{difference['threshold'] * 255:.0f} of 255 in any channel{median}. MOG2 and KNN: OpenCV's, as on a fixed "
         f"camera that has one picture of the empty scene; varThreshold {found['mog2']['threshold']}, dist2Threshold "
         f"{found['knn']['threshold']}, shadows are background. "
-        f"{score_table.EMPTY_SCENE}</p>"
+        f"{score_table.BACKGROUND_DEPTH_NOTE}</p>"
     )
 
 
-def _ladder(scores: dict, hardest: str) -> list[str]:
-    """No section where nobody climbed."""
+def _ladder(scores: Scores, hardest: str) -> list[str]:
+    """No section where there is no ladder."""
     steps = scores.get("ladder")
     if not steps:
         return []
@@ -177,11 +183,11 @@ def _ladder(scores: dict, hardest: str) -> list[str]:
     )
     if scores["thresholds"]:
         said += " The baselines were tuned at each severity anew."
-    return [render_section("ladder", "Ladder", f"<p>{escape(said)}</p>{ladder_section.section(steps)}")]
+    return [render_section("ladder", "Ladder", f"<p>{escape(said)}</p>{ladder_section.render_ladder(steps)}")]
 
 
 def _training(settings: RunSettings, history: list[HistoryRow]) -> str:
-    drawn = charts.panels(history)
+    drawn = charts.draw_panels(history)
     stages = "".join(f"<li>{escape(stage)}</li>" for stage in settings["stages"])
     seconds = sum(row.get("seconds", 0) for row in history)
     seen = max((row["seen"] for row in history), default=0)
@@ -190,18 +196,18 @@ def _training(settings: RunSettings, history: list[HistoryRow]) -> str:
 
 
 def _cases(evaluation: Evaluation, hardest: str) -> list[str]:
-    legend = report_pictures.Legend.of(evaluation.cases)
+    legend = figures.Legend.from_cases(evaluation.cases)
     sections = []
     for kind, (title, said) in KINDS.items():
         cases = evaluation.cases.get(kind)
         if cases:
             where = f"<p>{escape(said)} From {escape(score_table.SPLITS.get(hardest, hardest))}.</p>"
-            body = "".join(report_pictures.case(case, legend) for case in cases)
-            sections.append(render_section(kind, title, f"{where}{legend.drawn()}{body}"))
+            body = "".join(figures.render_case(case, legend) for case in cases)
+            sections.append(render_section(kind, title, f"{where}{legend.render()}{body}"))
     return sections
 
 
-def _run(settings: RunSettings, flags: str, scores: dict) -> str:
+def _run(settings: RunSettings, flags: str, scores: Scores) -> str:
     height, width = scores["image_size"]
     facts = {
         "network": f"{settings['network']}, {scores['parameters']:,} parameters",

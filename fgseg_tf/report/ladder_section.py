@@ -1,16 +1,18 @@
-"""Masks by severity of what differs between two exposures: a table for each score, and over it, as inline SVG, a panel
-for those of which one wants to see where lines cross.
+"""The section of the ladder: a table for each score of masks by severity, and for some a chart as inline SVG, to see
+where lines cross.
 
-No line has to be told from another by its colour: each rival has dashes of its own, and every line its name at its end.
+No line has to be told from another by its colour: each baseline has dashes of its own, every line its name at its end.
 """
 
+from collections.abc import Sequence
 from html import escape
 from itertools import accumulate
 
 from fgseg_tf.data.exposures import SEVEREST
 from fgseg_tf.evaluation import score_table
+from fgseg_tf.evaluation.scores import LadderStep
 from fgseg_tf.report import tables
-from fgseg_tf.report.charts import Scale, ticks
+from fgseg_tf.report.charts import Scale, choose_ticks
 
 WIDTH, HEIGHT = 320, 184  # of a panel, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 32, 232, 12, 152  # of what is plotted in it; names of lines are to its right
@@ -18,21 +20,21 @@ NAMES, GAP = 246, 13  # where names begin, and how far apart they are
 PANELS = ("iou", "boundary_f")
 
 
-def section(steps: list[dict]) -> str:
-    """steps: `ladder` of metrics.json, not empty."""
+def render_ladder(steps: Sequence[LadderStep]) -> str:
+    """Returns the section's content. steps: `ladder` of metrics.json, not empty."""
     blocks = []
     for row in score_table.LADDER_ROWS:
-        lines = score_table.ladder_lines(steps, row)
+        lines = score_table.make_ladder_lines(steps, row)
         title = row.label[0].upper() + row.label[1:]
-        panel = _panel(title, row, lines) if row.name in PANELS else ""
+        panel = _draw_panel(title, row, lines) if row.name in PANELS else ""
         by_severity = {str(step["severity"]): line for step, line in lines}
-        table = tables.by_column(title, "severity", by_severity)
+        table = tables.render_comparison(title, "severity", by_severity)
         blocks.append(f"<div class=rung>{panel}{table}</div>")
     return f"<div class=rungs>{''.join(blocks)}</div>"
 
 
-def apart(wanted: list[float]) -> list[float]:
-    """Places down a panel, ascending: those wanted, pushed up and down alike until they are GAP apart, and inside."""
+def spread_apart(wanted: list[float]) -> list[float]:
+    """Returns places down a panel, ascending: those wanted, pushed apart until they are GAP apart, and all inside."""
     # Less one GAP for each that is above, they are far enough apart if they do not fall.
     level = [place - GAP * number for number, place in enumerate(wanted)]
     highest = accumulate(level, max)
@@ -44,16 +46,16 @@ def apart(wanted: list[float]) -> list[float]:
     ]
 
 
-def _panel(title: str, row: score_table.Row, lines: list[tuple[dict, score_table.Line]]) -> str:
+def _draw_panel(title: str, row: score_table.Row, lines: list[tuple[LadderStep, score_table.Line]]) -> str:
     across, up = Scale(0, SEVEREST, LEFT, RIGHT), Scale(0, 1, BOTTOM, TOP)
     columns = list(lines[0][1].values)
     told = "; ".join(
-        f"{score_table.COLUMNS[column]} {', '.join(line.shown(column) for _, line in lines)}" for column in columns
+        f"{score_table.COLUMNS[column]} {', '.join(line.format(column) for _, line in lines)}" for column in columns
     )
     severities = ", ".join(str(step["severity"]) for step, _ in lines)
     said = f"{title}, at severities {severities}: {told}"
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">']
-    for mark in ticks(0, 1, 5):
+    for mark in choose_ticks(0, 1, 5):
         y = up(mark)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:g}</text>')
@@ -63,7 +65,7 @@ def _panel(title: str, row: score_table.Row, lines: list[tuple[dict, score_table
     parts.append(f'<text x="{(LEFT + RIGHT) / 2:.1f}" y="{HEIGHT - 3}" text-anchor="middle">severity</text>')
     points = {
         column: [
-            (across(step["severity"]), up(value), f"severity {step['severity']}: {line.shown(column)}")
+            (across(step["severity"]), up(value), f"severity {step['severity']}: {line.format(column)}")
             for step, line in lines
             if (value := line.values[column]) is not None
         ]
@@ -71,9 +73,9 @@ def _panel(title: str, row: score_table.Row, lines: list[tuple[dict, score_table
     }
     ends = {column: of_line[-1] for column, of_line in points.items() if of_line}
     by_end = sorted(ends, key=lambda column: ends[column][1])
-    names = dict(zip(by_end, apart([ends[column][1] for column in by_end]), strict=True))
+    names = dict(zip(by_end, spread_apart([ends[column][1] for column in by_end]), strict=True))
     # The network last, and so over the others.
-    parts += [_line(column, points[column], names[column]) for column in reversed(columns) if column in ends]
+    parts += [_draw_line(column, points[column], names[column]) for column in reversed(columns) if column in ends]
     better = "higher is better" if row.higher else "lower is better"
     return (
         f'<figure class="panel"><figcaption>{escape(title)} <small>{better}</small></figcaption>'
@@ -81,7 +83,7 @@ def _panel(title: str, row: score_table.Row, lines: list[tuple[dict, score_table
     )
 
 
-def _line(column: str, points: list[tuple[float, float, str]], name: float) -> str:
+def _draw_line(column: str, points: list[tuple[float, float, str]], name: float) -> str:
     """points: x, y and what is said of them. name: how far down it is named."""
     drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in points)
     called = escape(score_table.COLUMNS[column])

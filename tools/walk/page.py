@@ -3,7 +3,7 @@
 from html import escape
 
 from fgseg_tf.report import tables
-from fgseg_tf.report.figures import Legend, encoded
+from fgseg_tf.report.figures import Legend, encode_data_url
 from fgseg_tf.report.html import read_static, render_page
 
 # Pictures of one height, so long as two are beside one another on a telephone.
@@ -30,7 +30,7 @@ def page(title: str, lead: str, steps: list) -> str:
 def _section(number: int, step) -> str:
     where = ", ".join(sources(step))
     told = "".join(f"<p>{escape(line)}</p>" for line in step.lines)
-    legend = Legend(*step.scale).drawn() if step.scale else ""
+    legend = Legend(*step.scale).render() if step.scale else ""
     return (
         f"<section id={step.name}><h2>{number} {escape(step.title)}</h2><p class=where>{escape(where)}</p>{told}"
         f"{_table(step)}{legend}<div class=walk>{''.join(_figure(panel) for panel in step.panels)}</div></section>"
@@ -51,7 +51,7 @@ def _table(step) -> str:
         f"<tr><th scope=row>{escape(first)}</th>{''.join(f'<td>{escape(text)}</td>' for text in rest)}</tr>"
         for first, *rest in rows
     ]
-    return f"<div class=walk-table>{tables.table(step.caption, f'<tr>{heads}</tr>', lines)}</div>"
+    return f"<div class=walk-table>{tables.render_table(step.caption, f'<tr>{heads}</tr>', lines)}</div>"
 
 
 def _figure(panel) -> str:
@@ -59,6 +59,6 @@ def _figure(panel) -> str:
     name = escape(panel.name)
     return (
         f'<figure style="--shape: {width / height:.3f}">'
-        f'<img src="{encoded(panel.picture)}" width={width} height={height} alt="{name}" loading=lazy>'
+        f'<img src="{encode_data_url(panel.picture)}" width={width} height={height} alt="{name}" loading=lazy>'
         f"<figcaption><b>{name}</b> {escape(panel.said)}</figcaption></figure>"
     )

@@ -71,7 +71,7 @@ def test_a_finished_run_made_on_the_fly(finished, data):
     # The whole ladder, on the terminal and on the page.
     steps = metrics["ladder"]
     assert [(step["severity"], step["examples"]) for step in steps] == [(severity, 4) for severity in range(5)]
-    assert score_table.ladder(steps) in said
+    assert score_table.format_ladder(steps) in said
     assert "<section id=ladder>" in page
     assert all(f"severity {step['severity']}: {step['knn']['mask/iou']:.3f}</title>" in page for step in steps)
 

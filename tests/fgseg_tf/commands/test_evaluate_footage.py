@@ -12,7 +12,7 @@ from repository import ROOT
 
 from data_pipelines.runtime.files import join_path, write_json
 from fgseg_tf.evaluation import footage
-from fgseg_tf.evaluation.footage import Counts
+from fgseg_tf.evaluation.footage import PixelCounts
 
 HEIGHT, WIDTH = 24, 32
 
@@ -46,7 +46,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def test_what_belongs_together(folder):
-    moving, street = footage.find(str(folder))
+    moving, street = footage.find_sequences(str(folder))
     assert (street.name, moving.name) == ("street", "moving")
     assert street.background.endswith("street/background/bg.png")
     names = [[where and where.rpartition("/")[2] for where in row] for row in street.frames]
@@ -58,8 +58,8 @@ def test_what_belongs_together(folder):
     assert street.masked
     assert moving.background is None
     assert not moving.masked
-    assert footage.find(str(folder / "street")) == [street]
-    (bg, frame, truth, millimetres), *_ = footage.pictures(street)
+    assert footage.find_sequences(str(folder / "street")) == [street]
+    (bg, frame, truth, millimetres), *_ = footage.read_pictures(street)
     assert bg.shape == frame.shape == (HEIGHT, WIDTH, 3)
     assert set(np.unique(truth)) == {0, 50, 170, 255}
     assert (millimetres == 3000).all()
@@ -68,7 +68,7 @@ def test_what_belongs_together(folder):
 def test_counting():
     truth = np.array([[255, 255, 255, 0, 0], [50, 50, 85, 170, 255]], np.uint8)
     found = np.array([[1, 1, 0, 1, 0], [1, 0, 1, 0, 1]], bool)
-    counts = Counts()
+    counts = PixelCounts()
     counts.add(found, truth)
     # A shadow that is found is a false alarm; what is left out is not counted at all.
     assert (counts.hit, counts.alarm, counts.missed) == (3, 2, 1)
@@ -82,21 +82,21 @@ def test_counting():
 def test_scores_of_depth():
     millimetres = np.array([[1000, 2000, 4000, 0]], np.uint16)
     metres = np.array([[2.0, 4.0, 8.0, 77.0]])
-    found = footage.depth_scores(metres, millimetres)
+    found = footage.score_depth(metres, millimetres)
     assert found["abs_rel"] == 1
     assert found["rmse"] == pytest.approx(np.sqrt((1 + 4 + 16) / 3))
     assert found["delta1"] == 0
     # Twice as far everywhere: with the right median nothing is wrong.
     assert (found["scaled_abs_rel"], found["scaled_rmse"], found["scaled_delta1"]) == (0, 0, 1)
-    assert footage.depth_scores(metres, 0 * millimetres) is None
+    assert footage.score_depth(metres, 0 * millimetres) is None
 
 
 def test_the_best_threshold_is_found(folder):
-    (street,) = footage.find(str(folder / "street"))
-    best = footage.tuned([street])
+    (street,) = footage.find_sequences(str(folder / "street"))
+    best = footage.tune_baselines([street])
     assert set(best) == {"difference", "mog2", "knn"}
-    counts = Counts()
-    for bg, frame, truth, _ in footage.pictures(street):
+    counts = PixelCounts()
+    for bg, frame, truth, _ in footage.read_pictures(street):
         if truth is not None:
             counts.add(best["difference"](bg, frame), truth)
     assert counts.f == 1
@@ -104,7 +104,7 @@ def test_the_best_threshold_is_found(folder):
 
 def test_masks_that_lie_beside_what_they_show(folder, tmp_path):
     """As a sensor's do that looks from further right and from above: all of it stands 2 to the left and 1 down."""
-    (street,) = footage.find(str(folder / "street"))
+    (street,) = footage.find_sequences(str(folder / "street"))
     shutil.copytree(folder / "street", tmp_path / "street")
     for number in (7, 12):
         where = tmp_path / "street" / "groundtruth" / f"gt{number:06d}.png"
@@ -112,15 +112,15 @@ def test_masks_that_lie_beside_what_they_show(folder, tmp_path):
         beside = np.zeros_like(truth)
         beside[1:, :-2] = truth[:-1, 2:]
         save(where, beside)
-    (moved,) = footage.find(str(tmp_path / "street"))
-    difference = footage.tuned([street])["difference"]
-    assert not footage.aligned(street, difference).offset
-    found = footage.aligned(moved, difference)
+    (moved,) = footage.find_sequences(str(tmp_path / "street"))
+    difference = footage.tune_baselines([street])["difference"]
+    assert not footage.align_masks(street, difference).offset
+    found = footage.align_masks(moved, difference)
     assert (found.offset.down, found.offset.right, found.offset.f) == (-1, 2, 1)
     # 8 x 12 pixels, of which 6 x 11 lie over one another.
-    assert found.offset.f_as_it_is == pytest.approx(2 * 66 / (2 * 66 + 30 + 24))
+    assert found.offset.f_unmoved == pytest.approx(2 * 66 / (2 * 66 + 30 + 24))
     # Where nothing came from, nothing is said; the rest is what it was.
-    for as_it_was, back in zip(footage.pictures(street), footage.pictures(found), strict=True):
+    for as_it_was, back in zip(footage.read_pictures(street), footage.read_pictures(found), strict=True):
         truth, millimetres = back[2:]
         assert (millimetres[:-1, 2:] == 3000).all()
         assert not millimetres[-1].any()
@@ -137,11 +137,11 @@ def test_what_is_refused(folder, tmp_path):
         (folder / "notes", "holds no sequence: looked for NAME/input with NAME/groundtruth"),
     ):
         with pytest.raises(ValueError, match=said):
-            footage.find(str(where))
+            footage.find_sequences(str(where))
     save(tmp_path / "s" / "input" / "in1.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     save(tmp_path / "s" / "groundtruth" / "gt2.png", np.zeros((HEIGHT, WIDTH), np.uint8))
     with pytest.raises(ValueError, match=r"no mask or depth in .*/s has the number of a frame"):
-        footage.find(str(tmp_path))
+        footage.find_sequences(str(tmp_path))
 
 
 def test_the_tool(folder, tmp_path):

@@ -75,7 +75,9 @@ def test_a_shadow_is_background_to_opencv(kind):
 
 def test_tuning_finds_the_threshold_between_noise_and_change():
     batch = scenes(8)
-    tuned = baselines.tuned([{key: value[:5] for key, value in batch.items()}, {k: v[5:] for k, v in batch.items()}])
+    tuned = baselines.tune_baselines(
+        [{key: value[:5] for key, value in batch.items()}, {k: v[5:] for k, v in batch.items()}]
+    )
     assert set(tuned) == {"difference", "mog2", "knn"}
     assert 0.04 < tuned["difference"].threshold < 0.26
     assert tuned["difference"].median == 1
@@ -88,13 +90,13 @@ def test_tuning_takes_a_median_where_it_helps():
     batch = scenes(8, change=0.5)
     specks = np.random.default_rng(0).random(batch["mask"].shape) < 0.04
     batch["fg_bg"] = np.where(specks, 1 - batch["bg"], batch["fg_bg"]).astype(np.float32)
-    assert baselines.tuned([batch])["difference"].median == 3
+    assert baselines.tune_baselines([batch])["difference"].median == 3
 
 
 def test_without_opencv_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)  # importing it fails
     with pytest.raises(ValueError, match=r"pip install '\.\[evaluation\]'"):
-        baselines.opencv()
+        baselines.import_opencv()
 
 
 @pytest.fixture(scope="module")

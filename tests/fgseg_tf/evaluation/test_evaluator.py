@@ -10,7 +10,7 @@ import pytest
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.evaluation import baselines, evaluator
 from fgseg_tf.evaluation import severity_ladder as ladder
-from fgseg_tf.evaluation.example_picker import Chooser
+from fgseg_tf.evaluation.example_picker import ExamplePicker
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.runs import run_folder
 
@@ -76,7 +76,7 @@ def test_the_scores_are_those_of_numpy(data, found):
 
 
 def test_baselines_stand_beside_it(data, found):
-    tuned = baselines.tuned(data.scoring("train", 64, SIZE, min(64, data.counts["train"])))
+    tuned = baselines.tune_baselines(data.scoring("train", 64, SIZE, min(64, data.counts["train"])))
     true = everything(data, "unseen_both")
     scores = found.scores["splits"]["unseen_both"]
     assert set(scores) == {"examples", "network", "difference", "mog2", "knn", "background_depth"}
@@ -196,51 +196,51 @@ def test_which_cases_are_chosen():
     batch = {"index": np.arange(10), "bg": picture, "fg_bg": picture, "mask": mask, "depth": 3 * mask}
     errors = np.arange(10) * 7 % 10 / 10
     errors[0] = np.nan
-    chooser = Chooser(total=10, shown=3)
+    picker = ExamplePicker(total=10, shown=3)
     for first, last in ((0, 6), (6, 10)):
         part = {key: value[first:last] for key, value in batch.items()}
         answers = {"mask": predicted[first:last], "depth": 3 * mask[first:last]}
-        chooser.add(part, answers, np.arange(first, last) / 10, errors[first:last], name=lambda index: f"frame {index}")
-    chosen = {kind: [int(case.name[-1]) for case in cases] for kind, cases in chooser.chosen().items()}
+        picker.add(part, answers, np.arange(first, last) / 10, errors[first:last], name=lambda index: f"frame {index}")
+    chosen = {kind: [int(case.name[-1]) for case in cases] for kind, cases in picker.pick().items()}
     # The median of 0 1 2 3 5 6 7 9 is 4.
     assert set(chosen.pop("typical")) in ({3, 5, 2}, {3, 5, 6})
     assert chosen == {"worst_mask": [0, 1, 2], "worst_empty": [8], "worst_depth": [7, 4, 1]}
-    (alarm,) = chooser.chosen()["worst_empty"]
+    (alarm,) = picker.pick()["worst_empty"]
     assert alarm.pictures["bg"].dtype == np.uint8
     assert alarm.pictures["bg"][0, 0].tolist() == [51, 51, 51]
     assert alarm.pictures["predicted_mask"].tolist() == [[255, 0, 0], [0, 0, 0]]
-    worst = chooser.chosen()["worst_mask"][0]
+    worst = picker.pick()["worst_mask"][0]
     assert worst.abs_rel is None
     assert worst.pictures["depth"].tolist() == [[3, 3, 3], [3, 3, 3]]
 
 
 def test_only_a_sample_of_many_is_kept():
-    chooser = Chooser(total=500, shown=2)
+    picker = ExamplePicker(total=500, shown=2)
     picture = np.ones((100, 1, 1, 3), np.float32)
     plane = picture[..., :1]
     for first in range(0, 500, 100):
         batch = {"index": np.arange(first, first + 100), "bg": picture, "fg_bg": picture, "mask": plane, "depth": plane}
         ious = np.arange(first, first + 100) / 500
-        chooser.add(batch, {"mask": plane, "depth": plane}, ious, np.zeros(100), name=str)
-    assert len(chooser._sample) == 50
-    assert [case.iou for case in chooser.chosen()["typical"]] == pytest.approx([0.5, 0.5], abs=0.05)
+        picker.add(batch, {"mask": plane, "depth": plane}, ious, np.zeros(100), name=str)
+    assert len(picker._sample) == 50
+    assert [case.iou for case in picker.pick()["typical"]] == pytest.approx([0.5, 0.5], abs=0.05)
 
 
 def test_what_cannot_be_compared_is_refused(data):
-    evaluator.check(SETTINGS, data)
+    evaluator.check_data(SETTINGS, data)
     with pytest.raises(ValueError, match="unit relative, these data are in the unit metre"):
-        evaluator.check({**SETTINGS, "depth_unit": "relative"}, data)
+        evaluator.check_data({**SETTINGS, "depth_unit": "relative"}, data)
     other = {**SETTINGS, "image_size": [96, 128]}
     with pytest.raises(ValueError, match=r"of 96x128 pixels, these are of 48x64; .*`any_size`"):
-        evaluator.check(other, data)
-    evaluator.check(other, data, any_size=True)
+        evaluator.check_data(other, data)
+    evaluator.check_data(other, data, any_size=True)
 
 
 def test_data_without_what_is_needed(tiny_dataset):
     data = ShardData(tiny_dataset)
     data.counts = {"train": 20}
     with pytest.raises(ValueError, match="no test splits"):
-        evaluator.check(SETTINGS, data)
+        evaluator.check_data(SETTINGS, data)
     data.counts = {"train": 0, "unseen_both": 4}
     with pytest.raises(ValueError, match=r"no training examples .* `nobaselines`"):
         scored(constant(0.0, 0.5), data)

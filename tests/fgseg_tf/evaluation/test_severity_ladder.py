@@ -32,8 +32,8 @@ def everywhere(value: float):
     return lambda bg, fg_bg: np.full((*fg_bg.shape[:3], 1), value, np.float32)
 
 
-def climbed(data, answer, with_baselines=False) -> list[dict]:
-    return severity_ladder.climbed(answer, data, SPLIT, SIZE, 7, COUNT, with_baselines, Counted)
+def evaluate_ladder(data, answer, with_baselines=False) -> list[dict]:
+    return severity_ladder.evaluate_ladder(answer, data, SPLIT, SIZE, 7, COUNT, with_baselines, Counted)
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +60,15 @@ def true(data) -> dict:
 @pytest.fixture(scope="module")
 def compared(data) -> tuple[list[dict], list[dict]]:
     """(the ladder of somebody who sees nobody, with baselines; what they were tuned to, in turn)."""
-    tune, tuned = baselines.tuned, []
+    tune, tuned = baselines.tune_baselines, []
 
     def remembered(batches):
         tuned.append(tune(batches))
         return tuned[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baselines, "tuned", remembered)
-        return climbed(data, everywhere(0.0), with_baselines=True), tuned
+        patch.setattr(baselines, "tune_baselines", remembered)
+        return evaluate_ladder(data, everywhere(0.0), with_baselines=True), tuned
 
 
 def test_who_sees_nobody_finds_nothing_and_has_no_false_alarms(compared, true):
@@ -82,7 +82,7 @@ def test_who_sees_nobody_finds_nothing_and_has_no_false_alarms(compared, true):
 
 def test_who_sees_somebody_everywhere(data, true):
     Counted.told = ()
-    steps = climbed(data, everywhere(1.0))
+    steps = evaluate_ladder(data, everywhere(1.0))
     assert [set(step) for step in steps] == [{"severity", "split", "examples", "network"}] * 2
     assert [step["network"]["mask/false_positive_rate"] for step in steps] == [1.0, 1.0]
     # At severity 0 the examples are as they are; at 4 the camera has moved a little, and labels with it.
@@ -97,7 +97,9 @@ def test_who_sees_somebody_everywhere(data, true):
 
 def test_at_severity_0_baselines_score_as_they_do_on_the_examples_themselves(compared, data, true):
     (lowest, _), (tuned, _) = compared
-    plain = baselines.tuned(data.scoring("train", 16, SIZE, min(baselines.TUNED_ON, data.counts["train"])))
+    plain = baselines.tune_baselines(
+        data.scoring("train", 16, SIZE, min(baselines.TUNING_EXAMPLES, data.counts["train"]))
+    )
     assert tuned == plain
     for name, baseline in plain.items():
         answer, mask = baseline(true["bg"], true["fg_bg"]) >= 0.5, true["mask"] >= 0.5

@@ -20,11 +20,11 @@ EVERYONE = ("--network=small", "--stages=1@32; 1@36")
 
 
 def test_read():
-    assert training_comparison.read(TEXT, "file") == (
+    assert training_comparison.parse_variants(TEXT, "file") == (
         Variant("dice", (*EVERYONE, "--mask_loss=dice")),
         Variant("dice+bce, L1", (*EVERYONE, "--mask_loss=dice+bce", "--depth_loss=l1")),
     )
-    assert [variant.folder for variant in training_comparison.read(TEXT, "file")] == ["dice", "dice-bce-l1"]
+    assert [variant.folder for variant in training_comparison.parse_variants(TEXT, "file")] == ["dice", "dice-bce-l1"]
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_read():
 )
 def test_what_cannot_be_read(text, complaint):
     with pytest.raises(ValueError, match=complaint):
-        training_comparison.read(text, "file")
+        training_comparison.parse_variants(text, "file")
 
 
 @pytest.mark.parametrize("name", ["losses", "schedules"])
 def test_the_files_that_are_there(name):
-    assert len(training_comparison.read((ROOT / "tools" / f"{name}.txt").read_text(), name)) >= 4
+    assert len(training_comparison.parse_variants((ROOT / "tools" / f"{name}.txt").read_text(), name)) >= 4
 
 
 def scores(*values):
@@ -54,11 +54,11 @@ def scores(*values):
 
 def test_table():
     found = {"a": [scores(0.9, 0.5, 0.1, 0.2, 0.3), scores(0.8, 0.5, 0.1, 0.2, 0.3), scores(0.4, 0.5, 0.1, 0.2, 0.3)]}
-    lines = training_comparison.table(found, "test").splitlines()
+    lines = training_comparison.format_comparison(found, "test").splitlines()
     assert lines[0].startswith("| test, 3 seeds | mask IoU | boundary F |")
     assert lines[2] == "| a | 0.700 ± 0.300 | 0.500 ± 0.000 | 0.100 ± 0.000 | 0.200 ± 0.000 | 0.300 ± 0.000 |"
     assert (
-        training_comparison.table({"a": [scores(*[0.25] * 5)]}, "test")
+        training_comparison.format_comparison({"a": [scores(*[0.25] * 5)]}, "test")
         .splitlines()[2]
         .startswith("| a | 0.250 | 0.250 |")
     )

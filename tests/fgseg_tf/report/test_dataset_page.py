@@ -48,7 +48,9 @@ def shown(dataset, backgrounds) -> list[examples.Example]:
 
 @pytest.fixture(scope="module")
 def text(dataset, backgrounds, shown) -> str:
-    return dataset_page.page(dataset, backgrounds, label_statistics.survey_labels(dataset, backgrounds), shown)
+    return dataset_page.render_dataset_page(
+        dataset, backgrounds, label_statistics.survey_labels(dataset, backgrounds), shown
+    )
 
 
 @pytest.fixture(scope="module")
@@ -194,13 +196,13 @@ def test_the_range_of_depth_by_hand():
     codes = np.zeros(1 << 16, np.int64)
     codes[[0, 2, 40, 400, 4000]] = 500, 1, 50, 48, 1
     found = label_statistics.Survey(np.zeros(1), np.zeros((2, 3)), codes, np.zeros_like(codes))
-    assert dataset_statistics.depth_range(found, 4) == (0.5, 1000)
-    assert dataset_statistics.depth_range(found, 4, 0.02) == (10, 100)
+    assert dataset_statistics.find_depth_range(found, 4) == (0.5, 1000)
+    assert dataset_statistics.find_depth_range(found, 4, 0.02) == (10, 100)
     # Never empty, or nothing could be drawn.
     codes[:] = 0
-    assert dataset_statistics.depth_range(found, 4) == (1, 10)
+    assert dataset_statistics.find_depth_range(found, 4) == (1, 10)
     codes[8] = 3
-    assert dataset_statistics.depth_range(found, 4, 0.02) == (2, pytest.approx(2.02))
+    assert dataset_statistics.find_depth_range(found, 4, 0.02) == (2, pytest.approx(2.02))
 
 
 def test_what_can_be_chosen_is_in_order():
@@ -232,7 +234,7 @@ def test_nobody_anywhere(dataset, backgrounds, shown):
     empty = next(example for example in shown if not example.cutouts)
     tally = label_statistics.Tally(48, 64)
     tally.add(empty.mask[None], np.zeros((1, 48, 64), np.uint16))
-    said = Reader(dataset_page.page(dataset, backgrounds, tally.survey(), [empty])).text
+    said = Reader(dataset_page.render_dataset_page(dataset, backgrounds, tally.survey(), [empty])).text
     assert "100\N{NO-BREAK SPACE}% have nobody in them" in said
     assert said.count("nothing is known of it") == 2
 

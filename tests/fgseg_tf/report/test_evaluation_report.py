@@ -89,7 +89,7 @@ SCORES = scores(seen_both=split(20, 0.6011), unseen_both=split(40, 0.8123))
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return report.page(SETTINGS, "--network=base\n--run=a<b\n", HISTORY, Evaluation(SCORES, CASES))
+    return report.render_report(SETTINGS, "--network=base\n--run=a<b\n", HISTORY, Evaluation(SCORES, CASES))
 
 
 def test_it_is_whole_and_needs_nothing_else(page):
@@ -138,7 +138,7 @@ def test_it_says_what_was_measured_and_what_was_run(page):
 
 
 def test_the_headline_in_words():
-    said = " ".join(report.headline("unseen_both", split(40, 0.8123))).replace("\N{NO-BREAK SPACE}", " ")
+    said = " ".join(report.summarize("unseen_both", split(40, 0.8123))).replace("\N{NO-BREAK SPACE}", " ")
     assert said == (
         "On unseen backgrounds, unseen cut-outs (40 examples): the mask overlaps the truth by 81.2 % (IoU, mean of "
         "images); the best that needs no training, a tuned difference, by 50.0 %. Depth is off by 12.3 % of the "
@@ -149,12 +149,12 @@ def test_the_headline_in_words():
 
 def test_the_best_is_marked_in_more_than_colour(page):
     assert "<td class=best><b>0.812</b><span> best</span></td>" in page
-    lines = {line.row.name: line for line in score_table.lines(split(1, 0.4996), "mask")}
+    lines = {line.row.name: line for line in score_table.make_lines(split(1, 0.4996), "mask")}
     # By what is shown: 0.4996 is 0.500, as two baselines have.
     assert lines["iou"].best == {"network", "difference", "mog2"}
     # Whoever is told the scenery's depth is no rival there.
-    assert [line.best for line in score_table.lines(SCORES["splits"]["seen_both"], "depth")] == [set()] * 3
-    (on_objects,) = score_table.lines(SCORES["splits"]["seen_both"], "depth_object")
+    assert [line.best for line in score_table.make_lines(SCORES["splits"]["seen_both"], "depth")] == [set()] * 3
+    (on_objects,) = score_table.make_lines(SCORES["splits"]["seen_both"], "depth_object")
     assert on_objects.best == {"network"}
     # What was not measured has no line.
     assert "false_positive_rate" not in lines
@@ -162,15 +162,15 @@ def test_the_best_is_marked_in_more_than_colour(page):
 
 def test_notes_on_data_that_tell_less():
     other = {**scores(test=split(9, 0.9)), "trained_on_these_data": False}
-    text = Reader(report.page(SETTINGS, "", [], Evaluation(other, {}))).text
+    text = Reader(report.render_report(SETTINGS, "", [], Evaluation(other, {}))).text
     assert report.OTHER_DATA in text
     assert "test pictures were seen in training" in text
     alone = {**scores(seen_both=split(9, 0.9, None)), "thresholds": {}}
-    assert "Without baselines" in Reader(report.page(SETTINGS, "", [], Evaluation(alone, {}))).text
+    assert "Without baselines" in Reader(report.render_report(SETTINGS, "", [], Evaluation(alone, {}))).text
 
 
 def test_the_terminal():
-    said = score_table.terminal(SCORES).splitlines()
+    said = score_table.format_scores(SCORES).splitlines()
     assert said[:5] == [
         "seen_both: seen backgrounds, seen cut-outs; 20 examples",
         "                                 network   difference     MOG2      KNN   empty scene",
@@ -183,15 +183,15 @@ def test_the_terminal():
 
 
 def test_ticks_are_round_and_hold_everything():
-    assert charts.ticks(0.1, 0.9) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    assert charts.ticks(0, 250, 3) == [0, 100, 200, 300]
-    assert charts.ticks(-0.3, 0.3) == [-0.4, -0.2, 0, 0.2, 0.4]
-    assert charts.ticks(2.0, 2.0) == [2.0, 2.5]
-    assert charts.ticks(0.0, 0.0)[0] == 0
+    assert charts.choose_ticks(0.1, 0.9) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert charts.choose_ticks(0, 250, 3) == [0, 100, 200, 300]
+    assert charts.choose_ticks(-0.3, 0.3) == [-0.4, -0.2, 0, 0.2, 0.4]
+    assert charts.choose_ticks(2.0, 2.0) == [2.0, 2.5]
+    assert charts.choose_ticks(0.0, 0.0)[0] == 0
 
 
 def test_curves():
-    drawn = charts.panels(HISTORY)
+    drawn = charts.draw_panels(HISTORY)
     reader = Reader(drawn)
     # Only what was measured; each of its points is there, and a line for the stage that has two.
     assert [attributes["aria-label"] for attributes in reader.attributes("svg")] == [
@@ -203,30 +203,30 @@ def test_curves():
     # Examples 100 and 200 of 300 across 44 .. 312; losses on a scale of 0.2 .. 1, downwards from 132 to 20.
     assert line["points"] == "133.3,34.0 222.7,104.0"
     assert "stage 2, epoch 1, 300 examples: 0.75" in reader.text
-    assert charts.panels([]) == ""
-    assert charts.panels([row(1, 1, 5, loss=float("nan"))]) == ""
+    assert charts.draw_panels([]) == ""
+    assert charts.draw_panels([row(1, 1, 5, loss=float("nan"))]) == ""
 
 
 def test_the_legend_spans_what_is_shown():
     shown = case("one")
     shown.pictures["depth"][0, 0] = 0  # unknown
-    legend = Legend.of({"typical": [shown]})
+    legend = Legend.from_cases({"typical": [shown]})
     known = shown.pictures["depth"][shown.pictures["depth"] > 0]
     assert (legend.near, legend.far) == (known.min(), known.max())
-    marks = [word for word in Reader(legend.drawn()).words if word[0].isdigit()]
+    marks = [word for word in Reader(legend.render()).words if word[0].isdigit()]
     assert marks == [f"{mark:g}" for mark in (2, 5, 10, 20) if legend.near <= mark <= legend.far]
-    assert Legend.of({}).far > Legend.of({}).near
+    assert Legend.from_cases({}).far > Legend.from_cases({}).near
 
 
 def with_ladder(*columns: str) -> str:
-    return report.page(SETTINGS, "", HISTORY, Evaluation({**SCORES, "ladder": climbed(*columns)}, {}))
+    return report.render_report(SETTINGS, "", HISTORY, Evaluation({**SCORES, "ladder": climbed(*columns)}, {}))
 
 
 @pytest.mark.parametrize("width", [320, 360, 1280])
 def test_in_a_browser_nothing_is_wider_than_the_screen(tmp_path, width):
     evaluation = Evaluation({**SCORES, "ladder": climbed(*RUNGS)}, CASES)
     path = tmp_path / "report.html"
-    path.write_text(report.page(SETTINGS, "--network=base\n--run=a<b\n", HISTORY, evaluation))
+    path.write_text(report.render_report(SETTINGS, "--network=base\n--run=a<b\n", HISTORY, evaluation))
     opened = "for (const details of document.querySelectorAll('details')) details.open = true"
     with browser.started() as tab:
         tab.go(path.as_uri(), width)
@@ -239,7 +239,8 @@ def test_in_a_browser_nothing_is_wider_than_the_screen(tmp_path, width):
 def panels(*columns: str) -> list[ElementTree.Element]:
     """The drawings of the section, which are XML too."""
     return [
-        ElementTree.fromstring(svg) for svg in re.findall("<svg.*?</svg>", ladder_section.section(climbed(*columns)))
+        ElementTree.fromstring(svg)
+        for svg in re.findall("<svg.*?</svg>", ladder_section.render_ladder(climbed(*columns)))
     ]
 
 
@@ -256,11 +257,11 @@ def test_the_ladder_has_a_section_of_its_own(page):
     )
     assert f"{said} The baselines were tuned at each severity anew." in reader.text
     alone = {**SCORES, "thresholds": {}, "ladder": climbed("network")}
-    text = Reader(report.page(SETTINGS, "", HISTORY, Evaluation(alone, {}))).text
+    text = Reader(report.render_report(SETTINGS, "", HISTORY, Evaluation(alone, {}))).text
     assert said in text
     assert "tuned at each severity" not in text
     # Nobody climbed: in `page`, and where --ladder=0 said so.
-    for without in (page, report.page(SETTINGS, "", HISTORY, Evaluation({**SCORES, "ladder": []}, CASES))):
+    for without in (page, report.render_report(SETTINGS, "", HISTORY, Evaluation({**SCORES, "ladder": []}, CASES))):
         targets = [attributes["href"] for attributes in Reader(without).attributes("a")]
         assert targets == ["#scores", "#training", "#typical", "#run"]
         assert "severit" not in Reader(without).text
@@ -315,13 +316,13 @@ def test_every_line_of_the_ladder_is_named_at_its_end():
 
 
 def test_names_are_moved_apart():
-    assert ladder_section.apart([20, 60, 73]) == [20, 60, 73]
-    assert ladder_section.apart([50, 50]) == [43.5, 56.5]
-    assert ladder_section.apart([50, 60, 100]) == [48.5, 61.5, 100]
+    assert ladder_section.spread_apart([20, 60, 73]) == [20, 60, 73]
+    assert ladder_section.spread_apart([50, 50]) == [43.5, 56.5]
+    assert ladder_section.spread_apart([50, 60, 100]) == [48.5, 61.5, 100]
     # Not out of the panel, which is from 12 to 152.
-    assert ladder_section.apart([12, 12, 14]) == [12, 25, 38]
-    assert ladder_section.apart([100, 150, 152]) == [100, 139, 152]
-    assert ladder_section.apart([]) == []
+    assert ladder_section.spread_apart([12, 12, 14]) == [12, 25, 38]
+    assert ladder_section.spread_apart([100, 150, 152]) == [100, 139, 152]
+    assert ladder_section.spread_apart([]) == []
 
 
 def test_what_was_not_measured_on_the_ladder_has_no_point():
@@ -329,14 +330,14 @@ def test_what_was_not_measured_on_the_ladder_has_no_point():
     steps[4]["network"]["mask/iou"] = None
     for step in steps:
         step["difference"]["mask/iou"] = None
-    (line,) = ElementTree.fromstring(re.findall("<svg.*?</svg>", ladder_section.section(steps))[0]).findall("g")
+    (line,) = ElementTree.fromstring(re.findall("<svg.*?</svg>", ladder_section.render_ladder(steps))[0]).findall("g")
     assert line.get("class") == "accent"
     assert line.find("polyline").get("points") == "32.0,12.0 82.0,29.5 132.0,47.0 182.0,64.5"
     assert line.find("line").get("y1") == "64.5"
 
 
 def test_the_numbers_of_the_ladder():
-    section = ladder_section.section(climbed(*RUNGS))
+    section = ladder_section.render_ladder(climbed(*RUNGS))
     captions = ["IoU, mean of images", "Boundary F", "False alarms if empty"]
     assert re.findall("<caption>(.*?)</caption>", section) == captions
     heads = ["severity", "network", "difference", "MOG2", "KNN"]
@@ -351,7 +352,7 @@ def test_the_numbers_of_the_ladder():
 
 
 def test_the_ladder_on_the_terminal():
-    assert score_table.ladder(climbed("network", "difference", "mog2")).splitlines() == [
+    assert score_table.format_ladder(climbed("network", "difference", "mog2")).splitlines() == [
         "the ladder: masks where two exposures differ, from 0 (not) to 4 (badly); unseen_both, 48 examples",
         "  IoU, mean of images      network   difference     MOG2",
         "                       0     1.000*       1.000*   0.500",
@@ -372,4 +373,4 @@ def test_the_ladder_on_the_terminal():
         "                       3   0.03000      0.03000        –",
         "                       4   0.04000      0.04000        –",
     ]
-    assert max(len(line) for line in score_table.ladder(climbed(*RUNGS)).splitlines()) <= 100
+    assert max(len(line) for line in score_table.format_ladder(climbed(*RUNGS)).splitlines()) <= 100

@@ -10,23 +10,23 @@ from fgseg_tf.report.histograms import Histogram
 
 
 def drawing(histogram: Histogram) -> ElementTree.Element:
-    return ElementTree.fromstring(re.findall("<svg.*</svg>", histograms.panel(histogram, "a < b"))[0])
+    return ElementTree.fromstring(re.findall("<svg.*</svg>", histograms.draw_histogram(histogram, "a < b"))[0])
 
 
 def test_shares_by_hand():
     # Up to 50 %: ticks at 0, 20, 40, 60, so 24 bars of 2.5 %; nobody is left out.
-    edges, counts = histograms.of_shares(np.array([0, 0.01, 0.024, 0.026, 0.5]))
+    edges, counts = histograms.count_shares(np.array([0, 0.01, 0.024, 0.026, 0.5]))
     assert edges[:3] == [0, 2.5, 5]
     assert edges[-1] == 60
     assert {number: count for number, count in enumerate(counts) if count} == {0: 2, 1: 1, 20: 1}
-    assert sum(histograms.of_shares(np.zeros(3))[1]) == 0
+    assert sum(histograms.count_shares(np.zeros(3))[1]) == 0
 
 
 def test_codes_by_hand():
     codes = np.zeros(1 << 16, np.int64)
     # 0.5 to 2048 metres in 24 bars, each twice as far as two before: bar n from 0.5 x 2^(n/2).
     codes[[0, 1, 3, 5, 4096]] = 99, 10, 20, 30, 40
-    edges, counts = histograms.of_codes(codes, 2, 0.5, 2048)
+    edges, counts = histograms.count_codes(codes, 2, 0.5, 2048)
     np.testing.assert_allclose(edges[:4], [0.5, 0.5 * 2**0.5, 1, 2**0.5])
     assert {number: count for number, count in enumerate(counts) if count} == {0: 10, 3: 20, 4: 30, 23: 40}
 
@@ -57,6 +57,8 @@ def test_a_logarithmic_axis():
 
 
 def test_nothing_to_draw_is_still_said():
-    drawn = histograms.panel(Histogram("Mask", "share", "%", "composites", [0, 1], [0]), "nobody in any of them")
+    drawn = histograms.draw_histogram(
+        Histogram("Mask", "share", "%", "composites", [0, 1], [0]), "nobody in any of them"
+    )
     assert "<svg" not in drawn
     assert "nobody in any of them" in drawn

@@ -1,0 +1,84 @@
+"""What metrics.json holds: the scores of an evaluation, by split and by severity."""
+
+from typing import Any, TypedDict
+
+# Scores of the network or of a baseline, by the names of `metrics.SCORES`; None where there was nothing to measure.
+Column = dict[str, float | None]
+
+
+class _Columns(TypedDict, total=False):
+    difference: Column
+    mog2: Column
+    knn: Column
+    background_depth: Column
+
+
+class SplitScores(_Columns):
+    """The scores of a split.
+
+    Keys:
+        examples: How many were scored.
+        network: Scores of the network.
+        difference, mog2, knn: Scores of masks of the baselines, if they were compared.
+        background_depth: Scores of the background's true depth, likewise.
+    """
+
+    examples: int
+    network: Column
+
+
+class LadderStep(_Columns):
+    """The scores of masks at one severity.
+
+    Keys:
+        severity: Of what differs between two exposures: 0, composites as they are, to 4.
+        split: That the examples are from.
+        examples: How many were scored.
+        network: Scores of the network.
+        difference, mog2, knn: Scores of the baselines, if they were compared.
+    """
+
+    severity: int
+    split: str
+    examples: int
+    network: Column
+
+
+class _TrainedOn(TypedDict, total=False):
+    trained_on_these_data: bool
+
+
+class Scores(_TrainedOn):
+    """All of metrics.json.
+
+    Keys:
+        data: Describes the data set; see `Data.description`.
+        digest: Of the data set.
+        labels: How its depth was labelled.
+        depth_unit: "metre" or "relative".
+        image_size: Height and width at which examples were scored.
+        both_ways: Whether predictions were averaged over mirror images.
+        parameters: Of the network.
+        splits: By name, the hardest last.
+        ladder: By severity, the lowest first; empty without it.
+        thresholds: Of the baselines, by name: the fields of `Difference` or `Subtractor`.
+        seconds: That each part took.
+        trained_on_these_data: Whether the run was trained on the same data set; added by the command.
+    """
+
+    data: dict[str, Any]
+    digest: str
+    labels: str
+    depth_unit: str
+    image_size: list[int]
+    both_ways: bool
+    parameters: int
+    splits: dict[str, SplitScores]
+    ladder: list[LadderStep]
+    thresholds: dict[str, dict[str, Any]]
+    seconds: dict[str, float]
+
+
+def get_column(scores: SplitScores | LadderStep, name: str) -> Column | None:
+    """Returns the column of that name, or None if it was not measured."""
+    return scores.get(name)  # type: ignore[return-value]  # a key that is not a literal
