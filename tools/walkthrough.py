@@ -31,7 +31,7 @@ from walk import panels
 from walk.panels import Panel, Step
 
 from data_pipelines.compositing import depth_labels
-from data_pipelines.compositing import plan as preparation
+from data_pipelines.compositing.compositor import build_compositor, label_backgrounds
 from data_pipelines.config import DatasetConfig, SourcesConfig, parse_size
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import read_json, write_json
@@ -78,29 +78,29 @@ def walk(output: str) -> Iterator[Step]:
     """The whole project, in the order in which a record goes through it."""
     found, config = pictures_and_config()
     load_teacher = cache(lambda: teacher.load("small", teacher.usual_size("small")))
-    codes = preparation.background_depth(found, config, load_teacher, 8)
-    prepared = preparation.prepare(found, codes, config)
-    grid = prepared.grid
+    codes = label_backgrounds(found, config, load_teacher, 8)
+    compositor = build_compositor(found, codes, config)
+    grid = compositor.grid
     index = min(USUAL_INDEX, grid.size - 1) if _INDEX.value is None else _INDEX.value
     if not 0 <= index < grid.size:
         raise ValueError(f"--index={index}: these pictures make {grid.size} composites, counted from 0.")
     exposures = Capture(_CAPTURE.value, _CAPTURE.value)
     name = grid.name(index)
     begin(output, name)
-    yield of_data.sources_step(found, prepared, index)
+    yield of_data.sources_step(found, compositor, index)
 
     background, cutout, _, _ = grid.parts(index)
-    split = next(s for s in prepared.splits if background in s.backgrounds and cutout in s.foregrounds)
-    yield of_data.placement_step(prepared, split, index)
+    split = next(s for s in compositor.splits if background in s.backgrounds and cutout in s.foregrounds)
+    yield of_data.placement_step(compositor, split, index)
 
-    plan = preparation.plan_of_one(prepared, split, index)
-    whole: dict[str, tf.Tensor] = dict(preparation.whole(prepared, plan))
+    plan = compositor.plan_one(split, index)
+    whole: dict[str, tf.Tensor] = dict(compositor.compose_example(plan))
     made = {key: value.numpy() for key, value in whole.items()}
-    yield of_data.compositing_step(prepared, plan, made)
+    yield of_data.compositing_step(compositor, plan, made)
 
     metres = depth_labels.from_code(made["depth"]).numpy()
     scale = float(metres.min()), float(metres.max()) * 1.01
-    yield of_data.depth_step(prepared, plan, made, load_teacher(), scale)
+    yield of_data.depth_step(compositor, plan, made, load_teacher(), scale)
 
     folder = f"{output}/shards"
     export_dataset(found, config, folder, load_teacher=load_teacher, teacher_identity={"weights": "small"})

@@ -1,11 +1,11 @@
-"""Where cut-outs stand, and how large: the plan of a composite, made for many composites at once.
+"""Where cutouts stand, and how large: worked out for many composites at once.
 
 Four layouts:
 
     random   anywhere inside; sizes log-uniform
     rows     the published depth-layer layout: 4 rows x 5 columns, 90/80/70/60 px tall on a 150 px canvas and scaled to
              others; larger = lower = nearer
-    ground   on the floor that `ground.find_ground` saw, as tall as something of the cut-out's height looks from there
+    ground   on the floor that `ground.find_ground` saw, as tall as something of the cutout's height looks from there
     mixed    most frames as in rows, with one whole object each; the others as in random, which alone are cut by the
              edge, have several objects, or none
 
@@ -15,6 +15,7 @@ part of the floor from near to far. Everything is a function of the index and of
 
 import math
 from dataclasses import dataclass
+from typing import TypedDict, cast
 
 import tensorflow as tf
 
@@ -34,12 +35,14 @@ NEAREST_CUT = 0.35  # an object cut by the lower edge is this much nearer than t
 class Stage:
     """What placement knows of the sources; eager tensors, which a graph refers to instead of holding a copy.
 
-    aspect: float32 [cut-outs, 2], height and width with the longer one 1.
-    physical_height: float32 [cut-outs, 2], metres, the range from which it is drawn.
-    focal: float32 [backgrounds], focal length in picture heights.
-    points: float32 [backgrounds, n, 3], (row, column, metres) of floor, near to far; None unless layout is ground.
-    horizon: float32 [backgrounds], its row as a share of the height; None likewise.
-    depth_codes: uint16 [backgrounds, height, width] with depth_scale codes a metre; None when labels come later.
+    Attributes:
+        aspect: float32 [cutouts, 2], height and width with the longer one 1.
+        physical_height: float32 [cutouts, 2], metres, the range from which it is drawn.
+        focal: float32 [backgrounds], focal length in picture heights.
+        points: float32 [backgrounds, n, 3], (row, column, metres) of floor, near to far; None unless layout is ground.
+        horizon: float32 [backgrounds], its row as a share of the height; None likewise.
+        depth_codes: uint16 [backgrounds, height, width]; None when labels come later.
+        depth_scale: codes a metre.
     """
 
     aspect: tf.Tensor
@@ -51,21 +54,57 @@ class Stage:
     depth_scale: float = 256.0
 
 
-def draw(seed: int, indices: tf.Tensor, objects: int) -> tf.Tensor:
-    """float32 [n, objects + 1, DRAWS] from 0 to under 1, row 0 for the frame and then one for each object.
+class Placements(TypedDict):
+    """Where objects stand in n composites, up to k objects each, from far to near.
 
-    Keyed by the seed and by each of the int64 [n] indices, so who else is in the batch does not matter.
+    Keys:
+        background: int64 [n], which one.
+        background_flipped: bool [n], whether it is mirrored.
+        count: int32 [n], how many objects there are.
+        foreground: int64 [n, k], which cutouts.
+        flipped: bool [n, k], whether they are mirrored.
+        top: float32 [n, k], pixels; objects may reach outside of the picture.
+        left: float32 [n, k], pixels.
+        height: float32 [n, k], pixels.
+        width: float32 [n, k], pixels.
+        metres: float32 [n, k], how far they are; 0 when depth is not known yet.
+        relief_scale: float32 [n, k], what is seen by the cutout's own size.
+    """
+
+    background: tf.Tensor
+    background_flipped: tf.Tensor
+    count: tf.Tensor
+    foreground: tf.Tensor
+    flipped: tf.Tensor
+    top: tf.Tensor
+    left: tf.Tensor
+    height: tf.Tensor
+    width: tf.Tensor
+    metres: tf.Tensor
+    relief_scale: tf.Tensor
+
+
+def draw_numbers(seed: int, indices: tf.Tensor, objects: int) -> tf.Tensor:
+    """Draws the random numbers of composites, keyed so that who else is in the batch does not matter.
+
+    Args:
+        seed: of the data set.
+        indices: int64 [n], the composites' numbers.
+        objects: most objects in a composite.
+
+    Returns:
+        float32 [n, objects + 1, DRAWS] from 0 to under 1; row 0 is for the frame, then comes one for each object.
     """
     seed = tf.constant([seed & 0x7FFFFFFF, seed >> 31], tf.int32)
 
-    def of_one(index):
+    def draw_one(index):
         key = tf.random.fold_in(seed, tf.cast(index, tf.int32))
         return tf.random.stateless_uniform([objects + 1, DRAWS], key, alg="philox")
 
-    return tf.map_fn(of_one, indices, fn_output_signature=tf.float32)
+    return tf.map_fn(draw_one, indices, fn_output_signature=tf.float32)
 
 
-def place(
+def place_objects(
     parts: tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor],
     draws: tf.Tensor,
     foreground_pool: tf.Tensor,
@@ -73,15 +112,18 @@ def place(
     stage: Stage,
     height: int,
     width: int,
-) -> dict:
-    """The plan of n composites.
+) -> Placements:
+    """Places the objects of n composites.
 
-    parts: (background, cut-out, mirrored, place), int64 [n] each; draws: float32 [n, 1 + k, DRAWS] from `draw`.
-    foreground_pool: int64 [m], the cut-outs that further objects are taken from (those of the split, or pictures leak).
-    Returns tensors over n, the objects (k) from far to near:
-        background int64 [n]; background_flipped bool [n]; count int32 [n], how many objects there are;
-        foreground int64, flipped bool, top, left, height, width float32 (pixels, may reach outside), metres float32
-        (0 when depth is not known yet), relief_scale float32 (what is seen by the cut-out's own size): [n, k] each.
+    Args:
+        parts: (background, cutout, mirrored, place), int64 [n] each, of the composites' numbers.
+        draws: float32 [n, 1 + k, DRAWS] from `draw_numbers`.
+        foreground_pool: int64 [m], the cutouts that further objects are taken from (those of the split, or pictures
+            leak).
+        placement: how objects are placed.
+        stage: what is known of the sources.
+        height: of the picture, pixels.
+        width: of the picture, pixels.
     """
     background, foreground, flipped, place_number = parts
     frame, objects = draws[:, 0], draws[:, 1:]
@@ -96,31 +138,32 @@ def place(
 
     aspect = tf.gather(stage.aspect, foreground)
     # One whole object is all that a frame of rows has in `mixed`; elsewhere all frames are as the flags say.
-    as_told = frame[:, 2] < (SCATTERED if placement.layout == "mixed" else 1.0)
-    cut = (objects[..., 3] < placement.truncation) & as_told[:, None]
+    scattered = frame[:, 2] < (SCATTERED if placement.layout == "mixed" else 1.0)
+    cut = (objects[..., 3] < placement.truncation) & scattered[:, None]
     known = background, place_number, foreground, aspect, objects, cut, placement, stage, height, width
     if placement.layout == "mixed":
         top, left, tall, wide = (
-            tf.where(as_told[:, None], *both) for both in zip(_random(*known)[:4], _rows(*known)[:4], strict=True)
+            tf.where(scattered[:, None], *both)
+            for both in zip(_place_anywhere(*known)[:4], _place_in_rows(*known)[:4], strict=True)
         )
         metres = None
     else:
-        top, left, tall, wide, metres = _PLACED_IN[placement.layout](*known)
+        top, left, tall, wide, metres = _LAYOUTS[placement.layout](*known)
     # Points and places are those of the picture as it was; mirror what was found there along with it.
     left = tf.where(background_flipped[:, None], width - left - wide, left)
     if metres is None and stage.depth_codes is not None:
-        metres = _depth_at_foot(background, background_flipped, top + tall, left + wide / 2, stage)
+        metres = _gather_depth_at_foot(background, background_flipped, top + tall, left + wide / 2, stage)
     nearness = -(top + tall) if metres is None else metres
     if metres is None:
         metres = tf.zeros_like(top)
 
-    one_more = tf.cast((objects[:, 1:, 7] < FURTHER_OBJECT) & as_told[:, None], tf.int32)
+    one_more = tf.cast((objects[:, 1:, 7] < FURTHER_OBJECT) & scattered[:, None], tf.int32)
     count = 1 + tf.reduce_sum(tf.math.cumprod(one_more, axis=1), axis=1)
-    count = tf.where((frame[:, 1] < placement.empty) & as_told, 0, count)
+    count = tf.where((frame[:, 1] < placement.empty) & scattered, 0, count)
     # Absent objects go last; painting stops before them.
     absent = tf.range(further + 1)[None] >= count[:, None]
     order = tf.argsort(tf.where(absent, math.inf, -nearness), axis=1, stable=True)
-    in_order = {
+    values = {
         "foreground": foreground,
         "flipped": flipped,
         "top": top,
@@ -128,32 +171,33 @@ def place(
         "height": tall,
         "width": wide,
         "metres": metres,
-        "relief_scale": _relief_scale(background, foreground, tall, metres, stage, height),
+        "relief_scale": _scale_relief(background, foreground, tall, metres, stage, height),
     }
-    in_order = {key: tf.gather(value, order, axis=1, batch_dims=1) for key, value in in_order.items()}
-    return {"background": background, "background_flipped": background_flipped, "count": count, **in_order}
+    in_order = {key: tf.gather(value, order, axis=1, batch_dims=1) for key, value in values.items()}
+    frames = {"background": background, "background_flipped": background_flipped, "count": count}
+    return cast(Placements, {**frames, **in_order})
 
 
-def _random(background, place_number, foreground, aspect, objects, cut, placement, stage, height, width):
+def _place_anywhere(background, place_number, foreground, aspect, objects, cut, placement, stage, height, width):
     low, high = placement.object_size
     size = low * (high / low) ** objects[..., 4] * min(height, width)
-    tall, wide = _fitted(aspect[..., 0] * size, aspect[..., 1] * size, cut, height, width)
-    top = _along(objects[..., 5], tall, height, cut)
-    left = _along(objects[..., 6], wide, width, cut)
+    tall, wide = _shrink_to_fit(aspect[..., 0] * size, aspect[..., 1] * size, cut, height, width)
+    top = _spread_along(objects[..., 5], tall, height, cut)
+    left = _spread_along(objects[..., 6], wide, width, cut)
     return top, left, tall, wide, None
 
 
-def _rows(background, place_number, foreground, aspect, objects, cut, placement, stage, height, width):
+def _place_in_rows(background, place_number, foreground, aspect, objects, cut, placement, stage, height, width):
     row = tf.cast(place_number // COLUMNS, tf.int32)
     column = tf.cast(place_number % COLUMNS, tf.float32)
     tall = tf.gather(tf.constant(ROW_HEIGHTS, tf.float32), row) * (height / CANVAS)
-    tall, wide = _fitted(tall, tall * aspect[..., 1] / aspect[..., 0], cut, height, width)
+    tall, wide = _shrink_to_fit(tall, tall * aspect[..., 1] / aspect[..., 0], cut, height, width)
     foot = tf.gather(tf.constant(ROW_FEET, tf.float32), row) * (height / CANVAS)
-    left = tf.where(cut, _along(objects[..., 6], wide, width, cut), column / (COLUMNS - 1) * (width - wide))
+    left = tf.where(cut, _spread_along(objects[..., 6], wide, width, cut), column / (COLUMNS - 1) * (width - wide))
     return tf.maximum(foot - tall, 0), left, tall, wide, None
 
 
-def _ground(background, place_number, foreground, aspect, objects, cut, placement, stage, height, width):
+def _place_on_ground(background, place_number, foreground, aspect, objects, cut, placement, stage, height, width):
     points = stage.points.shape[1]
     part = (tf.cast(place_number, tf.float32) + objects[..., 5]) / placement.places
     chosen = tf.minimum(tf.cast(part * points, tf.int32), points - 1)
@@ -179,7 +223,7 @@ def _ground(background, place_number, foreground, aspect, objects, cut, placemen
     foot = row * height
     # A whole object cannot be taller than the room above its foot; what the upper edge cuts must still be seen.
     tall = tf.minimum(tall, tf.where(cut, foot / LEAST_VISIBLE, foot))
-    tall, wide = _fitted(tall, tall * aspect[..., 1] / aspect[..., 0], cut, height, width)
+    tall, wide = _shrink_to_fit(tall, tall * aspect[..., 1] / aspect[..., 0], cut, height, width)
     # What the lower edge cuts must still be seen.
     foot = tf.where(cut, tf.minimum(foot, height + (1 - LEAST_VISIBLE) * tall), foot)
     left = column * width - wide / 2
@@ -188,30 +232,30 @@ def _ground(background, place_number, foreground, aspect, objects, cut, placemen
     return foot - tall, left, tall, wide, metres
 
 
-_PLACED_IN = {"random": _random, "rows": _rows, "ground": _ground}
+_LAYOUTS = {"random": _place_anywhere, "rows": _place_in_rows, "ground": _place_on_ground}
 
 
-def _fitted(tall, wide, cut, height, width):
-    """An object that the edge does not cut is made small enough to be inside."""
+def _shrink_to_fit(tall, wide, cut, height, width):
+    """Makes an object that the edge does not cut small enough to be inside."""
     scale = tf.minimum(1.0, tf.minimum(height / tall, width / wide))
     scale = tf.where(cut, 1.0, scale)
     return tall * scale, wide * scale
 
 
-def _along(share, length, room, cut):
-    """Where an object of `length` begins: inside `room`, or with at least LEAST_VISIBLE of it in view when cut."""
+def _spread_along(share, length, room, cut):
+    """Returns where an object of `length` begins: inside `room`, or with LEAST_VISIBLE of it in view when cut."""
     outside = tf.where(cut, (1 - LEAST_VISIBLE) * length, 0.0)
     return -outside + share * (room - length + 2 * outside)
 
 
-def _relief_scale(background, foreground, tall, metres, stage: Stage, height: int):
-    """How much larger than the cut-out itself is what is seen; 1 where perspective alone set its size."""
+def _scale_relief(background, foreground, tall, metres, stage: Stage, height: int):
+    """Returns how much larger than the cutout itself is what is seen; 1 where perspective alone set its size."""
     focal = tf.gather(stage.focal, background)[:, None] * height
     return tall * metres / focal / tf.gather(stage.physical_height, foreground)[..., 0]
 
 
-def _depth_at_foot(background, background_flipped, foot, centre, stage: Stage):
-    """Metres of the scenery where each object's base is; float32 [n, k]."""
+def _gather_depth_at_foot(background, background_flipped, foot, centre, stage: Stage):
+    """Returns metres of the background where each object's base is, float32 [n, k]."""
     assert stage.depth_codes is not None  # the caller looked
     _, height, width = stage.depth_codes.shape
     row = tf.clip_by_value(tf.cast(tf.round(foot - 1), tf.int32), 0, height - 1)

@@ -1,206 +1,170 @@
-"""Everything that is made once for a data set: background depth, floors, scaled cut-outs, splits.
+"""From placements to plans: what `compose` needs for each composite, worked out for many at once.
 
-After this, a composite is a pure function of its index.
+Planning is vectorised, so that it costs little; blending is then done one composite at a time.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.compositing import cutout_pyramid, ground
-from data_pipelines.compositing import depth_labels as depths
-from data_pipelines.compositing.backgrounds import Backgrounds, Example, Layer, pad_to_frame
-from data_pipelines.compositing.compose import Materials, compose, materials, windows
-from data_pipelines.compositing.placement import Stage, draw, place
-from data_pipelines.compositing.splits import Grid, Split, limit, make_splits
-from data_pipelines.config import DatasetConfig
-from data_pipelines.sources.source_set import Sources
-
-PLANNED_AT_ONCE = 256
-# Scenery hides an object when it is nearer by this share. A teacher errs by tens of percent, the truth does not.
-HIDES_WHEN_NEARER = {"exact": 0.05, "ground": 0.15, "teacher": 0.15}
+from data_pipelines.compositing.cutout_pyramid import Pyramid
+from data_pipelines.compositing.placement import Placements
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """depth_codes: uint16 [backgrounds, height, width]. without_floor: backgrounds in which no floor was found."""
+class Materials:
+    """The sources as eager tensors, which a graph refers to instead of holding a copy.
 
-    config: DatasetConfig
-    grid: Grid
-    splits: tuple[Split, ...]
-    stage: Stage
-    materials: Materials
-    backgrounds: np.ndarray
-    depth_codes: np.ndarray
-    without_floor: tuple[int, ...]
-
-
-def background_depth(sources: Sources, config: DatasetConfig, load_teacher: Callable, batch: int) -> np.ndarray:
-    """uint16 [backgrounds, height, width]: the truth for `exact`, else what the teacher sees."""
-    if config.labels == "exact":
-        if sources.true_depth is None:
-            raise ValueError(
-                "`labels`=exact needs sources that know their depth (`sources`=demo); take ground or teacher."
-            )
-        metres = sources.true_depth
-    else:
-        metres = depths.look_at_all(load_teacher(), sources.backgrounds, batch)
-    codes = depths.to_code(metres).numpy()
-    if not codes.all():
-        raise ValueError("The depth of a background is unknown in places; labels are made from dense maps only.")
-    return codes
-
-
-def prepare(sources: Sources, depth_codes: np.ndarray, config: DatasetConfig) -> Prepared:
-    grid = Grid(len(sources.backgrounds), len(sources.foregrounds), config.placement.places)
-    splits = make_splits(grid, config.split, config.holdout, config.seed)
-    if config.limit:
-        splits = limit(splits, config.limit)
-    points, horizon, without_floor = _floors(sources, depth_codes, config)
-    # Composites that the teacher will look at are pasted over their scenery, as published, unless they stand in it.
-    in_depth = config.labels != "teacher" or config.placement.layout == "ground"
-    largest = config.placement.largest(config.height, config.width)
-    levels = cutout_pyramid.build(sources.foregrounds, sources.reliefs if config.labels == "exact" else None, largest)
-    material = materials(
-        sources.backgrounds,
-        depth_codes if in_depth else None,
-        depths.DEPTH_SCALE,
-        HIDES_WHEN_NEARER[config.labels],
-        levels,
-    )
-    with tf.device("/CPU:0"):
-        stage = Stage(
-            aspect=tf.convert_to_tensor(levels.aspect),
-            physical_height=tf.convert_to_tensor(sources.physical_height),
-            focal=tf.convert_to_tensor((0.5 / np.tan(np.radians(sources.field_of_view) / 2)).astype(np.float32)),
-            points=None if points is None else tf.convert_to_tensor(points),
-            horizon=None if horizon is None else tf.convert_to_tensor(horizon),
-            depth_codes=material.depth_codes,
-            depth_scale=depths.DEPTH_SCALE,
-        )
-    return Prepared(config, grid, splits, stage, material, sources.backgrounds, depth_codes, without_floor)
-
-
-def placements(prepared: Prepared, split: Split, positions: tf.Tensor) -> dict:
-    """What `place` says of the composites at int64 [n] positions of a split, with their `index`; tensors over n."""
-    return placed(prepared, split, split.indices(positions, prepared.grid, prepared.config.seed))
-
-
-def placed(prepared: Prepared, split: Split, indices: tf.Tensor) -> dict:
-    """The same of composites of a split by their numbers, int64 [n]."""
-    config = prepared.config
-    where = place(
-        prepared.grid.parts(indices),
-        draw(config.seed, indices, config.placement.max_objects),
-        tf.constant(split.foregrounds, tf.int64),
-        config.placement,
-        prepared.stage,
-        config.height,
-        config.width,
-    )
-    return {"index": indices, **where}
-
-
-def plan(prepared: Prepared, split: Split, positions: tf.Tensor) -> dict:
-    """The composites at positions of a split as `compose` wants them, with what their records say of them."""
-    return plan_of(prepared, placements(prepared, split, positions))
-
-
-def plan_of(prepared: Prepared, where: dict) -> dict:
-    """The same of composites of which it is known `where` things stand in them: what `placed` says."""
-    about = {key: where[key] for key in ("index", "foreground", "flipped")}
-    return {**about, **windows(where, prepared.materials)}
-
-
-def plan_of_one(prepared: Prepared, split: Split, index: int) -> dict:
-    """The plan of one composite, by its number; no batch."""
-    where = placed(prepared, split, tf.constant([index], tf.int64))
-    return {key: value[0] for key, value in plan_of(prepared, where).items()}
-
-
-def composites(prepared: Prepared, split: Split, first: int, count: int) -> tf.data.Dataset:
-    """Composites first .. first+count-1 of a split, in order: what `compose` answers, and what it was asked for."""
-    return plans(prepared, split, first, count).map(
-        lambda planned: {**planned, **composed(prepared, planned)}, num_parallel_calls=tf.data.AUTOTUNE
-    )
-
-
-def plans(prepared: Prepared, split: Split, first: int, count: int) -> tf.data.Dataset:
-    return plans_at(prepared, split, tf.data.Dataset.range(first, first + count))
-
-
-def plans_at(prepared: Prepared, split: Split, positions: tf.data.Dataset) -> tf.data.Dataset:
-    """positions: int64 scalars, in any order, without end if need be."""
-    return positions.batch(PLANNED_AT_ONCE).map(lambda batch: plan(prepared, split, batch)).unbatch()
-
-
-def composed(prepared: Prepared, planned: dict) -> dict:
-    placement = prepared.config.placement
-    return compose(
-        planned,
-        prepared.materials,
-        prepared.config.seam,
-        mirrors=placement.flip_backgrounds,
-        empties=placement.empty > 0,
-    )
-
-
-def layer(prepared: Prepared, planned: dict) -> Layer:
-    """The composite of a plan, as `records.decode_layer` gives it back from a shard: index, bg_index, bg_flipped,
-    fg_bg, mask, depth.
+    Attributes:
+        backgrounds: uint8 [backgrounds, height, width, 3].
+        depth_codes: uint16 [backgrounds, height, width], depth_scale codes a metre; None when labels are made later.
+        depth_scale: codes a metre.
+        hides_when_nearer: what is nearer in the background than an object, by this share of its distance, hides it.
+            More than the error of the depth map, or noise eats holes into people.
+        pixels: of a `Pyramid`, as all that follow.
+        reliefs: None where objects are flat.
+        offset: where a level starts.
+        level_height: of a level, with its border.
+        level_width: likewise.
+        longest: the longer side of a level, without its border.
     """
-    made = composed(prepared, planned)
-    height, width = prepared.config.height, prepared.config.width
+
+    backgrounds: tf.Tensor
+    depth_codes: tf.Tensor | None
+    depth_scale: float
+    hides_when_nearer: float
+    pixels: tf.Tensor
+    reliefs: tf.Tensor | None
+    offset: tf.Tensor
+    level_height: tf.Tensor
+    level_width: tf.Tensor
+    longest: tf.Tensor
+
+
+class CompositePlan(TypedDict):
+    """What `compose` needs for a composite of up to k objects, from far to near; [n] in front for n of them.
+
+    Keys:
+        index: int64 [], the composite's number.
+        background: int64 [], which one.
+        background_flipped: bool [], whether it is mirrored.
+        count: int32 [], how many objects there are.
+        foreground: int64 [k], which cutouts.
+        flipped: bool [k], whether they are mirrored.
+        offset: int [k], where the pyramid's level of each object starts.
+        level_height: int32 [k], of that level, with its border.
+        level_width: int32 [k], likewise.
+        window: int32 [k, 4], top, left, bottom and right of the pixels that an object covers, inside the picture.
+        sample: float32 [k, 4], the same window in the level, as CropAndResize takes it.
+        cut: bool [k, 4], whether the picture's top, left, bottom, right edge cuts the object.
+        metres: float32 [k], how far it is; 0 when depth is labelled later.
+        relief_scale: float32 [k], what is seen by the cutout's own size.
+    """
+
+    index: tf.Tensor
+    background: tf.Tensor
+    background_flipped: tf.Tensor
+    count: tf.Tensor
+    foreground: tf.Tensor
+    flipped: tf.Tensor
+    offset: tf.Tensor
+    level_height: tf.Tensor
+    level_width: tf.Tensor
+    window: tf.Tensor
+    sample: tf.Tensor
+    cut: tf.Tensor
+    metres: tf.Tensor
+    relief_scale: tf.Tensor
+
+
+def load_materials(
+    backgrounds: np.ndarray,
+    depth_codes: np.ndarray | None,
+    depth_scale: float,
+    hides_when_nearer: float,
+    pyramid: Pyramid,
+) -> Materials:
+    """Puts the sources into tensors; the arguments are those of `Materials`, as arrays."""
+    with tf.device("/CPU:0"):
+        return Materials(
+            backgrounds=tf.convert_to_tensor(backgrounds),
+            depth_codes=None if depth_codes is None else tf.convert_to_tensor(depth_codes),
+            depth_scale=depth_scale,
+            hides_when_nearer=hides_when_nearer,
+            pixels=tf.convert_to_tensor(pyramid.pixels),
+            reliefs=None if pyramid.reliefs is None else tf.convert_to_tensor(pyramid.reliefs),
+            offset=tf.convert_to_tensor(pyramid.offset),
+            level_height=tf.convert_to_tensor(pyramid.height),
+            level_width=tf.convert_to_tensor(pyramid.width),
+            longest=tf.convert_to_tensor(pyramid.longest),
+        )
+
+
+def plan_composites(indices: tf.Tensor, placements: Placements, materials: Materials) -> CompositePlan:
+    """Plans n composites: chooses the level of the pyramid for each object and the window that it covers.
+
+    Args:
+        indices: int64 [n], the composites' numbers.
+        placements: where objects stand, of n composites.
+        materials: the sources.
+
+    Returns:
+        The plans, each key with n in front.
+    """
+    _, height, width, _ = materials.backgrounds.shape
+    size = tf.maximum(placements["height"], placements["width"])
+    is_enough = tf.gather(materials.longest, placements["foreground"]) >= size[..., None]
+    level = tf.reduce_sum(tf.cast(is_enough, tf.int32), -1) - 1
+    level = tf.stack([tf.cast(placements["foreground"], tf.int32), tf.maximum(level, 0)], axis=-1)
+    level_height = tf.gather_nd(materials.level_height, level)
+    level_width = tf.gather_nd(materials.level_width, level)
+    top, bottom, first_row, last_row = _find_extent(placements["top"], placements["height"], level_height, height)
+    left, right, first_column, last_column = _find_extent(placements["left"], placements["width"], level_width, width)
+    # CropAndResize mirrors when the box runs backwards.
+    mirrored = placements["flipped"] != placements["background_flipped"][:, None]
+    first_column, last_column = (
+        tf.where(mirrored, 1 - first_column, first_column),
+        tf.where(mirrored, 1 - last_column, last_column),
+    )
     return {
-        "index": planned["index"],
-        "bg_index": planned["background"],
-        "bg_flipped": planned["background_flipped"],
-        "fg_bg": made["fg_bg"],
-        "mask": pad_to_frame(made["mask"], made["box"], height, width),
-        "depth": pad_to_frame(made["depth"], made["box"], height, width),
+        "index": indices,
+        "background": placements["background"],
+        "background_flipped": placements["background_flipped"],
+        "count": placements["count"],
+        "foreground": placements["foreground"],
+        "flipped": placements["flipped"],
+        "offset": tf.gather_nd(materials.offset, level),
+        "level_height": level_height,
+        "level_width": level_width,
+        "window": tf.stack([top, left, bottom, right], axis=-1),
+        "sample": tf.stack([first_row, first_column, last_row, last_column], axis=-1),
+        "cut": tf.stack(
+            [
+                placements["top"] < 0,
+                placements["left"] < 0,
+                placements["top"] + placements["height"] > height,
+                placements["left"] + placements["width"] > width,
+            ],
+            axis=-1,
+        ),
+        "metres": placements["metres"],
+        "relief_scale": placements["relief_scale"],
     }
 
 
-def whole(prepared: Prepared, planned: dict) -> Example:
-    """The same, as `records.decode_composite` gives it back."""
-    return scenery(prepared).complete(layer(prepared, planned))
+def _find_extent(start, length, level_length, room: int):
+    """Returns the pixels [begin, end) that an object covers along one axis, and where the centres of the first and the
+    last lie in its level, 0 to 1.
+    """
+    begin = tf.clip_by_value(tf.cast(tf.floor(start), tf.int32), 0, room - 1)
+    end = tf.clip_by_value(tf.cast(tf.math.ceil(start + length), tf.int32), begin + 1, room)
+    level_length = tf.cast(level_length, tf.float32)
+    scale = (level_length - 2) / length
 
+    def in_level(pixel):
+        # Centre of the pixel -> place in the object -> place in the level, which has a border of one pixel.
+        return ((tf.cast(pixel, tf.float32) + 0.5 - start) * scale + 0.5) / (level_length - 1)
 
-def scenery(prepared: Prepared) -> Backgrounds:
-    materials = prepared.materials
-    assert materials.depth_codes is not None  # only composites labelled by the teacher may lack them
-    return Backgrounds(materials.backgrounds, materials.depth_codes[..., None])
-
-
-def _floors(sources: Sources, depth_codes: np.ndarray, config: DatasetConfig):
-    """Places to stand in each background, the row of its horizon, and the backgrounds without a floor."""
-    if config.placement.layout != "ground":
-        return None, None, ()
-    points, horizons, without = [], [], []
-    for number, codes in enumerate(depth_codes):
-        floor = ground.find_ground(depths.from_code(codes).numpy(), seed=config.seed % (1 << 32))
-        if not floor.found:
-            without.append(number)
-        near_to_far, horizon = _in_reach(floor.points, sources, number, config)
-        points.append(near_to_far)
-        horizons.append(horizon)
-    return np.stack(points), np.array(horizons, np.float32), tuple(without)
-
-
-def _in_reach(points: np.ndarray, sources: Sources, number: int, config: DatasetConfig):
-    """Keeps to places where something of common height is seen in the wanted range of sizes; and finds the horizon."""
-    # 1 / depth is affine in the row on a floor, and 0 at the horizon.
-    slope, level = np.polyfit(points[:, 0], 1 / points[:, 2], 1)
-    horizon = -level / slope if slope > 0 else 0.0
-    focal = 0.5 / np.tan(np.radians(sources.field_of_view[number]) / 2)
-    height = float(np.median(sources.physical_height))
-    low, high = (share * min(config.height, config.width) / config.height for share in config.placement.object_size)
-    seen = focal * height / points[:, 2]
-    useful = points[(seen >= low) & (seen <= high)]
-    if not len(useful):
-        nearest_wanted = np.argmin(np.abs(np.log(seen / np.sqrt(low * high))))
-        useful = points[nearest_wanted : nearest_wanted + 1]
-    chosen = np.linspace(0, len(useful) - 1, len(points)).round().astype(int)
-    return useful[chosen], min(horizon, float(points[:, 0].min()) - 0.02)
+    return begin, end, in_level(begin), in_level(end - 1)

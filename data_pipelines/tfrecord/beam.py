@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import apache_beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from data_pipelines.compositing.compositor import build_compositor
 from data_pipelines.compositing.depth_labels import Teacher
-from data_pipelines.compositing.plan import prepare
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.tfrecord.export import Engine, make_shards, read_background_depth
@@ -75,10 +75,10 @@ class MakeShard(apache_beam.DoFn):
     def setup(self) -> None:
         """Prepares a worker, once."""
         codes = read_background_depth(self._config, self._output)
-        self._prepared = prepare(self._load_sources(), codes, self._config)
+        self._compositor = build_compositor(self._load_sources(), codes, self._config)
         self._teacher = self._load_teacher() if self._config.labels == "teacher" else None
 
     def process(self, shard: Shard) -> None:
         """Makes one shard."""
-        make_shards(self._prepared, [shard], self._output, self._teacher, self._teacher_batch)
+        make_shards(self._compositor, [shard], self._output, self._teacher, self._teacher_batch)
         apache_beam.metrics.Metrics.counter("export", "records").inc(shard.count)

@@ -2,7 +2,7 @@
 
     1  claim the folder             an unfinished run of the same options goes on, another one is refused
     2  backgrounds and their depth  one shard; the teacher's depth is read back from it when a run goes on
-    3  prepare                      floors, scaled cutouts, splits
+    3  build_compositor             floors, scaled cutouts, splits
     4  composites -> records        one tf.data pipeline over everything that is still missing, divided into shards
     5  manifest                     counts, exact statistics, digests, options
 
@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels as depths
-from data_pipelines.compositing.plan import Prepared, background_depth, composed, plans, prepare
+from data_pipelines.compositing.compositor import Compositor, build_compositor, label_backgrounds
 from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import join_path
 from data_pipelines.runtime.progress import Progress
@@ -115,12 +115,14 @@ def export_dataset(
     if manifest := claim_folder(output, options):
         return manifest
     background_note, codes = _make_backgrounds(sources, config, output, load_teacher, teacher_batch)
-    prepared = prepare(sources, codes, config)
-    disagreement = _compare_labels(prepared, load_teacher(), teacher_batch, compare_labels) if compare_labels else None
+    compositor = build_compositor(sources, codes, config)
+    disagreement = (
+        _compare_labels(compositor, load_teacher(), teacher_batch, compare_labels) if compare_labels else None
+    )
     teacher = load_teacher() if config.labels == "teacher" else None  # the others have their labels already
     wanted = [
         shard
-        for split in prepared.splits
+        for split in compositor.splits
         for shard in divide_split(
             split.name, split.count, shard_count or -(-split.count // RECORDS_PER_SHARD[config.labels])
         )
@@ -132,14 +134,14 @@ def export_dataset(
     else:
         with Progress("composites", sum(shard.count for shard in wanted), "records") as progress:
             progress.already(sum(shard.count for shard in wanted if finished[shard]))
-            made = make_shards(prepared, missing, output, teacher, teacher_batch, threads, progress.add)
+            made = make_shards(compositor, missing, output, teacher, teacher_batch, threads, progress.add)
     notes = {shard: finished[shard] or made[shard] for shard in wanted}
-    write_manifest(output, _build_manifest(sources, prepared, options, background_note, notes, disagreement))
+    write_manifest(output, _build_manifest(sources, compositor, options, background_note, notes, disagreement))
     return read_manifest(output)
 
 
 def make_shards(
-    prepared: Prepared,
+    compositor: Compositor,
     wanted: Sequence[Shard],
     output: str,
     teacher: depths.Teacher | None,
@@ -150,7 +152,7 @@ def make_shards(
     """Makes shards, in order, in one pipeline.
 
     Args:
-        prepared: what composites are made from.
+        compositor: what composites are made from.
         wanted: the shards.
         output: folder of the data set.
         teacher: labels the composites; None where geometry does.
@@ -161,13 +163,13 @@ def make_shards(
     Returns:
         The note of each shard.
     """
-    background_sums = sum_backgrounds(prepared.backgrounds, prepared.depth_codes)
-    batches = _encode_batches(prepared, wanted, teacher, teacher_batch, threads)
-    return {shard: _write_shard(prepared, shard, batches, background_sums, output, on_records) for shard in wanted}
+    background_sums = sum_backgrounds(compositor.pictures, compositor.depth_codes)
+    batches = _encode_batches(compositor, wanted, teacher, teacher_batch, threads)
+    return {shard: _write_shard(compositor, shard, batches, background_sums, output, on_records) for shard in wanted}
 
 
 def _write_shard(
-    prepared: Prepared,
+    compositor: Compositor,
     shard: Shard,
     batches: Iterator[EncodedBatch],
     background_sums: BackgroundSums,
@@ -178,19 +180,19 @@ def _write_shard(
     sums: Sums | None = None
     while shard.count > (sums["records"] if sums else 0):
         batch = next(batches)
-        for record in _take_apart(prepared, batch):
+        for record in _take_apart(compositor, batch):
             writer.write(schema.serialize(record, schema.COMPOSITE))
-        sums = add_batch(sums, batch, background_sums, prepared.config.labels == "teacher")
+        sums = add_batch(sums, batch, background_sums, compositor.config.labels == "teacher")
         on_records(len(batch["index"]))
     assert sums is not None  # no shard is empty
     return writer.finish(sums)
 
 
 def _encode_batches(
-    prepared: Prepared, wanted: Sequence[Shard], teacher: depths.Teacher | None, teacher_batch: int, threads: int
+    compositor: Compositor, wanted: Sequence[Shard], teacher: depths.Teacher | None, teacher_batch: int, threads: int
 ) -> Iterator[EncodedBatch]:
     """Yields the composites of the shards, in order, in batches of numpy arrays that end where a shard does."""
-    dataset = encode_composites(prepared, plan_shards(prepared, wanted), teacher, teacher_batch)
+    dataset = encode_composites(compositor, plan_shards(compositor, wanted), teacher, teacher_batch)
     dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(pipeline_options(threads, teacher is not None))
     ends = np.cumsum([shard.count for shard in wanted])
     at = 0
@@ -202,32 +204,32 @@ def _encode_batches(
         at += size
 
 
-def plan_shards(prepared: Prepared, wanted: Sequence[Shard]) -> tf.data.Dataset:
+def plan_shards(compositor: Compositor, wanted: Sequence[Shard]) -> tf.data.Dataset:
     """Returns the plans of all composites of the shards, one after the other."""
-    splits = {split.name: split for split in prepared.splits}
+    splits = {split.name: split for split in compositor.splits}
     runs = [
-        plans(prepared, splits[run[0].split], run[0].first, sum(s.count for s in run))
+        compositor.plan_run(splits[run[0].split], run[0].first, sum(s.count for s in run))
         for run in _join_neighbours(wanted)
     ]
     return reduce(lambda one, other: one.concatenate(other), runs)
 
 
 def encode_composites(
-    prepared: Prepared, planned: tf.data.Dataset, teacher: depths.Teacher | None, teacher_batch: int
+    compositor: Compositor, planned: tf.data.Dataset, teacher: depths.Teacher | None, teacher_batch: int
 ) -> tf.data.Dataset:
     """Turns plans into composites, with pictures as JPEG and PNG: elements like an `EncodedBatch`, but one by one."""
-    height, width = prepared.config.height, prepared.config.width
+    height, width = compositor.config.height, compositor.config.width
 
     def add_depth(element, depth, depth_box):
         return {
             **element,
-            "fg_bg": schema.encode_picture(element["fg_bg"], prepared.config.jpeg_quality),
+            "fg_bg": schema.encode_picture(element["fg_bg"], compositor.config.jpeg_quality),
             "depth": schema.encode_labels(depth),
             "depth_box": depth_box,
         }
 
     def make(plan):
-        made = composed(prepared, plan)
+        made = compositor.compose(plan)
         element = {
             "index": plan["index"],
             "bg_index": plan["background"],
@@ -256,7 +258,7 @@ def encode_composites(
     return depths.label(made, teacher, teacher_batch).map(add_teacher_depth, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _take_apart(prepared: Prepared, batch: EncodedBatch) -> Iterator[schema.CompositeRecord]:
+def _take_apart(compositor: Compositor, batch: EncodedBatch) -> Iterator[schema.CompositeRecord]:
     """Yields the records of a batch."""
     # Lists of the whole batch at once: taking numbers out of arrays one by one is slow.
     arrays = cast(dict[str, np.ndarray], batch)
@@ -264,7 +266,7 @@ def _take_apart(prepared: Prepared, batch: EncodedBatch) -> Iterator[schema.Comp
     for at, index in enumerate(lists["index"]):
         count = lists["count"][at]
         yield {
-            "name": prepared.grid.name(index),
+            "name": compositor.grid.name(index),
             "index": index,
             "bg_index": lists["bg_index"][at],
             "bg_flipped": int(lists["bg_flipped"][at]),
@@ -307,7 +309,7 @@ def _make_backgrounds(
     """Makes the shard of backgrounds, or reads it back; returns its note and the depth codes of the backgrounds."""
     if note := read_note(output, BACKGROUNDS, len(sources.backgrounds)):
         return note, read_background_depth(config, output)
-    codes = background_depth(sources, config, load_teacher, batch)
+    codes = label_backgrounds(sources, config, load_teacher, batch)
     writer = ShardWriter(output, BACKGROUNDS)
     for number, origin in enumerate(sources.background_origins):
         record: schema.BackgroundRecord = {
@@ -328,21 +330,21 @@ def read_background_depth(config: DatasetConfig, output: str) -> np.ndarray:
     return codes[..., 0]
 
 
-def _compare_labels(prepared: Prepared, teacher: depths.Teacher, batch: int, count: int) -> dict[str, float]:
+def _compare_labels(compositor: Compositor, teacher: depths.Teacher, batch: int, count: int) -> dict[str, float]:
     """Measures how far the labels are from what the teacher sees, on the first composites of the first split."""
-    if prepared.config.labels == "teacher":
+    if compositor.config.labels == "teacher":
         raise ValueError(
             "`compare_labels` compares ground or exact labels with the teacher's; `labels` is teacher already."
         )
-    split = prepared.splits[0]
-    made = plans(prepared, split, 0, min(count, split.count)).map(
-        lambda plan: {**{key: plan[key] for key in ("background", "background_flipped")}, **composed(prepared, plan)}
+    split = compositor.splits[0]
+    made = compositor.plan_run(split, 0, min(count, split.count)).map(
+        lambda plan: {**{key: plan[key] for key in ("background", "background_flipped")}, **compositor.compose(plan)}
     )
     pictures = made.map(lambda element: {"fg_bg": element["fg_bg"]})
     by_teacher = [element["metres"] for element in depths.label(pictures, teacher, batch).as_numpy_iterator()]
     by_labels = []
     for element in made.as_numpy_iterator():
-        codes = prepared.depth_codes[element["background"]]
+        codes = compositor.depth_codes[element["background"]]
         codes = (codes[:, ::-1] if element["background_flipped"] else codes).copy()
         top, left, bottom, right = element["box"]
         patch = element["depth"][..., 0]
@@ -353,15 +355,15 @@ def _compare_labels(prepared: Prepared, teacher: depths.Teacher, batch: int, cou
 
 def _build_manifest(
     sources: Sources,
-    prepared: Prepared,
+    compositor: Compositor,
     options: Options,
     background_note: Note,
     notes: Mapping[Shard, Note],
     disagreement: dict[str, float] | None,
 ) -> Manifest:
-    config = prepared.config
+    config = compositor.config
     splits: dict[str, SplitEntry] = {}
-    for split in prepared.splits:
+    for split in compositor.splits:
         own = {shard: note for shard, note in notes.items() if shard.split == split.name}
         splits[split.name] = {
             "records": split.count,
@@ -371,7 +373,7 @@ def _build_manifest(
             "statistics": summarize([note.sums for note in own.values()], depths.DEPTH_SCALE),
             "shards": [make_shard_entry(shard.name, note) for shard, note in own.items()],
         }
-    grid = prepared.grid
+    grid = compositor.grid
     return {
         "format": FORMAT,
         "schema_version": schema.SCHEMA_VERSION,
@@ -386,7 +388,7 @@ def _build_manifest(
         "splits": splits,
         "backgrounds": make_shard_entry(BACKGROUNDS, background_note),
         "label_disagreement": disagreement,
-        "backgrounds_without_floor": list(prepared.without_floor),
+        "backgrounds_without_floor": list(compositor.without_floor),
         "refused_sources": [list(pair) for pair in sources.refused],
         "options": options,
     }

@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels
-from data_pipelines.compositing import plan as preparation
+from data_pipelines.compositing.compositor import build_compositor, label_backgrounds
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import load_sources
 from data_pipelines.teacher import network as teacher
@@ -27,9 +26,9 @@ class CompositeData(Data):
             )
         sources = load_sources(config)
         identity = {} if config.labels == "exact" else teacher_identity(config)
-        codes = preparation.background_depth(sources, config, lambda: load_teacher(config), 8)
-        self._prepared = preparation.prepare(sources, codes, config)
-        self._splits = {split.name: split for split in self._prepared.splits}
+        codes = label_backgrounds(sources, config, lambda: load_teacher(config), 8)
+        self._compositor = build_compositor(sources, codes, config)
+        self._splits = {split.name: split for split in self._compositor.splits}
         said = json.dumps(resume.make_options(sources, config, identity, 0, 0), sort_keys=True)
         super().__init__(
             height=config.height,
@@ -39,12 +38,12 @@ class CompositeData(Data):
             counts={name: split.count for name, split in self._splits.items()},
             digest=hashlib.sha256(said.encode()).hexdigest(),
             description={"recipe": config.to_dict()},
-            backgrounds=preparation.scenery(self._prepared),
+            backgrounds=self._compositor.backgrounds,
             from_code=depth_labels.from_code,
         )
 
     def name(self, index: int) -> str:
-        return self._prepared.grid.name(index)
+        return self._compositor.grid.name(index)
 
     def explain_failure(self) -> str:
         return "the pictures are in memory, so no file is to blame."
@@ -63,8 +62,8 @@ class CompositeData(Data):
         return self._made(split, numbers.map(position))
 
     def _made(self, split, positions):
-        planned = preparation.plans_at(self._prepared, self._splits[split], positions)
-        return planned.map(partial(preparation.layer, self._prepared), num_parallel_calls=tf.data.AUTOTUNE)
+        plans = self._compositor.plan_positions(self._splits[split], positions)
+        return plans.map(self._compositor.compose_layer, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def load_teacher(config: DatasetConfig) -> depth_labels.Teacher:

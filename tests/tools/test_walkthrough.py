@@ -12,9 +12,7 @@ import tensorflow as tf
 from PIL import Image
 from repository import ROOT
 
-from data_pipelines.compositing import plan
 from data_pipelines.config import DatasetConfig
-from data_pipelines.sources import source_set
 from data_pipelines.tfrecord import reader, schema
 from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.exposures import Capture
@@ -123,18 +121,6 @@ def test_what_it_tells_of_the_answer_is_true(walk):
     shown = re.search(r"mask dice (\S+) (\S+) ", said)
     assert [float(each) for each in shown.groups()] == pytest.approx([value, nobody], abs=2e-4)
     assert f"{network.count_params():,} parameters" in said
-
-
-def test_the_plan_of_one_composite_is_its_row_of_the_plan_of_many():
-    options = plan.Options(HEIGHT, WIDTH, labels="exact", holdout=0.0)
-    found = source_set.from_demo(0, 2, 2, HEIGHT, WIDTH)
-    prepared = plan.prepare(found, plan.background_depth(found, options, None, 1), options)
-    split = prepared.splits[0]
-    many = plan.plan(prepared, split, tf.constant([5, 2], tf.int64))
-    one = plan.plan_of_one(prepared, split, int(many["index"][1]))
-    assert one.keys() == many.keys()
-    for key, value in one.items():
-        np.testing.assert_array_equal(value, many[key][1])
 
 
 def test_what_goes_through_the_parts_is_what_the_network_answers():

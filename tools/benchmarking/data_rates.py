@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from benchmarking.pillow_loop import Paste, PillowLoop
 from data_pipelines.compositing import depth_labels
-from data_pipelines.compositing.plan import Prepared, composites, placements, prepare
+from data_pipelines.compositing.compositor import Compositor, build_compositor
 from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.sources import source_set
 from data_pipelines.tfrecord import schema
@@ -31,19 +31,19 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
     codes = depth_labels.to_code(drawn.true_depth).numpy()
     # 100 places a pair are more composites than are asked for; the rest is the published set's.
     options = DatasetConfig(height=side, width=side, labels="ground", placement=PlacementConfig(places=100), holdout=0)
-    prepared = prepare(drawn, codes, options)
+    compositor = build_compositor(drawn, codes, options)
     with (
         tempfile.TemporaryDirectory() as folder,
         PillowLoop(drawn.backgrounds, codes, drawn.foregrounds, folder, options.jpeg_quality) as peer,
     ):
         # Slow, but with nothing to set up, so fewer are enough.
-        pastes = _pastes(prepared, count // 5)
-        encode = _encoders(prepared, count)
+        pastes = _pastes(compositor, count // 5)
+        encode = _encoders(compositor, count)
         starts = itertools.count(step=count)
 
         def ours():
-            shard = Shard("train", 0, 1, next(starts) % (prepared.splits[0].count - count), count)
-            return _steady_rate(lambda tell: make_shards(prepared, [shard], folder, None, 1, 0, tell))
+            shard = Shard("train", 0, 1, next(starts) % (compositor.splits[0].count - count), count)
+            return _steady_rate(lambda tell: make_shards(compositor, [shard], folder, None, 1, 0, tell))
 
         return in_turns(
             {
@@ -61,7 +61,7 @@ def teacher_rates(teacher: depth_labels.Teacher, side: int, count: int, batch: i
     options = DatasetConfig(
         height=side, width=side, labels="teacher", placement=PlacementConfig("random", places=1000), holdout=0
     )
-    prepared = prepare(drawn, np.ones((4, side, side), np.uint16), options)
+    compositor = build_compositor(drawn, np.ones((4, side, side), np.uint16), options)
     see = tf.function(lambda pictures: teacher.network(pictures, training=False))
     pictures = tf.random.stateless_uniform([batch, *teacher.input_size, 3], [1, 2])
 
@@ -75,7 +75,7 @@ def teacher_rates(teacher: depth_labels.Teacher, side: int, count: int, batch: i
         return in_turns(
             {
                 "ours: composite, look, encode, write shards": lambda: _steady_rate(
-                    lambda tell: make_shards(prepared, [shard], folder, teacher, batch, 0, tell)
+                    lambda tell: make_shards(compositor, [shard], folder, teacher, batch, 0, tell)
                 ),
                 "the teacher's network alone": lambda: _steady_rate(network),
             },
@@ -88,10 +88,10 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _pastes(prepared: Prepared, count: int) -> list[Paste]:
-    placed = {
-        k: v.numpy() for k, v in placements(prepared, prepared.splits[0], tf.range(count, dtype=tf.int64)).items()
-    }
+def _pastes(compositor: Compositor, count: int) -> list[Paste]:
+    split = compositor.splits[0]
+    indices = split.indices(tf.range(count, dtype=tf.int64), compositor.grid, compositor.config.seed)
+    placed = tf.nest.map_structure(lambda values: values.numpy(), compositor.place(split, indices))
     return [
         Paste(
             background=int(placed["background"][at]),
@@ -107,10 +107,10 @@ def _pastes(prepared: Prepared, count: int) -> list[Paste]:
     ]
 
 
-def _encoders(prepared: Prepared, count: int) -> Callable[[Callable[[int], None]], None]:
+def _encoders(compositor: Compositor, count: int) -> Callable[[Callable[[int], None]], None]:
     """Encodes composites that lie in memory, over and over, with as many threads as the pipeline has."""
-    some = list(composites(prepared, prepared.splits[0], 0, 64))
-    quality = prepared.config.jpeg_quality
+    some = list(compositor.plan_run(compositor.splits[0], 0, 64).map(compositor.compose))
+    quality = compositor.config.jpeg_quality
 
     def encode(at):
         branches = [

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.compositing import compose, cutout_pyramid, depth_labels, ground, placement, splits
-from data_pipelines.compositing import plan as preparation
+from data_pipelines.compositing import compose, compositor, cutout_pyramid, depth_labels, ground, placement, splits
 from data_pipelines.compositing.backgrounds import pad_to_frame
-from data_pipelines.compositing.plan import Prepared
+from data_pipelines.compositing.compositor import HIDES_WHEN_NEARER, Compositor
+from data_pipelines.compositing.placement import Placements
+from data_pipelines.compositing.plan import CompositePlan
 from data_pipelines.config import PlacementConfig
 from data_pipelines.inspection.depth_colors import color_depth
 from data_pipelines.sources import cutout_cleanup, folder_scan, source_set
@@ -27,8 +28,8 @@ SEAMS = {"hard": "all or nothing", "soft": "as it was drawn", "feathered": "fade
 EDGE = 24  # pixels a side, of what is shown of an edge
 
 
-def sources_step(found: Sources, prepared: Prepared, index: int) -> Step:
-    number, cutout, _, _ = prepared.grid.parts(index)
+def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
+    number, cutout, _, _ = composing.grid.parts(index)
     background, origin = found.backgrounds[number], found.foreground_origins[cutout].source
     drawn = found.true_depth is not None
     raw = _as_handed_over(found.foregrounds[cutout]) if drawn else folder_scan.read_untrimmed(origin)
@@ -47,7 +48,7 @@ def sources_step(found: Sources, prepared: Prepared, index: int) -> Step:
         f"Halo: {np.count_nonzero(change):,} of {np.count_nonzero(seen):,} visible pixels take the colour of opaque "
         f"ones nearby, which changes them by {change[change > 0].mean() if change.any() else 0:.0f} levels in the "
         "mean. Alpha stays as it is.",
-        f"Scaled once, to {len(np.unique(prepared.materials.longest[cutout]))} sizes; a composite takes the smallest "
+        f"Scaled once, to {len(np.unique(composing.materials.longest[cutout]))} sizes; a composite takes the smallest "
         "one that is large enough.",
     ]
     if drawn:
@@ -69,21 +70,20 @@ def sources_step(found: Sources, prepared: Prepared, index: int) -> Step:
     )
 
 
-def placement_step(prepared: Prepared, split: splits.Split, index: int) -> Step:
-    grid, options = prepared.grid, prepared.config
+def placement_step(composing: Compositor, split: splits.Split, index: int) -> Step:
+    grid, options = composing.grid, composing.config
     number, cutout, flipped, place = grid.parts(index)
-    assert prepared.stage.horizon is not None, "on the ground there is one"
-    scene, focal = prepared.backgrounds[number], float(prepared.stage.focal[number]) * options.height
-    published = replace(prepared, config=replace(options, placement=PlacementConfig(layout="rows")))
+    assert composing.stage.horizon is not None, "on the ground there is one"
+    scene, focal = composing.pictures[number], float(composing.stage.focal[number]) * options.height
+    published = replace(composing, config=replace(options, placement=PlacementConfig(layout="rows")))
     indices = tf.constant(grid.index(number, cutout, flipped, np.arange(grid.places)))
-    standing, in_rows = (_first_objects(preparation.placed(each, split, indices)) for each in (prepared, published))
+    standing, in_rows = (_first_objects(each.place(split, indices)) for each in (composing, published))
     feet, tall, metres = standing["top"] + standing["height"], standing["height"], standing["metres"]
     # Far ones first, so that near ones are drawn over them.
     colours = [*color_depth(metres[None], metres.min(), metres.max() * 1.01)[0][::-1], panels.OUTLINE]
     boxes = [*_boxes(standing)[::-1], _boxes(standing)[place]]
     nearest, farthest = (
-        preparation.whole(prepared, preparation.plan_of_one(prepared, split, int(indices[at])))["fg_bg"].numpy()
-        for at in (0, -1)
+        composing.compose_example(composing.plan_one(split, int(indices[at])))["fg_bg"].numpy() for at in (0, -1)
     )
     chosen = sorted({0, grid.places // 4, grid.places // 2, 3 * grid.places // 4, grid.places - 1, place})
     return Step(
@@ -97,12 +97,12 @@ def placement_step(prepared: Prepared, split: splits.Split, index: int) -> Step:
             "numbers are keyed by it and the seed, so it is the same on every machine and in any order.",
             f"Where: the floor that the depth map shows is dealt into {grid.places} parts, from near to far. In part "
             f"{place}, its foot is at row {feet[place]:.0f}, where the floor is {metres[place]:.2f} m away."
-            + (number in prepared.without_floor)
+            + (number in composing.without_floor)
             * " (No floor was seen: the lower third of the picture stands in.)",
             f"How large: focal length x height / distance = {focal:.0f} px x "
             f"{tall[place] * metres[place] / focal:.2f} m / {metres[place]:.2f} m = {tall[place]:.0f} px.",
             "Larger = lower = nearer: on a floor, 1 / depth grows evenly with the row, from 0 at the horizon (here row "
-            f"{float(prepared.stage.horizon[number]) * options.height:.0f}), and so does the height in pixels.",
+            f"{float(composing.stage.horizon[number]) * options.height:.0f}), and so does the height in pixels.",
         ),
         (
             Panel("on the ground", boxed(scene, boxes, colours), "near ones are light; the one of this walk is bold"),
@@ -128,18 +128,17 @@ def placement_step(prepared: Prepared, split: splits.Split, index: int) -> Step:
     )
 
 
-def compositing_step(prepared: Prepared, plan: dict, made: dict) -> Step:
+def compositing_step(composing: Compositor, plan: CompositePlan, made: dict) -> Step:
     bg, fg_bg, alpha = made["bg"], made["fg_bg"], made["mask"][..., 0]
     half = np.unravel_index(np.argmin(np.abs(alpha.astype(int) - 128)), alpha.shape)
     top, left, bottom, right = plan["window"][0].numpy().tolist()
     seams = {
-        seam: preparation.composed(replace(prepared, config=replace(prepared.config, seam=seam)), plan)["fg_bg"]
-        for seam in SEAMS
+        seam: replace(composing, config=replace(composing.config, seam=seam)).compose(plan)["fg_bg"] for seam in SEAMS
     }
     return Step(
         "Compositing: bg, fg_bg and mask",
         "compositing",
-        (preparation, compose),
+        (compositor, compose),
         (
             "fg_bg = bg x (1 - alpha) + cut-out x alpha, and the mask is that alpha: "
             f"{np.count_nonzero(alpha == 255):,} pixels are covered wholly, "
@@ -148,7 +147,7 @@ def compositing_step(prepared: Prepared, plan: dict, made: dict) -> Step:
             f"{bg[half].tolist()} is left, the cut-out adds the rest, and fg_bg is {fg_bg[half].tolist()}.",
             f"Work is done in rows {top} to {bottom} and columns {left} to {right} only. Outside the mask, fg_bg and "
             f"bg differ by {_apart(fg_bg, bg)[alpha == 0].max()} levels.",
-            f"The seam here is {prepared.config.seam}: as the cut-out was drawn (--seam).",
+            f"The seam here is {composing.config.seam}: as the cut-out was drawn (--seam).",
         ),
         (
             Panel("bg", bg, "nobody is there"),
@@ -159,16 +158,16 @@ def compositing_step(prepared: Prepared, plan: dict, made: dict) -> Step:
     )
 
 
-def depth_step(prepared: Prepared, plan: dict, made: dict, looking: teacher.Teacher, scale: tuple) -> Step:
-    options, number, metres = prepared.config, int(plan["background"]), float(plan["metres"][0])
-    scenery = depth_labels.from_code(prepared.depth_codes[number]).numpy()
-    patch = preparation.composed(prepared, plan)
+def depth_step(composing: Compositor, plan: CompositePlan, made: dict, looking: teacher.Teacher, scale: tuple) -> Step:
+    options, number, metres = composing.config, int(plan["background"]), float(plan["metres"][0])
+    scenery = depth_labels.from_code(composing.depth_codes[number]).numpy()
+    patch = composing.compose(plan)
     own = depth_labels.from_code(pad_to_frame(patch["depth"], patch["box"], options.height, options.width)).numpy()[
         ..., 0
     ]
     both = depth_labels.from_code(made["depth"]).numpy()[..., 0]
-    guess = depth_labels.look_at_all(looking, prepared.backgrounds[[number]], 1)[0]
-    off, hides = depth_labels.disagreement(guess, scenery), preparation.HIDES_WHEN_NEARER[options.labels]
+    guess = depth_labels.look_at_all(looking, composing.pictures[[number]], 1)[0]
+    off, hides = depth_labels.disagreement(guess, scenery), HIDES_WHEN_NEARER[options.labels]
     whose = {
         "exact": "drawn scenes know it (--labels=exact). Of a photograph it is a teacher's guess; the packaged one "
         f"would be {off['abs_rel']:.1%} off here.",
@@ -176,7 +175,7 @@ def depth_step(prepared: Prepared, plan: dict, made: dict, looking: teacher.Teac
         "photographs its order of near and far is often right, its metres are not.",
     }
     known = own[own > 0]
-    shape = "a flat card" if prepared.materials.reliefs is None else "with its relief"
+    shape = "a flat card" if composing.materials.reliefs is None else "with its relief"
     reach = f"seen from {known.min():.2f} to {known.max():.2f} m" if known.size else "hidden"
     return Step(
         "Depth, in metres",
@@ -251,7 +250,7 @@ def _as_handed_over(cutout: np.ndarray) -> np.ndarray:
     return np.pad(np.concatenate([mixed, cutout[..., 3:]], -1), BRIM)
 
 
-def _first_objects(placed: dict) -> dict[str, np.ndarray]:
+def _first_objects(placed: Placements) -> dict[str, np.ndarray]:
     """Of composites with one object each."""
     return {key: placed[key][:, 0].numpy() for key in ("top", "left", "height", "width", "metres")}
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.compositing.compose import compose, materials, windows
+from data_pipelines.compositing.compose import compose
 from data_pipelines.compositing.cutout_pyramid import RELIEF_UNIT, build
+from data_pipelines.compositing.plan import load_materials, plan_composites
 
 HEIGHT, WIDTH = 12, 16
 SCALE = 100.0  # codes a metre
@@ -23,7 +24,7 @@ CUTOUTS = OPAQUE, HALF, SOFT, BLOCK
 
 
 def stuff(cutouts=CUTOUTS, depth=FAR, backgrounds=BACKGROUNDS, reliefs=None, hides=0.05):
-    return materials(backgrounds, depth, SCALE, hides, build(cutouts, reliefs))
+    return load_materials(backgrounds, depth, SCALE, hides, build(cutouts, reliefs))
 
 
 def thing(foreground, top, left, height, width, metres=5.0, flipped=False, relief_scale=1.0):
@@ -34,8 +35,8 @@ def opaque(top, left, **more):
     return thing(0, top, left, 4, 3, **more)
 
 
-def plan_of(things, count=None, background=0, background_flipped=False):
-    """A plan of one composite. things: from far to near."""
+def place(things, count=None, background=0, background_flipped=False):
+    """Returns the placements of one composite. things: from far to near."""
     kinds = (
         ("foreground", tf.int64),
         ("flipped", tf.bool),
@@ -55,9 +56,13 @@ def plan_of(things, count=None, background=0, background_flipped=False):
     }
 
 
+def planned(placements, the_materials):
+    return plan_composites(tf.range(len(placements["count"]), dtype=tf.int64), placements, the_materials)
+
+
 def made(plan, the_materials, seam="soft"):
-    """Mask and depth over the whole picture, and what was answered."""
-    found = compose({key: value[0] for key, value in windows(plan, the_materials).items()}, the_materials, seam)
+    """Returns fg_bg, mask and depth over the whole picture, and what `compose` returned."""
+    found = compose({key: value[0] for key, value in planned(plan, the_materials).items()}, the_materials, seam)
     found = {key: value.numpy() for key, value in found.items()}
     top, left, bottom, right = found["box"]
     assert found["mask"].shape == found["depth"].shape == (bottom - top, right - left, 1)
@@ -89,7 +94,7 @@ def expected(patch, top, left, background=None):
 )
 def test_an_opaque_object_covers_exactly_its_pixels(top, left):
     picture, where = expected(OPAQUE, top, left)
-    fg_bg, mask, depth, found = made(plan_of([opaque(top, left)]), stuff())
+    fg_bg, mask, depth, found = made(place([opaque(top, left)]), stuff())
     np.testing.assert_array_equal(fg_bg, picture)
     np.testing.assert_array_equal(mask, where * 255)
     np.testing.assert_array_equal(depth, where * 500)
@@ -101,7 +106,7 @@ def test_an_opaque_object_covers_exactly_its_pixels(top, left):
 
 
 def test_half_transparent():
-    fg_bg, mask, depth, _ = made(plan_of([thing(1, 2, 5, 4, 4)]), stuff())
+    fg_bg, mask, depth, _ = made(place([thing(1, 2, 5, 4, 4)]), stuff())
     # Premultiplied and rounded first: 250 * 128/255 = 125.49, 100 * 128/255 = 50.2.
     behind = BACKGROUNDS[0, 2:6, 5:9].astype(float)
     blend = np.floor(behind * (1 - 128 / 255) + [125, 0, 50] + 0.5)
@@ -114,7 +119,7 @@ def test_half_transparent():
 
 def test_less_than_half_of_a_pixel_keeps_the_depth_of_the_scenery():
     faint = np.full([4, 4, 4], (250, 0, 100, 127), np.uint8)
-    _, mask, depth, found = made(plan_of([thing(0, 2, 5, 4, 4)]), stuff([faint]))
+    _, mask, depth, found = made(place([thing(0, 2, 5, 4, 4)]), stuff([faint]))
     assert mask.max() == 127
     assert not depth.any()
     assert found["depth_sums"].tolist() == [0, 0]
@@ -123,7 +128,7 @@ def test_less_than_half_of_a_pixel_keeps_the_depth_of_the_scenery():
 @pytest.mark.parametrize("left", [5, -1, 14])
 def test_a_mirrored_object(left):
     picture, where = expected(OPAQUE[:, ::-1], 2, left)
-    fg_bg, mask, _, _ = made(plan_of([opaque(2, left, flipped=True)]), stuff())
+    fg_bg, mask, _, _ = made(place([opaque(2, left, flipped=True)]), stuff())
     np.testing.assert_array_equal(fg_bg, picture)
     np.testing.assert_array_equal(mask, where * 255)
 
@@ -134,7 +139,7 @@ def test_a_mirrored_background_mirrors_everything_on_it(flipped):
     # Places are those of the mirrored picture.
     patch = OPAQUE if flipped else OPAQUE[:, ::-1]
     picture, where = expected(patch, 2, 5, BACKGROUNDS[1, :, ::-1])
-    plan = plan_of([opaque(2, 5, flipped=flipped)], background=1, background_flipped=True)
+    plan = place([opaque(2, 5, flipped=flipped)], background=1, background_flipped=True)
     fg_bg, mask, _, found = made(plan, stuff(depth=depth))
     np.testing.assert_array_equal(fg_bg, picture)
     np.testing.assert_array_equal(mask, where * 255)
@@ -145,7 +150,7 @@ def test_a_mirrored_background_mirrors_everything_on_it(flipped):
 def test_twice_as_large():
     values = np.array([0, 100, 200, 40], np.uint8)
     cutout = np.dstack([np.tile(values, (4, 1))] * 3 + [np.full((4, 4), 255, np.uint8)])
-    fg_bg, mask, _, _ = made(plan_of([thing(0, 2, 4, 8, 8)]), stuff([cutout]))
+    fg_bg, mask, _, _ = made(place([thing(0, 2, 4, 8, 8)]), stuff([cutout]))
     # Centres of pixels lie at 1/4, 3/4, 5/4 ... of the cut-out's, whose own are at 1/2, 3/2 ...
     between = [0.75 * 0 + 0.25 * 100, 0.25 * 0 + 0.75 * 100, 125, 175, 160, 80]
     np.testing.assert_array_equal(fg_bg[3:9, 5:11], np.broadcast_to(np.array(between)[None, :, None], (6, 6, 3)))
@@ -158,7 +163,7 @@ def test_twice_as_large():
 
 def test_between_pixels():
     block = BLOCK[:4, :4]
-    fg_bg, mask, depth, found = made(plan_of([thing(0, 2.25, 5, 4, 4)]), stuff([block]))
+    fg_bg, mask, depth, found = made(place([thing(0, 2.25, 5, 4, 4)]), stuff([block]))
     # 3/4 of the first row is covered and 1/4 of the last.
     assert mask[:, 6].tolist() == [0, 0, 191, 255, 255, 255, 64, 0, 0, 0, 0, 0]
     assert depth[:, 6].tolist() == [0, 0, 500, 500, 500, 500, 0, 0, 0, 0, 0, 0]
@@ -171,10 +176,10 @@ def test_the_smallest_level_that_is_large_enough():
     # Levels of the first are 32, 23, 16, 11 and 8 pixels long.
     lengths = [40, 32, 30, 23.5, 23, 16.5, 16, 11.5, 9, 8, 3]
     things = [thing(0, 0, 0, length, length * 20 / 32) for length in lengths]
-    chosen = windows(plan_of(things), the_materials)["level_height"][0].numpy() - 2
+    chosen = planned(place(things), the_materials)["level_height"][0].numpy() - 2
     assert chosen.tolist() == [32, 32, 32, 32, 23, 23, 16, 16, 11, 8, 8]
     # A small cut-out has one level, and the right one.
-    found = windows(plan_of([thing(1, 0, 0, length, length) for length in (8, 5)]), the_materials)
+    found = planned(place([thing(1, 0, 0, length, length) for length in (8, 5)]), the_materials)
     assert found["level_height"].numpy().tolist() == [[10, 10]]
 
 
@@ -184,7 +189,7 @@ def test_white_on_white_stays_white():
     white = np.full_like(BACKGROUNDS, 255)
     for seam in ("hard", "soft", "feathered"):
         for size in (4, 7.3, 11):
-            plan = plan_of([thing(0, 0.4, 1.7, size, size * 7 / 9)])
+            plan = place([thing(0, 0.4, 1.7, size, size * 7 / 9)])
             fg_bg, _, _, _ = made(plan, stuff([cutout], backgrounds=white), seam)
             assert (fg_bg == 255).all()
 
@@ -199,7 +204,7 @@ def test_nearer_scenery_hides():
     picture, where = expected(OPAQUE, 2, 5)
     where[:, 5] = False
     picture[:, 5] = BACKGROUNDS[0, :, 5]
-    fg_bg, mask, found_depth, found = made(plan_of([opaque(2, 5)]), stuff(depth=depth))
+    fg_bg, mask, found_depth, found = made(place([opaque(2, 5)]), stuff(depth=depth))
     np.testing.assert_array_equal(fg_bg, picture)
     np.testing.assert_array_equal(mask, where * 255)
     np.testing.assert_array_equal(found_depth, where * 500)
@@ -207,7 +212,7 @@ def test_nearer_scenery_hides():
 
 
 def test_without_depth_nothing_is_hidden():
-    fg_bg, mask, depth, found = made(plan_of([opaque(2, 5, metres=0.0)]), stuff(depth=None))
+    fg_bg, mask, depth, found = made(place([opaque(2, 5, metres=0.0)]), stuff(depth=None))
     picture, where = expected(OPAQUE, 2, 5)
     np.testing.assert_array_equal(fg_bg, picture)
     np.testing.assert_array_equal(mask, where * 255)
@@ -220,7 +225,7 @@ def test_relief(flipped):
     # Metres behind the standing plane: one value a pixel, some before it.
     relief = ((np.arange(12).reshape(4, 3) - 4) * 64 * RELIEF_UNIT).astype(np.float32)
     the_materials = stuff([OPAQUE, BLOCK], reliefs=[relief, np.zeros((8, 8), np.float32)])
-    _, _, depth, _ = made(plan_of([opaque(2, 5, relief_scale=1.5, flipped=flipped)]), the_materials)
+    _, _, depth, _ = made(place([opaque(2, 5, relief_scale=1.5, flipped=flipped)]), the_materials)
     # 64 units are 1/16 m; 1.5 times as large, 100 codes a metre: 9.375 codes.
     codes = 500 + np.rint((np.arange(12).reshape(4, 3) - 4) * 9.375)
     np.testing.assert_array_equal(depth[2:6, 5:8], codes[:, ::-1] if flipped else codes)
@@ -232,7 +237,7 @@ def test_relief_does_not_leave_the_codes():
     relief = np.full((4, 3), 30, np.float32)
     for metres, sign, code in ((655.0, 1, 65535), (0.5, -1, 1)):
         the_materials = stuff([OPAQUE], far, reliefs=[relief * sign])
-        assert made(plan_of([opaque(2, 5, metres=metres)]), the_materials)[2].max() == code
+        assert made(place([opaque(2, 5, metres=metres)]), the_materials)[2].max() == code
 
 
 # Several objects, and none
@@ -240,7 +245,7 @@ def test_relief_does_not_leave_the_codes():
 
 def test_the_nearer_of_two_wins():
     far, near = opaque(2, 5, metres=6.0), opaque(4, 6, metres=4.0)
-    fg_bg, mask, depth, found = made(plan_of([far, near]), stuff())
+    fg_bg, mask, depth, found = made(place([far, near]), stuff())
     picture, of_far = expected(OPAQUE, 2, 5)
     picture, of_near = expected(OPAQUE, 4, 6, picture)
     np.testing.assert_array_equal(fg_bg, picture)
@@ -250,7 +255,7 @@ def test_the_nearer_of_two_wins():
 
 
 def test_two_half_transparent_objects():
-    fg_bg, mask, _, _ = made(plan_of([thing(1, 2, 5, 4, 4, metres=6.0), thing(1, 4, 7, 4, 4, metres=4.0)]), stuff())
+    fg_bg, mask, _, _ = made(place([thing(1, 2, 5, 4, 4, metres=6.0), thing(1, 4, 7, 4, 4, metres=4.0)]), stuff())
     # 1 - (127/255)^2 of a pixel, 191.75, is covered where both are.
     both = np.zeros([HEIGHT, WIDTH], bool)
     both[4:6, 7:9] = True
@@ -262,7 +267,7 @@ def test_two_half_transparent_objects():
 
 @pytest.mark.parametrize("background_flipped", [False, True])
 def test_nobody(background_flipped):
-    plan = plan_of([opaque(2, 5)], count=0, background=1, background_flipped=background_flipped)
+    plan = place([opaque(2, 5)], count=0, background=1, background_flipped=background_flipped)
     fg_bg, mask, depth, found = made(plan, stuff())
     np.testing.assert_array_equal(fg_bg, BACKGROUNDS[1, :, ::-1] if background_flipped else BACKGROUNDS[1])
     assert found["box"].tolist() == [0, 0, 1, 1]
@@ -280,8 +285,8 @@ def test_objects_that_are_not_there_change_nothing(seam):
     the_materials = stuff([slope, *CUTOUTS])
     first = thing(0, 1, 1.5, 9, 13)
     rest = [opaque(0, 0, metres=1.0), thing(3, 4, 4, 8, 8, metres=1.0)]
-    one = made(plan_of([first]), the_materials, seam)
-    among = made(plan_of([first, *rest], count=1), the_materials, seam)
+    one = made(place([first]), the_materials, seam)
+    among = made(place([first, *rest], count=1), the_materials, seam)
     for key, value in one[3].items():
         np.testing.assert_array_equal(among[3][key], value, err_msg=key)
 
@@ -290,10 +295,10 @@ def test_objects_that_are_not_there_change_nothing(seam):
 
 
 LIVELY = [
-    plan_of([thing(2, 1.3, -2.2, 9, 7, metres=6.0), thing(1, 3, 5, 4, 4, metres=5.0), opaque(9.5, 13.2, metres=3.0)]),
-    plan_of([thing(2, -3, 4, 13, 10.1, metres=6.0), opaque(1, 1), opaque(0, 0)], 1, background=1),
-    plan_of([thing(3, 2, 3, 6.5, 6.5, flipped=True), thing(1, 2, 4, 11, 11), opaque(1, 1)], 2, 1, True),
-    plan_of([opaque(0, 0)] * 3, 0, background_flipped=True),
+    place([thing(2, 1.3, -2.2, 9, 7, metres=6.0), thing(1, 3, 5, 4, 4, metres=5.0), opaque(9.5, 13.2, metres=3.0)]),
+    place([thing(2, -3, 4, 13, 10.1, metres=6.0), opaque(1, 1), opaque(0, 0)], 1, background=1),
+    place([thing(3, 2, 3, 6.5, 6.5, flipped=True), thing(1, 2, 4, 11, 11), opaque(1, 1)], 2, 1, True),
+    place([opaque(0, 0)] * 3, 0, background_flipped=True),
 ]
 UNEVEN = random.integers(400, 700, (2, HEIGHT, WIDTH)).astype(np.uint16)
 
@@ -323,7 +328,7 @@ def test_in_a_graph_as_eagerly(seam, reliefs):
     relief = [random.normal(0, 0.2, cutout.shape[:2]).astype(np.float32) for cutout in CUTOUTS] if reliefs else None
     the_materials = stuff(depth=UNEVEN, reliefs=relief)
     plans = {key: tf.concat([plan[key] for plan in LIVELY], axis=0) for key in LIVELY[0]}
-    dataset = tf.data.Dataset.from_tensor_slices(windows(plans, the_materials))
+    dataset = tf.data.Dataset.from_tensor_slices(planned(plans, the_materials))
     dataset = dataset.map(lambda plan: compose(plan, the_materials, seam), num_parallel_calls=2)
     assert dataset.element_spec["fg_bg"].shape == (HEIGHT, WIDTH, 3)
     for plan, element in zip(LIVELY, dataset.as_numpy_iterator(), strict=True):
@@ -337,7 +342,7 @@ def test_in_a_graph_as_eagerly(seam, reliefs):
 
 
 def test_hard():
-    plan = plan_of([thing(2, 0, 1, 11, 9)])
+    plan = place([thing(2, 0, 1, 11, 9)])
     soft, hard = made(plan, stuff()), made(plan, stuff(), "hard")
     assert set(np.unique(hard[1])) == {0, 255}
     np.testing.assert_array_equal(hard[1] == 255, soft[1] >= 128)
@@ -347,13 +352,13 @@ def test_hard():
 
 
 def test_hard_has_the_colour_of_the_object_alone():
-    fg_bg, mask, _, _ = made(plan_of([thing(1, 2, 5, 4, 4)]), stuff(), "hard")
+    fg_bg, mask, _, _ = made(place([thing(1, 2, 5, 4, 4)]), stuff(), "hard")
     # 125 and 50 of 128, as they were premultiplied.
     np.testing.assert_array_equal(fg_bg[mask > 0], np.broadcast_to([249, 0, 100], (16, 3)))
 
 
 def test_feathered_by_hand():
-    fg_bg, mask, _, _ = made(plan_of([thing(3, 2, 4, 8, 8)]), stuff(), "feathered")
+    fg_bg, mask, _, _ = made(place([thing(3, 2, 4, 8, 8)]), stuff(), "feathered")
     # Of the 5 x 5 pixels around one on the edge 3/5 are covered, next to it 4/5: 2 * 3/5 - 1 = 1/5, and 3/5.
     assert mask[6].tolist() == [0] * 4 + [51, 153, 255, 255, 255, 255, 153, 51] + [0] * 4
     assert mask[:, 8].tolist() == [0] * 2 + [51, 153, 255, 255, 255, 255, 153, 51] + [0] * 2
@@ -364,7 +369,7 @@ def test_feathered_by_hand():
 
 
 def test_feathered_only_takes_away():
-    plan = plan_of([thing(2, 0, 1, 11, 9)])
+    plan = place([thing(2, 0, 1, 11, 9)])
     assert (made(plan, stuff(), "feathered")[1] <= made(plan, stuff())[1]).all()
 
 
@@ -375,6 +380,6 @@ def test_feathered_does_not_fade_where_the_picture_ends(top, left):
     # The middle of each side; its corners are not a product.
     whole[8 + top : 16 + top, 8 + left + 2 : 8 + left + 6] = line[:, None]
     whole[8 + top + 2 : 8 + top + 6, 8 + left : 16 + left] = line
-    mask = made(plan_of([thing(3, top, left, 8, 8)]), stuff(), "feathered")[1]
+    mask = made(place([thing(3, top, left, 8, 8)]), stuff(), "feathered")[1]
     shown = whole[8:-8, 8:-8]
     np.testing.assert_array_equal(mask[shown > 0], shown[shown > 0])

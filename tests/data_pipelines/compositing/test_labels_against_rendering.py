@@ -6,7 +6,8 @@ The renderer stands an upright cut-out on the scene's ground and casts rays; `gr
 import numpy as np
 import pytest
 
-from data_pipelines.compositing import depth_labels, plan
+from data_pipelines.compositing import depth_labels
+from data_pipelines.compositing.compositor import build_compositor
 from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.demo import sources as demo_sources
 from data_pipelines.sources import source_set
@@ -23,13 +24,15 @@ def compared(drawn, labels: str, count: int = 40):
     """For composites whose size perspective alone decided: their labels, and the rendering."""
     options = DatasetConfig(height=HEIGHT, width=WIDTH, labels=labels, placement=PlacementConfig(places=4), holdout=0)
     codes = depth_labels.to_code(drawn.true_depth).numpy()
-    prepared = plan.prepare(drawn, codes, options)
-    split = prepared.splits[0]
-    placed = {key: value.numpy() for key, value in plan.placements(prepared, split, np.arange(split.count)).items()}
+    compositor = build_compositor(drawn, codes, options)
+    split = compositor.splits[0]
+    indices = split.indices(np.arange(split.count), compositor.grid, options.seed)
+    placed = {key: value.numpy() for key, value in compositor.place(split, indices).items()}
+    composites = compositor.plan_run(split, 0, split.count).map(lambda plan: {**plan, **compositor.compose(plan)})
     pairs = []
-    for at, made in enumerate(plan.composites(prepared, split, 0, split.count).as_numpy_iterator()):
+    for at, made in enumerate(composites.as_numpy_iterator()):
         top, left, tall, wide = (float(placed[key][at, 0]) for key in ("top", "left", "height", "width"))
-        background, cutout, flipped, _ = prepared.grid.parts(int(made["index"]))
+        background, cutout, flipped, _ = compositor.grid.parts(int(made["index"]))
         if abs(made["relief_scale"][0] - 1) > 0.001:
             continue
         card = demo_sources.Card(

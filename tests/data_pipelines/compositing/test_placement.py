@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.compositing.placement import DRAWS, LEAST_VISIBLE, Stage, draw, place
+from data_pipelines.compositing.placement import DRAWS, LEAST_VISIBLE, Stage, draw_numbers, place_objects
 from data_pipelines.config import LAYOUTS, PlacementConfig
 
 HEIGHT, WIDTH = 100, 160
@@ -45,7 +45,7 @@ def draws(*objects, frame=(0.9, 0.9)):
 
 
 def placed(placement, the_stage, *, where=None, drawn=None, pool=(0, 1, 2), height=HEIGHT, width=WIDTH):
-    answer = place(
+    answer = place_objects(
         parts() if where is None else where,
         draws({}) if drawn is None else drawn,
         tf.constant(pool, tf.int64),
@@ -59,7 +59,7 @@ def placed(placement, the_stage, *, where=None, drawn=None, pool=(0, 1, 2), heig
 
 @cache
 def many_draws(n, objects):
-    return tf.function(lambda: draw(3, tf.range(n, dtype=tf.int64), objects))()
+    return tf.function(lambda: draw_numbers(3, tf.range(n, dtype=tf.int64), objects))()
 
 
 def many(placement, the_stage, n=2000, foreground=None, **more):
@@ -87,7 +87,7 @@ def visible(start, length, room):
 
 @pytest.mark.both_stacks
 def test_draws_are_the_same_on_every_stack():
-    drawn = draw(5, tf.constant([0, 1, 399_999], tf.int64), 1).numpy()
+    drawn = draw_numbers(5, tf.constant([0, 1, 399_999], tf.int64), 1).numpy()
     assert drawn.shape == (3, 2, DRAWS)
     assert drawn.dtype == np.float32
     np.testing.assert_array_equal(
@@ -105,17 +105,17 @@ def test_draws_are_the_same_on_every_stack():
 
 def test_draws_of_one_do_not_depend_on_others():
     indices = tf.constant([7, 3, 399_999, 0], tf.int64)
-    together = draw(5, indices, 3).numpy()
+    together = draw_numbers(5, indices, 3).numpy()
     for at, index in enumerate(indices):
-        np.testing.assert_array_equal(draw(5, index[None], 3)[0], together[at])
-    dataset = tf.data.Dataset.from_tensor_slices(indices).batch(3).map(lambda i: draw(5, i, 3)).unbatch()
+        np.testing.assert_array_equal(draw_numbers(5, index[None], 3)[0], together[at])
+    dataset = tf.data.Dataset.from_tensor_slices(indices).batch(3).map(lambda i: draw_numbers(5, i, 3)).unbatch()
     np.testing.assert_array_equal(list(dataset.as_numpy_iterator()), together)
 
 
 @pytest.mark.parametrize("other", [4, 6, (1 << 31) + 5, (1 << 61) + 5])
 def test_draws_differ_between_seeds(other):
     indices = tf.range(20, dtype=tf.int64)
-    assert not np.isin(draw(5, indices, 1), draw(other, indices, 1)).all(axis=(1, 2)).any()
+    assert not np.isin(draw_numbers(5, indices, 1), draw_numbers(other, indices, 1)).all(axis=(1, 2)).any()
 
 
 def test_draws_differ_between_indices():
@@ -444,7 +444,9 @@ def test_in_a_graph_as_eagerly(layout):
 
     def plan(index):
         where = (index % 2, index % 3, index // 2 % 2, index % placement.places)
-        return place(where, draw(9, index, 3), tf.constant([0, 2], tf.int64), placement, the_stage, HEIGHT, WIDTH)
+        return place_objects(
+            where, draw_numbers(9, index, 3), tf.constant([0, 2], tf.int64), placement, the_stage, HEIGHT, WIDTH
+        )
 
     together = plan(tf.constant(indices, tf.int64))
     dataset = tf.data.Dataset.range(40).batch(7).map(plan).unbatch()

@@ -15,7 +15,9 @@ import pytest
 import tensorflow as tf
 from repository import ROOT
 
-from data_pipelines.compositing import depth_labels, plan
+from data_pipelines.compositing import depth_labels
+from data_pipelines.compositing.compositor import build_compositor
+from data_pipelines.compositing.splits import Grid
 from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.runtime.errors import REFUSALS, sentence
 from data_pipelines.runtime.files import write_json
@@ -73,7 +75,7 @@ def finished(tiny_sources, tmp_path_factory):
 
 @pytest.mark.both_stacks
 def test_every_composite_is_made_once_and_says_which_it_is(tiny_sources, finished):
-    grid = plan.Grid(len(tiny_sources.backgrounds), len(tiny_sources.foregrounds), LIVELY.places)
+    grid = Grid(len(tiny_sources.backgrounds), len(tiny_sources.foregrounds), LIVELY.places)
     names = []
     for split, serialized in finished.records.items():
         if split == "backgrounds":
@@ -108,11 +110,11 @@ def test_another_seed_is_another_data_set(tiny_sources, finished, tmp_path):
 @pytest.mark.both_stacks
 def test_any_record_can_be_made_again_alone(tiny_sources, finished):
     codes = depth_labels.to_code(tiny_sources.true_depth).numpy()
-    prepared = plan.prepare(tiny_sources, codes, config_for(tiny_sources))
-    split = prepared.splits[0]
+    compositor = build_compositor(tiny_sources, codes, config_for(tiny_sources))
+    split = compositor.splits[0]
     position = split.count - 2
-    planned = plan.plans(prepared, split, position, 1)
-    alone = next(iter(encode_composites(prepared, planned, None, 1).as_numpy_iterator()))
+    plans = compositor.plan_run(split, position, 1)
+    alone = next(iter(encode_composites(compositor, plans, None, 1).as_numpy_iterator()))
     parsed = schema.parse(finished.records["train"][position], schema.COMPOSITE)
     assert int(parsed["index"]) == alone["index"]
     for key in ("fg_bg", "mask", "depth"):
@@ -217,8 +219,8 @@ def test_teacher_labels_do_not_depend_on_shards_or_restarts(tiny_sources, small_
 def test_teacher_labels_are_what_the_teacher_sees_in_the_composite(tiny_sources, small_teacher, tmp_path):
     options = config_for(tiny_sources, labels="teacher", placement=PlacementConfig(layout="random", places=1), limit=8)
     export(tiny_sources, options, tmp_path, load_teacher=lambda: small_teacher, teacher_identity={})
-    prepared = plan.prepare(tiny_sources, np.ones(tiny_sources.backgrounds.shape[:3], np.uint16), options)
-    made = next(iter(plan.composites(prepared, prepared.splits[0], 0, 1)))
+    compositor = build_compositor(tiny_sources, np.ones(tiny_sources.backgrounds.shape[:3], np.uint16), options)
+    made = next(iter(compositor.plan_run(compositor.splits[0], 0, 1).map(compositor.compose)))
     wanted = depth_labels.to_code(depth_labels.look(small_teacher, made["fg_bg"][None]))[0]
     parsed = schema.parse(records_of(tmp_path)["train"][0], schema.COMPOSITE)
     stored = tf.io.decode_png(parsed["depth"], dtype=tf.uint16)[..., 0]
