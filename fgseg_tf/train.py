@@ -31,8 +31,9 @@ from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import ARCHITECTURES
 from fgseg_tf.training import distribution
-from fgseg_tf.training.loop import PRECISIONS, Training, train
+from fgseg_tf.training.loop import train
 from fgseg_tf.training.optimizers import OPTIMIZERS, Optimization
+from fgseg_tf.training.options import PRECISIONS, Training
 from fgseg_tf.training.schedule import Stage, parse_parts, parse_stages
 
 RECIPES = Path(__file__).parent / "flagfiles"
@@ -104,6 +105,7 @@ def run() -> None:
 
 
 def training_from_flags() -> Training:
+    """Returns the options of the training that the flags describe."""
     usual = Stage(
         epochs=1,
         side=0,
@@ -151,7 +153,7 @@ def data_from_flags() -> Data:
 
 
 def parse_severities(text: str) -> tuple[float, float]:
-    """2 or 0-3 -> least and most."""
+    """Parses "2" or "0-3"; returns the least and the greatest severity."""
     least, dash, most = text.partition("-")
     try:
         return float(least), float(most if dash else least)

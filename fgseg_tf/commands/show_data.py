@@ -23,7 +23,7 @@ from data_pipelines.inspection import unpack as unpacking
 from data_pipelines.runtime.cli import run_folder_command
 from data_pipelines.runtime.files import write_atomic
 from data_pipelines.tfrecord import reader
-from fgseg_tf.data.base import scoring_seed
+from fgseg_tf.data.base import JoinedExample, scoring_seed
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.report import dataset_page
 
@@ -102,7 +102,7 @@ def exposures() -> examples.ExampleChange:
     capture = Capture(_CAPTURE.value, _CAPTURE.value)
 
     def change(example: examples.ChangeableExample) -> examples.ChangeableExample:
-        changed = capture.change(cast(dict, example), scoring_seed(example["index"]))
+        changed = capture.change(cast(JoinedExample, example), scoring_seed(example["index"]))
         return cast(examples.ChangeableExample, changed)
 
     return change

@@ -1,13 +1,11 @@
-"""Examples -> batches for training and for scoring, wherever the examples come from.
+"""Batches of examples for training and for scoring, wherever the examples come from.
 
-A `Data` says what there is (size, splits, counts, unit) and gives two kinds of tf.data:
+A `Data` knows what there is (size, splits, counts, unit) and makes two kinds of tf.data, of batches as `Batch`
+describes them:
 
     training(...)   an endless stream of batches in a shuffled order that is a function of the seed; started at any
                     example, it goes on as if it had never stopped
     scoring(...)    every example of a split once, in order
-
-Batches are dicts of float32 [B, H, W, c]: `bg`, `fg_bg` [.., 3] and `mask` [.., 1] in [0, 1], `depth` [.., 1] in metres
-(0 unknown), and `index` int64 [B], the number of the composite.
 
 Smaller than they are stored, pictures and masks are averaged over areas and depth takes the nearest value: a filter
 would invent a distance between a person and the wall behind.
@@ -16,6 +14,7 @@ would invent a distance between a person and the wall behind.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypedDict, cast
 
 import tensorflow as tf
 
@@ -29,7 +28,15 @@ PICTURES = ("bg", "fg_bg", "mask")
 
 @dataclass(frozen=True)
 class Order:
-    """Which examples come when. first: how many the whole cluster has seen already. Worker `worker` of `workers`."""
+    """Which examples of an endless stream a worker takes, and when.
+
+    Attributes:
+        seed: of the order.
+        first: how many examples all workers together have seen already.
+        deterministic: whether batches must come in the same order each time; slower.
+        worker: number of this worker, from 0.
+        workers: how many there are.
+    """
 
     seed: int = 0
     first: int = 0
@@ -38,9 +45,57 @@ class Order:
     workers: int = 1
 
 
+class JoinedExample(TypedDict, total=False):
+    """One example at the wanted size, before it becomes part of a batch: what a `change` takes and returns.
+
+    Attributes:
+        index: int64 scalar, the number of the composite.
+        pictures: uint8 [H, W, 7]: `bg`, `fg_bg` and `mask` as one.
+        depth: uint16 [H, W, 1], codes; 0 is unknown.
+        bg_depth: like `depth`, of the background without objects; only where examples are scored.
+    """
+
+    index: tf.Tensor
+    pictures: tf.Tensor
+    depth: tf.Tensor
+    bg_depth: tf.Tensor
+
+
+class Batch(TypedDict, total=False):
+    """A batch of examples, as a network is trained and scored on.
+
+    Attributes:
+        index: int64 [B], the number of the composite.
+        bg, fg_bg: float32 [B, H, W, 3], from 0 to 1.
+        mask: float32 [B, H, W, 1], alpha of the foreground, from 0 to 1.
+        depth: float32 [B, H, W, 1], metres; 0 is unknown.
+        bg_depth: like `depth`, of the background without objects; only where examples are scored.
+    """
+
+    index: tf.Tensor
+    bg: tf.Tensor
+    fg_bg: tf.Tensor
+    mask: tf.Tensor
+    depth: tf.Tensor
+    bg_depth: tf.Tensor
+
+
+# Changes an example by random numbers of a seed, int32 or int64 [2], as `Capture.change` does.
+Change = Callable[[JoinedExample, tf.Tensor], JoinedExample]
+
+
 class Data(ABC):
-    """height, width, depth_unit; counts: split -> number of examples; labels: how depth was made; digest: changes when
-    anything in it does; description: what `open.reopen_data` needs to find it again."""
+    """Examples of a data set, by splits, as batches for training and for scoring.
+
+    Attributes:
+        height: of the pictures as they are stored, in pixels.
+        width: likewise.
+        depth_unit: unit of `depth`, "metre".
+        labels: how depth was made: "teacher", "ground" or "exact".
+        counts: the number of examples of each split; the first split is "train".
+        digest: SHA-256 that changes when anything in the data set does.
+        description: what `reopen_data` needs to open the data set again; part of a run's settings.
+    """
 
     def __init__(
         self,
@@ -53,19 +108,27 @@ class Data(ABC):
         digest: str,
         description: dict,
         backgrounds: Backgrounds,
-        from_code: Callable,
+        from_code: Callable[[tf.Tensor], tf.Tensor],
     ):
-        """from_code: depth as it is stored -> float32 in depth_unit."""
+        """Takes the attributes, the backgrounds, and what decodes depth as it is stored to float32 in depth_unit."""
         self.height, self.width, self.depth_unit = height, width, depth_unit
         self.labels, self.counts, self.digest, self.description = labels, counts, digest, description
         self._backgrounds, self._from_code = backgrounds, from_code
 
     @property
     def test_splits(self) -> tuple[str, ...]:
+        """The names of all splits but "train"; the last one is the hardest."""
         return tuple(name for name in self.counts if name != "train")
 
     def scaled_size(self, side: int) -> tuple[int, int]:
-        """(height, width) with the shorter one `side`, in the shape of these pictures; 0 for their own size."""
+        """Returns (height, width) with the shorter one `side`, in the proportions of the pictures.
+
+        Args:
+            side: pixels; 0 for the pictures' own size.
+
+        Raises:
+            ValueError: the pictures are smaller.
+        """
         shorter = min(self.height, self.width)
         if side > shorter:
             raise ValueError(
@@ -82,13 +145,18 @@ class Data(ABC):
         size: tuple[int, int],
         order: Order,
         mirror: bool = True,
-        change: Callable[[dict, tf.Tensor], dict] | None = None,
+        change: Change | None = None,
         echo: int = 1,
     ) -> tf.data.Dataset:
-        """Endless batches of `batch` examples for this worker, of static shape.
+        """Returns endless batches of the training split, of static shape, as `Batch` describes them.
 
-        mirror: half of them left to right. change: done to each example, with a seed of its own, as `Capture.change`.
-        echo: how often each composite is shown, changed in the same way but mirrored anew.
+        Args:
+            batch: examples in a batch of this worker.
+            size: height and width.
+            order: which examples come when.
+            mirror: whether half of them are mirrored left to right.
+            change: applied to each example with a seed of its own, as `Capture.change`.
+            echo: how often each composite is shown, changed in the same way but mirrored anew.
         """
         # Of the worker's own numbers, which is why the worker is part of the seed.
         first, own = order.first // order.workers, [order.seed & 0x7FFFFFFF, 2 + order.worker]
@@ -128,13 +196,21 @@ class Data(ABC):
         batch: int,
         size: tuple[int, int],
         count: int | None = None,
-        change: Callable[[dict, tf.Tensor], dict] | None = None,
+        change: Change | None = None,
         first: int = 0,
     ) -> tf.data.Dataset:
-        """`count` examples of a split from number `first` on, or all of them; the last batch may be smaller.
+        """Returns examples of a split once, in order, as `Batch` describes them; the last batch may be smaller.
 
-        They also have `bg_depth`, the depth of the scene with nobody in it, as `depth` is. change: as in training, but
-        the seed is that of the composite: it is changed in the same way whenever it comes.
+        Args:
+            split: one of `counts`.
+            batch: examples in a batch.
+            size: height and width.
+            count: how many examples; None for all from `first` on.
+            change: as in training, but with the seed of the composite, which so is changed in the same way each time.
+            first: number of the first example.
+
+        Raises:
+            ValueError: there is no such split.
         """
         if split not in self.counts:
             raise ValueError(f"there is no split {split!r} here; take {', '.join(self.counts)}.")
@@ -161,20 +237,21 @@ class Data(ABC):
 
     @abstractmethod
     def _shuffled(self, split: str, order: Order) -> tf.data.Dataset:
-        """Endless layers, as of `records.decode_layer`, of all of which `order` gives this worker its part."""
+        """Returns endless layers, as of `records.decode_layer`, of all of which `order` gives this worker its part."""
 
     @abstractmethod
     def _in_order(self, split: str) -> tf.data.Dataset:
-        """All of them, once."""
+        """Returns all layers of a split once, in order."""
 
     def _make_reader(self, size: tuple[int, int], scored: bool = False) -> Callable[[dict], dict]:
-        """A function of one layer, or of a batch, which costs less -> `bg`, `fg_bg` and `mask`, uint8, and codes of
-        depth, at the wanted size.
+        """Returns a function from a layer, or from a batch of them, to `index`, pictures and depth at the wanted size.
+
+        The function returns `bg`, `fg_bg` and `mask`, uint8, and codes of depth. A batch costs less.
         """
         depths = ("depth", "bg_depth") if scored else ("depth",)
         own_size = size == (self.height, self.width)
-        # Once, not again with every example that has it.
-        scenes = self._backgrounds.pictures if own_size else _shrink_all(self._backgrounds.pictures, size)
+        # Scaled once, not again with every example of the background.
+        backgrounds = self._backgrounds.pictures if own_size else _shrink_all(self._backgrounds.pictures, size)
 
         def examples(layers):
             whole: dict[str, tf.Tensor] = dict(self._backgrounds.complete(layers))
@@ -182,27 +259,27 @@ class Data(ABC):
                 return {key: whole[key] for key in ("index", *PICTURES, *depths)}
             return {
                 "index": whole["index"],
-                "bg": self._backgrounds.gather(layers, scenes),
+                "bg": self._backgrounds.gather(layers, backgrounds),
                 **{key: _shrink(whole[key], size) for key in ("fg_bg", "mask")},
                 **{key: tf.image.resize(whole[key], size, method="nearest") for key in depths},
             }
 
         return examples
 
-    def _to_floats(self, examples: dict) -> dict:
-        # Of a whole batch, and no sooner: four times the bytes.
+    def _to_floats(self, examples: dict) -> Batch:
+        # Only when the batch is complete: floats take four times the bytes.
         pictures = {key: tf.cast(examples[key], tf.float32) / 255 for key in PICTURES}
         depths = {key: self._from_code(examples[key]) for key in ("depth", "bg_depth") if key in examples}
-        return {"index": examples["index"], **pictures, **depths}
+        return cast(Batch, {"index": examples["index"], **pictures, **depths})
 
 
 def _shrink(levels: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Pictures, uint8, made smaller."""
+    """Returns pictures, uint8, averaged over areas to a smaller size."""
     return tf.cast(tf.round(tf.image.resize(levels, size, method="area")), tf.uint8)
 
 
 def _shrink_all(pictures: tf.Tensor, size: tuple[int, int], together: int = 64) -> tf.Tensor:
-    """Of thousands, a few at a time: on the way they are floats."""
+    """Returns thousands of pictures at a smaller size, a few at a time: in between they are floats."""
     with tf.device("/CPU:0"):
         return tf.concat(
             [_shrink(pictures[at : at + together], size) for at in range(0, len(pictures), together)], axis=0
@@ -210,18 +287,19 @@ def _shrink_all(pictures: tf.Tensor, size: tuple[int, int], together: int = 64) 
 
 
 def scoring_seed(index: tf.Tensor) -> tf.Tensor:
-    """Of a composite, wherever it is scored or shown."""
+    """Returns the seed of a composite, by its number, wherever it is scored or shown."""
     return tf.random.fold_in([0, SCORING], index)
 
 
-def _apply_change(change: Callable, example: dict, seed: tf.Tensor) -> dict:
-    """By a function that takes and answers the three pictures as one, `pictures` uint8 [h, w, 7]."""
+def _apply_change(change: Change, example: dict, seed: tf.Tensor) -> dict:
+    """Applies a change, which takes the three pictures as one, to an example that has them by their names."""
     rest = {key: value for key, value in example.items() if key not in PICTURES}
-    changed = change({**rest, "pictures": tf.concat([example[key] for key in PICTURES], -1)}, seed)
+    joined = cast(JoinedExample, {**rest, "pictures": tf.concat([example[key] for key in PICTURES], -1)})
+    changed = dict(change(joined, seed))
     pictures = tf.split(changed.pop("pictures"), [3, 3, 1], axis=-1)
     return {**changed, **dict(zip(PICTURES, pictures, strict=True))}
 
 
 def _draw_coins(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """bool [B]: one side or the other for each number, whatever batch it comes in."""
+    """Returns bool [B], drawn for each number, whatever batch it comes in."""
     return tf.random.experimental.index_shuffle(numbers % 2**31, seed, 2**31 - 1) % 2 == 1

@@ -1,4 +1,4 @@
-"""Each composite shown several times: a GPU is often several times as fast as the processors beside it make them.
+"""Data echoing: each composite is shown several times, because CPUs often make them slower than a GPU takes them.
 
 A window of composites is made while the one before it is shown, every composite of it so many times, in an order that
 is a function of the seed and of the window's number. Started at any batch, the stream goes on as if it had never
@@ -14,7 +14,13 @@ WINDOW = 1024  # composites, about; three such windows are in memory: 1.4 GB of 
 
 @dataclass(frozen=True)
 class Echo:
-    """times: how often each composite is shown, in batches of `batch`. seed: int [2]."""
+    """Repeats composites, window by window.
+
+    Attributes:
+        times: how often each composite is shown.
+        batch: examples in a batch.
+        seed: int [2], of the order.
+    """
 
     times: int
     batch: int
@@ -22,15 +28,19 @@ class Echo:
 
     @property
     def window(self) -> int:
+        """Composites in a window, a multiple of the batch."""
         return max(1, WINDOW // self.batch) * self.batch
 
     def composites_before(self, first: int) -> int:
-        """How many composites come before the window that holds example number `first`."""
+        """Returns the number of composites before the window that holds example number `first`."""
         return first // (self.window * self.times) * self.window
 
     def batches(self, composites: tf.data.Dataset, first: int) -> tf.data.Dataset:
-        """Batches from example number `first` on. composites: dicts of tensors of static shape, without end, from
-        number `composites_before(first)` on.
+        """Returns batches from example number `first` on.
+
+        Args:
+            composites: endless dicts of tensors of static shape, from number `composites_before(first)` on.
+            first: number of the first example.
         """
         examples = self.window * self.times
 

@@ -1,8 +1,8 @@
-"""What differs between two exposures of one camera: the same scene, photographed twice, is not the same picture.
+"""Simulates two exposures of one camera: two pictures of the same scene are never the same.
 
 A composite's `fg_bg` is its `bg` outside the object, to the last bit; a second exposure never is. `Capture.change`
 makes two exposures of a composite, seeded, in tf ops, so that the same code trains a network and measures how much it
-bears. An example is the dict of `batches`: `pictures` uint8 [H, W, 7] (bg, fg_bg, mask) and codes of depth [H, W, 1].
+bears. An example is as `base.JoinedExample` describes it.
 
     scene      between the two: shadows of the object, leaves and screens, light that wandered, seams, things moved
     objects    nobody in the frame, or somebody in the empty scene who has left it since
@@ -15,9 +15,11 @@ What is shared by the two exposures (a dark room, a grey camera) is part of it: 
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import tensorflow as tf
 
+from fgseg_tf.data.base import JoinedExample
 from fgseg_tf.data.random_draws import Draws
 from fgseg_tf.data.shadows import compute_shadows
 from fgseg_tf.data.warping import blur, static_size, warp
@@ -47,9 +49,12 @@ MOVED = 0.06  # share of frames in which a small thing stands elsewhere
 
 @dataclass(frozen=True)
 class Capture:
-    """Severities from least to most, drawn evenly for each example.
+    """How much two exposures differ: the severity is drawn evenly for each example, from least to most.
 
-    nobody: share of examples whose object is taken away. ghosts: share in which the empty scene shows somebody.
+    Attributes:
+        least, most: severities, from 0 (no difference) to SEVEREST.
+        nobody: share of examples whose object is taken away.
+        ghosts: share of examples whose background shows an object that has left since.
     """
 
     least: float = 0.0
@@ -66,28 +71,34 @@ class Capture:
             raise ValueError(f"nobody={self.nobody:g} and ghosts={self.ghosts:g} are not shares of all examples.")
 
     def __bool__(self):
-        """Whether anything would change."""
+        """Returns whether anything would change."""
         return self.most > 0 or self.nobody > 0 or self.ghosts > 0
 
-    def change(self, example: dict, seed: tf.Tensor) -> dict:
-        """Two exposures of an example. seed: int32 or int64 [2], another one for each example."""
+    def change(self, example: JoinedExample, seed: tf.Tensor) -> JoinedExample:
+        """Returns two exposures of an example; `seed` is int32 or int64 [2], another one for each example."""
         return simulate_exposures(example, seed, self.least, self.most, self.nobody, self.ghosts) if self else example
 
 
 def simulate_exposures(
-    example: dict,
+    example: JoinedExample,
     seed: tf.Tensor,
     least: float | tf.Tensor,
     most: float | tf.Tensor,
     nobody: float | tf.Tensor = 0.0,
     ghosts: float | tf.Tensor = 0.0,
-) -> dict:
-    """As `Capture.change`; the numbers may be tensors."""
+) -> JoinedExample:
+    """Returns two exposures of an example: `Capture.change` for numbers that may be tensors.
+
+    Args:
+        example: with `pictures` and `depth`, of known size, and with or without `bg_depth`.
+        seed: int32 or int64 [2].
+        least, most, nobody, ghosts: as in `Capture`.
+    """
     draws = Draws(seed)
     strength = draws.between(least / SEVEREST, most / SEVEREST)
     pictures = tf.cast(example["pictures"], tf.float32) / 255
     bg, fg_bg, mask = tf.split(pictures, [3, 3, 1], axis=-1)
-    # What the object adds: with that, and 1 - mask, it can be laid over any scene.
+    # The object times its alpha: with that, and 1 - mask, it can be composited over any background.
     layer = fg_bg - bg * (1 - mask)
     scene = _change_background(bg, mask, strength, draws)
     kind = draws.uniform()
@@ -95,18 +106,18 @@ def simulate_exposures(
     ghost = tf.cast(kind >= 1 - ghosts, tf.float32)
     frame = scene * (1 - present * mask) + present * layer
     empty = _add_ghost(bg, layer, mask, ghost)
-    planes = {key: value for key, value in example.items() if key in ("depth", "bg_depth")}
-    # Nobody knows how far the floor is where somebody stood.
+    planes = {key: value for key, value in dict(example).items() if key in ("depth", "bg_depth")}
+    # How far the floor is where the object stood is unknown.
     planes["depth"] = tf.where((present < 1) & (mask > 0), tf.zeros_like(planes["depth"]), planes["depth"])
     empty, frame, planes = _move_camera(empty, tf.concat([frame, present * mask], -1), planes, strength, draws)
     frame, mask = frame[..., :3], frame[..., 3:]
     exposures = _expose(tf.concat([empty, frame], -1), strength, draws)
     mask = tf.cast(tf.round(mask * 255), tf.uint8)
-    return {**example, **planes, "pictures": tf.concat([exposures, mask], -1)}
+    return cast(JoinedExample, {**example, **planes, "pictures": tf.concat([exposures, mask], -1)})
 
 
 def _change_background(bg, mask, strength, draws: Draws):
-    """The scene at the moment of the frame, behind the object."""
+    """Returns the background as it is at the moment of the frame, behind the object."""
     height, width = static_size(bg)
     shorter = tf.cast(tf.minimum(height, width), tf.float32)
     stirring, glowing, seaming, moving = tf.unstack(draws.smooth_fields([height, width], 4), axis=-1)
@@ -149,7 +160,7 @@ def _change_background(bg, mask, strength, draws: Draws):
 
 
 def _add_ghost(bg, layer, mask, ghost):
-    """The empty scene, with the object's mirror image in it where `ghost` is 1: it stood there, and has left."""
+    """Returns the background, where `ghost` is 1 with the object's mirror image in it: it stood there, and has left."""
     return bg * (1 - ghost * mask[:, ::-1]) + ghost * layer[:, ::-1]
 
 
@@ -175,11 +186,11 @@ def _move_camera(empty, frame, planes: dict, strength, draws: Draws):
 
 
 def _expose(pair, strength, draws: Draws):
-    """float32 [H, W, 6] -> uint8: the two pictures as two exposures."""
+    """Returns two pictures, float32 [H, W, 6], as two exposures, uint8."""
     height, width = static_size(pair)
 
     def factors(shared, own, each: int):
-        """exp of something shared and something of each exposure's own; each: numbers per exposure, 1 or 3."""
+        """Returns exp of a shared number plus one of each exposure's own; each: numbers per exposure, 1 or 3."""
         both = tf.tile(draws.symmetric(each), [6 // each]) if each == 3 else tf.fill([6], draws.symmetric())
         alone = draws.symmetric(6) if each == 3 else tf.repeat(draws.symmetric(2), 3)
         return tf.exp(strength * (shared * both + own * alone))
@@ -219,12 +230,12 @@ def _compress_jpeg(levels, strength, draws: Draws):
 
 
 def _draw_patch(field, level, steepness):
-    """[H, W] from 0 to 1: where a field is above a level, with an outline as steep as that."""
+    """Returns [H, W] from 0 to 1: where a field is above a level, with an outline of this steepness."""
     return tf.sigmoid(steepness * 4 * (field - level))
 
 
 def _apply_if(happens, scene, change):
-    """What does not happen is not computed, and most of it does not."""
+    """Returns the changed scene where `happens` is 1; otherwise, which is mostly so, the change is not computed."""
     return tf.cond(happens > 0, lambda: change(scene), lambda: scene)
 
 

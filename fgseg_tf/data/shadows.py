@@ -1,4 +1,4 @@
-"""The shadows that things in a frame throw on what is behind and below them."""
+"""The shadows that objects in a frame throw on what is behind and below them."""
 
 import tensorflow as tf
 
@@ -11,7 +11,15 @@ MOST_OBJECTS = 3  # that throw a shadow of their own
 
 
 def compute_shadows(mask, strength, draws: Draws):
-    """Factors [H, W, 3]: the shadows that objects throw on floor or wall, and the dark line where each stands."""
+    """Returns the light that shadows leave, factors [H, W, 3] from 0 to 1.
+
+    Objects throw shadows on the floor or on a wall, and each has a dark line where it stands.
+
+    Args:
+        mask: float32 [H, W, 1], of static shape.
+        strength: from 0 to 1.
+        draws: where random numbers are taken from.
+    """
     height, width = (tf.cast(side, tf.float32) for side in static_size(mask))
     objects = _separate_objects(mask)
     inside = objects > 0.5
@@ -38,9 +46,9 @@ def compute_shadows(mask, strength, draws: Draws):
 
 
 def _separate_objects(mask):
-    """[THINGS, H, W]: what stands side by side, each by itself, so that each throws its shadow from its own foot.
+    """Returns masks [MOST_OBJECTS, H, W] of objects side by side, so that each throws its shadow from its own foot.
 
-    Taken apart where a whole column of the picture is empty; what is left over when there are more shares a plane.
+    They are separated where a whole column of the picture is empty; where there are more, the rest share the last mask.
     """
     occupied = tf.reduce_any(mask[..., 0] > 0, 0)
     begins = occupied & ~tf.concat([[False], occupied[:-1]], 0)
@@ -50,5 +58,5 @@ def _separate_objects(mask):
 
 
 def _strongest(planes):
-    """[N, H, W] -> [H, W, 1]: the strongest; one shadow in another is no darker."""
+    """Returns the strongest of planes [N, H, W] as [H, W, 1]: one shadow within another is no darker."""
     return tf.reduce_max(planes, 0)[..., None]

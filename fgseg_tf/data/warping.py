@@ -1,4 +1,4 @@
-"""What a lens does to pictures, float32 [H, W, C] of known size: they are seen from elsewhere, or out of focus."""
+"""Warps and blurs of pictures, float32 [H, W, C] of static size."""
 
 import tensorflow as tf
 
@@ -6,8 +6,13 @@ BLUR_SIGMA = 1.2
 
 
 def warp(picture, transform, interpolation: str = "BILINEAR", fill: str = "NEAREST"):
-    """A picture, or several by a transform each. transform: as of ImageProjectiveTransform, from places in the result
-    to places in the picture.
+    """Warps a picture, or each of several by its own transform.
+
+    Args:
+        picture: [H, W, C], or [N, H, W, C].
+        transform: [8], or [N, 8], as of ImageProjectiveTransform: from positions in the result to those in the picture.
+        interpolation: BILINEAR or NEAREST.
+        fill: what is beyond the edge: NEAREST for the nearest pixel, CONSTANT for 0.
     """
     several = picture.shape.rank == 4
     result = tf.raw_ops.ImageProjectiveTransformV3(
@@ -22,7 +27,7 @@ def warp(picture, transform, interpolation: str = "BILINEAR", fill: str = "NEARE
 
 
 def blur(picture, amount):
-    """picture + amount x (its Gaussian blur - picture); amount: of all, or of each channel. Below 0 it is sharper."""
+    """Returns picture + amount x (its Gaussian blur - picture); an amount below 0, of all or each channel, sharpens."""
     across = tf.exp(-tf.square(tf.range(-2.0, 3.0)) / (2 * BLUR_SIGMA**2))
     kernel = across[:, None] * across[None]
     kernel = tf.tile((kernel / tf.reduce_sum(kernel))[..., None, None], [1, 1, picture.shape[-1], 1])
@@ -32,12 +37,12 @@ def blur(picture, amount):
 
 
 def blur_widely(planes):
-    """A wide blur: a tenth of the picture's size, and back."""
+    """Returns planes blurred by scaling them to a tenth of their size and back."""
     height, width = planes.shape[-3:-1]
     small = [max(side // 10, 2) for side in (height, width)]
     return tf.image.resize(tf.image.resize(planes, small, "area"), [height, width], "bilinear")
 
 
 def static_size(picture):
-    """Numbers, not tensors: sizes are known wherever pictures are trained on or scored."""
+    """Returns height and width as numbers: sizes are static wherever pictures are trained on or scored."""
     return int(picture.shape[0]), int(picture.shape[1])

@@ -1,6 +1,6 @@
-"""How good an answer is: one value per example, and sums over a whole evaluation.
+"""Metrics of masks and depth: one value per example, and weighted means over a whole evaluation.
 
-Every metric gives a pair (value, weight), float32 [B] each. The value of many examples is the mean of values weighted
+Every metric returns a pair (value, weight), float32 [B] each. The value of many examples is the mean of values weighted
 by weights. The weight is 1 for an example that counts and 0 for one that has nothing to be measured on; for pooled
 metrics it is how much there was to measure (pixels), so that the same weighted mean is that of all pixels together.
 
@@ -29,31 +29,31 @@ Score = tuple[tf.Tensor, tf.Tensor]  # value, weight
 
 
 def iou(target: tf.Tensor, predicted: tf.Tensor) -> Score:
-    """Intersection over union; 1 when both are empty."""
+    """Computes intersection over union; 1 when both are empty."""
     intersection, union = intersection_and_union(target, predicted)
     return _count_each(tf.where(union > 0, tf.math.divide_no_nan(intersection, union), 1.0))
 
 
 def pooled_iou(target: tf.Tensor, predicted: tf.Tensor) -> Score:
-    """Of all pixels together: each image's IoU, weighted by its union."""
+    """Computes the IoU of all pixels together: each image's IoU, weighted by its union."""
     intersection, union = intersection_and_union(target, predicted)
     return tf.math.divide_no_nan(intersection, union), union
 
 
 def intersection_and_union(target: tf.Tensor, predicted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Numbers of pixels, float32 [B] each."""
+    """Returns the numbers of pixels in intersection and union, float32 [B] each."""
     target, predicted = _foreground(target), _foreground(predicted)
     return _count(target & predicted), _count(target | predicted)
 
 
 def dice_score(target: tf.Tensor, predicted: tf.Tensor) -> Score:
-    """Twice the intersection over the sum of sizes; 1 when both are empty."""
+    """Computes twice the intersection over the sum of sizes; 1 when both are empty."""
     intersection, union = intersection_and_union(target, predicted)
     return _count_each(tf.where(union > 0, tf.math.divide_no_nan(2 * intersection, union + intersection), 1.0))
 
 
 def boundary_f(target: tf.Tensor, predicted: tf.Tensor) -> Score:
-    """F of DAVIS: harmonic mean of how much of each boundary lies near the other one.
+    """Computes the boundary F of DAVIS: the harmonic mean of how much of each boundary lies near the other one.
 
     A boundary pixel differs from its right, lower or lower right neighbour; near is within 0.008 of the diagonal,
     rounded up to whole pixels. 1 when neither has a boundary, 0 when one has none. As published, a mask that fills
@@ -73,12 +73,12 @@ def boundary_f(target: tf.Tensor, predicted: tf.Tensor) -> Score:
 
 
 def alpha_error(target: tf.Tensor, predicted: tf.Tensor) -> Score:
-    """Mean absolute difference of alpha, not cut at 0.5."""
+    """Computes the mean absolute difference of alpha, without a threshold."""
     return _count_each(tf.reduce_mean(tf.abs(_float32(predicted) - _float32(target)), [1, 2, 3]))
 
 
 def false_positive_rate(target: tf.Tensor, predicted: tf.Tensor) -> Score:
-    """Share of pixels called foreground in a frame with nobody in it; frames with somebody do not count."""
+    """Computes the share of pixels called foreground in frames without objects; other frames do not count."""
     share = tf.reduce_mean(tf.cast(_foreground(predicted), tf.float32), [1, 2, 3])
     return share, tf.cast(_count(_foreground(target)) == 0, tf.float32)
 
@@ -87,41 +87,43 @@ def false_positive_rate(target: tf.Tensor, predicted: tf.Tensor) -> Score:
 
 
 def abs_rel(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
-    """Mean of |predicted - target| / target."""
+    """Computes the mean of |predicted - target| / target."""
     return _mean(tf.abs(_float32(predicted) - _at_least_nearest(target)) / _at_least_nearest(target), target, region)
 
 
 def rmse(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
-    """Root of each image's mean squared error, metres."""
+    """Computes the root of each image's mean squared error, metres."""
     value, weight = _mean(tf.square(_float32(predicted) - _float32(target)), target, region)
     return tf.sqrt(value), weight
 
 
 def log10(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
-    """Mean absolute difference of decimal logarithms."""
+    """Computes the mean absolute difference of decimal logarithms."""
     difference = tf.math.log(_at_least_nearest(predicted)) - tf.math.log(_at_least_nearest(target))
     return _mean(tf.abs(difference) / tf.math.log(10.0), target, region)
 
 
 def delta(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None, power: int = 1) -> Score:
-    """Share of pixels whose ratio to the target, whichever way is over 1, is under 1.25 ** power."""
+    """Computes the share of pixels whose ratio to the target, whichever way is over 1, is under 1.25 ** power."""
     predicted, known = _at_least_nearest(predicted), _at_least_nearest(target)
     ratio = tf.maximum(predicted / known, known / predicted)
     return _mean(tf.cast(ratio < 1.25**power, tf.float32), target, region)
 
 
 def squared_error(target: tf.Tensor, predicted: tf.Tensor, region: tf.Tensor | None = None) -> Score:
-    """Mean squared error, weighted by pixels: `Table` makes the pooled RMSE of it."""
+    """Computes the mean squared error, weighted by pixels: `WeightedMeans` makes the pooled RMSE of it."""
     return _mean(tf.square(_float32(predicted) - _float32(target)), target, region, pooled=True)
 
 
 def label(target: tf.Tensor, predicted: tf.Tensor | None = None, region: tf.Tensor | None = None) -> Score:
-    """Mean of the target, weighted by pixels."""
+    """Computes the mean of the target, weighted by pixels."""
     return _mean(_float32(target), target, region, pooled=True)
 
 
 def label_square(target: tf.Tensor, predicted: tf.Tensor | None = None, region: tf.Tensor | None = None) -> Score:
-    """Mean square of the target, weighted by pixels: with `label`, the standard deviation of all labels together.
+    """Computes the mean square of the target, weighted by pixels.
+
+    With `label`, it gives the standard deviation of all labels together.
 
     float64: a wall 80 m away that varies by a centimetre has a variance that float32 squares do not see.
     """
@@ -131,13 +133,13 @@ def label_square(target: tf.Tensor, predicted: tf.Tensor | None = None, region: 
 
 
 def ssim(target_code: tf.Tensor, predicted_code: tf.Tensor, known: tf.Tensor) -> Score:
-    """SSIM of depth in the network's own coding, -1..1; unknown pixels as in `losses.ssim`. known: [B, H, W, 1]."""
+    """Computes SSIM of depth in the network's code, -1..1; unknown pixels as in `losses.ssim`. known: [B, H, W, 1]."""
     value = 1 - 2 * losses.ssim(target_code, predicted_code, known)
     return value, tf.cast(tf.reduce_max(_float32(known), [1, 2, 3]) > 0, tf.float32)
 
 
-def split_regions(mask: tf.Tensor) -> dict:
-    """Where depth is looked at, bool [B, H, W, 1] each, of a target mask:
+def split_regions(mask: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the regions in which depth is scored, bool [B, H, W, 1] each, of a target mask:
 
     object   foreground
     ring     within 5 px (straight line) of a pixel of the other kind: along the outline, on both sides of it.
@@ -178,11 +180,15 @@ SCORES = (
 )
 
 
-def compute_scores(targets: dict, predictions: dict) -> dict:
-    """Name of SCORES -> (value, weight), for `Table.update`.
+def compute_scores(targets: dict, predictions: dict) -> dict[str, Score]:
+    """Computes all scores of a batch.
 
-    Both have `mask`; `depth`, in metres, if depth is predicted; and `depth_code`, the same in the network's own coding,
-    if SSIM is wanted. What is not predicted (a baseline that only makes masks) is left out.
+    Args:
+        targets: `mask`; `depth`, metres, if depth is predicted; `depth_code`, the network's code of it, for SSIM.
+        predictions: the same keys. What is not predicted (by a baseline that only makes masks) is left out.
+
+    Returns:
+        (value, weight) by names of SCORES, as `WeightedMeans.update` takes them.
     """
     found = {f"mask/{name}": score(targets["mask"], predictions["mask"]) for name, score in MASK_SCORES.items()}
     if "depth" in predictions:
@@ -196,7 +202,7 @@ def compute_scores(targets: dict, predictions: dict) -> dict:
 
 
 class _Sums(keras.metrics.Metric):
-    """float64 [names, 2], in a Keras weight that every replica adds to for itself and that is read as their sum.
+    """Sums, float64 [names, 2], in a Keras weight to which each replica adds its own, and which is read as their sum.
 
     float64, because 50 000 images of 50 000 pixels are 2.5e9 of them, and float32 stops counting at 1.7e7.
     """
@@ -217,7 +223,7 @@ class _Sums(keras.metrics.Metric):
 
 
 class WeightedMeans:
-    """Weighted means of named values over a whole evaluation.
+    """Accumulates weighted means of named values over a whole evaluation.
 
     Make it in the strategy's scope, `update` it inside strategy.run, and read and reset it outside.
     """
@@ -227,7 +233,10 @@ class WeightedMeans:
         self._sums = _Sums(len(self.names))
 
     def update(self, values: dict) -> None:
-        """values: name -> (value, weight), [B] each. A name that is missing gains nothing. Weight 0 drops any value."""
+        """Adds the values of a batch: (value, weight) by name, [B] each; names may be missing.
+
+        With weight 0 any value is dropped, a NaN too.
+        """
         unknown = sorted(set(values) - set(self.names))
         if unknown:
             raise ValueError(f"no such name in this table: {', '.join(unknown)}; it has {', '.join(self.names)}.")
@@ -235,7 +244,7 @@ class WeightedMeans:
         self._sums.update_state(tf.stack(rows))
 
     def result(self) -> dict[str, float | None]:
-        """Name -> mean, None when nothing counted; a NaN that was put in comes out.
+        """Returns the mean of each name, None where nothing counted; a NaN that was added stays one.
 
         `squared_error`, `label` and `label_square` of a place become its `pooled_rmse` and `pooled_rmse_over_std`:
         of all pixels together, metres, and divided by the standard deviation of all labels (None when that is 0).
@@ -255,11 +264,12 @@ class WeightedMeans:
         return means
 
     def reset(self) -> None:
+        """Begins anew."""
         self._sums.reset_state()
 
 
 def _row(value, weight):
-    """float64 [2]: sum of weighted values, sum of weights."""
+    """Returns float64 [2]: the sum of weighted values, and the sum of weights."""
     value, weight = tf.cast(value, tf.float64), tf.cast(weight, tf.float64)
     weighted = tf.where(weight > 0, value * weight, tf.zeros_like(weight))
     return tf.stack([tf.reduce_sum(weighted), tf.reduce_sum(weight)])
@@ -270,7 +280,7 @@ def _float32(values):
 
 
 def _at_least_nearest(metres):
-    """For divisions and logarithms. Unknown targets are left out afterwards."""
+    """Returns depth of at least NEAREST, for divisions and logarithms; unknown targets are left out afterwards."""
     return tf.maximum(_float32(metres), NEAREST)
 
 
@@ -287,7 +297,7 @@ def _count_each(value):
 
 
 def _mean(values, target, region, pooled: bool = False):
-    """Over the known pixels of the region -> (mean, 1 or 0), or (mean, number of pixels) if pooled."""
+    """Returns the mean over known pixels of a region, and 1 or 0, or if pooled the number of pixels."""
     counts = _float32(target) > 0
     if region is not None:
         counts &= tf.cast(region, tf.bool)
@@ -297,14 +307,14 @@ def _mean(values, target, region, pooled: bool = False):
 
 
 def _boundary(pixels):
-    """Pixels that differ from their right, lower or lower right neighbour; beyond the edge all goes on as it is."""
+    """Returns the pixels that differ from their right, lower or lower right neighbour; edges are repeated outwards."""
     right = tf.concat([pixels[:, :, 1:], pixels[:, :, -1:]], 2)
     lower, lower_right = (tf.concat([either[:, 1:], either[:, -1:]], 1) for either in (pixels, right))
     return (pixels ^ right) | (pixels ^ lower) | (pixels ^ lower_right)
 
 
 def _dilate(pixels, radius):
-    """bool: within `radius` pixels of one of `pixels`, straight line.
+    """Returns whether each pixel is within `radius`, in a straight line, of one of `pixels`.
 
     A convolution counts those under a disk: whole numbers, so exact on hardware that rounds factors too. Measured at
     224 x 224 it takes less than a third of tf.nn.dilation2d's time.

@@ -1,4 +1,4 @@
-"""Which machines work together, by name: a `tf.distribute` strategy."""
+"""Strategies of `tf.distribute` by name: the devices and machines that train together."""
 
 import json
 import os
@@ -12,14 +12,18 @@ _TF_CONFIG_LOOKS = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type":
 
 
 def make_strategy(name: str = "auto", tpu: str = "") -> tf.distribute.Strategy:
-    """The strategy of that name.
+    """Makes the strategy of a name.
 
-    auto: multi_worker where TF_CONFIG tells of workers, else mirrored on several GPUs, else the one GPU or the CPU. A
-    TPU is never guessed. cpu, gpu: one of them. mirrored: all GPUs of this machine, or all its (virtual) CPU devices
-    where there is no GPU. tpu: the TPU at the address `tpu`; "" is the one of this machine.
+    Call it before anything else of TensorFlow runs: workers and TPUs cannot be set up later.
 
-    Raises ValueError where the machine has nothing of that kind. Call it before anything else of TensorFlow runs:
-    workers and TPUs can't be set up later. multi_worker waits until all workers are there.
+    Args:
+        name: one of NAMES. auto: multi_worker where TF_CONFIG names workers, else mirrored on several GPUs, else the
+            one GPU or the CPU; a TPU is never guessed. cpu, gpu: one device. mirrored: all GPUs of this machine, or all
+            its (virtual) CPU devices where there is no GPU. multi_worker: waits until all workers are there.
+        tpu: address of the TPU; "" for the one of this machine.
+
+    Raises:
+        ValueError: the name is not one of these, or the machine has nothing of that kind.
     """
     if name not in NAMES:
         raise ValueError(f"`strategy`={name} is not one; take {', '.join(NAMES)}.")
@@ -42,7 +46,7 @@ def make_strategy(name: str = "auto", tpu: str = "") -> tf.distribute.Strategy:
 
 
 def worker_number(strategy: tf.distribute.Strategy) -> int | None:
-    """Which of several workers this process is, 0 the chief, which writes and prints; None where there is only one."""
+    """Returns which of several workers this process is; 0 is the chief, which writes and prints; None for one alone."""
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return None
     resolver = strategy.cluster_resolver
@@ -51,7 +55,7 @@ def worker_number(strategy: tf.distribute.Strategy) -> int | None:
 
 
 def any_worker(strategy: tf.distribute.Strategy, value: bool) -> bool:
-    """Whether it is so for any of the workers. All must ask, which also makes them wait for one another."""
+    """Returns whether `value` is true on any worker; all must call it, and so they wait for one another."""
     if worker_number(strategy) is None:
         return value
     return float(_sum_over(strategy, tf.constant(float(value)))) > 0
@@ -70,7 +74,7 @@ def _guess() -> str:
 
 
 def _cluster() -> tuple[dict, dict]:
-    """Kind of task -> addresses, and which task this is, from TF_CONFIG; empty where it says nothing."""
+    """Returns the addresses by kind of task, and which task this is, from TF_CONFIG; empty where it is not set."""
     text = os.environ.get("TF_CONFIG", "")
     try:
         said = json.loads(text or "{}")

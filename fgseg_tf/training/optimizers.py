@@ -14,10 +14,13 @@ EPSILON = 1e-6  # of LAMB, as published and in tensorflow-addons; Keras 3 has 1e
 class Optimization:
     """How weights are changed. The defaults are those of the flags.
 
-    weight_decay: the share of each weight that a step takes off, once multiplied by the rate, whatever the optimizer.
-    warmup: share of a stage's steps in which the rate rises from 0; after it, it falls as a cosine to 0.
-    clip: the largest norm of all gradients together; 0 for no limit. average: how much of the running average of the
-    weights is kept in a step; 0 for none.
+    Attributes:
+        optimizer: one of OPTIMIZERS.
+        weight_decay: the share of each weight that a step takes off, once multiplied by the rate, with any optimizer.
+        warmup: share of a stage's steps in which the rate rises from 0; after it, it falls as a cosine to 0.
+        clip: the largest norm of all gradients together; 0 for no limit.
+        average: how much of the running average of the weights is kept in a step; 0 for no average.
+        weighting: between the losses of the two branches: fixed or learned.
     """
 
     optimizer: str = "adamw"
@@ -25,7 +28,7 @@ class Optimization:
     warmup: float = 0.05
     clip: float = 1.0
     average: float = 0.998
-    weighting: str = "fixed"  # or learned: between the two branches
+    weighting: str = "fixed"
 
     def __post_init__(self):
         if self.optimizer not in OPTIMIZERS:
@@ -41,7 +44,7 @@ class Optimization:
 
 
 def make_optimizer(options: Optimization, rate: float, steps: int) -> keras.optimizers.Optimizer:
-    """A Keras optimizer, not yet built, whose rate follows the schedule of a stage of so many steps."""
+    """Returns a Keras optimizer, not yet built, whose rate follows the schedule of a stage of `steps` steps."""
     warmup = round(options.warmup * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else rate, max(1, steps - warmup), warmup_target=rate if warmup else None, warmup_steps=warmup
@@ -56,9 +59,9 @@ def make_optimizer(options: Optimization, rate: float, steps: int) -> keras.opti
 def make_lamb(
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule, weight_decay: float
 ) -> keras.optimizers.Optimizer:
-    """LAMB, the same on both stacks, as published: weight decay is part of the step whose length is adapted.
+    """Returns LAMB, the same on both stacks, as published: weight decay is part of the step whose length is adapted.
 
-    learning_rate: a number or a schedule. As any Keras 3 optimizer it has `build`, `iterations` and `apply_gradients`,
+    As any Keras 3 optimizer it has `build`, `iterations` and `apply_gradients`,
     which adds up what the replicas give it.
     """
     return _lamb_of_keras(learning_rate, weight_decay) if KERAS_3 else _lamb_of_addons(learning_rate, weight_decay)
@@ -90,7 +93,7 @@ def _lamb_of_keras(learning_rate, weight_decay):
 
 def _lamb_of_addons(learning_rate, weight_decay):
     with warnings.catch_warnings():
-        # Eight lines in every run on its having ended, which this stack is there for.
+        # In every run it prints eight lines about its end of life, which this stack exists for.
         warnings.simplefilter("ignore", UserWarning)
         import tensorflow_addons
 

@@ -1,9 +1,9 @@
-"""The schedule of a training, as one line: stages one after the other, weights carried over.
+"""The schedule of a training, written in one line: stages one after the other, each with the weights of the last.
 
     10@64; 2@96; 1@192 freeze=mask+joint depth_loss=ssim
 
 is ten epochs at 64 pixels (the shorter side), two at 96, and one at 192 in which the mask branch and the joint encoder
-stay as they are. What a stage does not say is as the flags say: `rate`, `batch`, `mask_loss`, `depth_loss`, `freeze`.
+are frozen. What a stage leaves out is as the flags say: `rate`, `batch`, `mask_loss`, `depth_loss`, `freeze`.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,16 @@ from fgseg_tf.model.two_branch import PARTS
 
 @dataclass(frozen=True)
 class Stage:
-    """side: pixels of the shorter side, 0 for the data's own size. freeze: parts of the network that do not learn."""
+    """One stage of a training.
+
+    Attributes:
+        epochs: how many.
+        side: the shorter side of the pictures in pixels; 0 for the data's own size.
+        batch: examples in a step, over all replicas.
+        rate: learning rate after warm-up.
+        mask_loss, depth_loss: what is minimised.
+        freeze: parts of the network that do not learn.
+    """
 
     epochs: int
     side: int
@@ -27,7 +36,7 @@ class Stage:
 
     @property
     def branches(self) -> tuple[str, ...]:
-        """Those whose loss counts: a frozen branch has nothing to learn."""
+        """The branches whose loss counts: a frozen branch has nothing to learn."""
         return tuple(branch for branch in ("mask", "depth") if branch not in self.freeze)
 
     def __str__(self):
@@ -37,7 +46,15 @@ class Stage:
 
 
 def parse_stages(text: str, usual: Stage) -> tuple[Stage, ...]:
-    """usual: what a stage is where it says nothing else."""
+    """Parses a schedule such as "10@64; 2@96 rate=1e-4".
+
+    Args:
+        text: EPOCHS@SIZE for each stage, followed by what differs in it.
+        usual: what a stage is where it says nothing else.
+
+    Raises:
+        ValueError: the text is not a schedule; the message quotes what is wrong and says at which character.
+    """
     stages, at = [], 0
     for part in text.split(";"):
         if not part.strip():
@@ -71,7 +88,7 @@ def _parse_stage(part: str, at: int, text: str, usual: Stage) -> Stage:
 
 
 def _split_words(part: str, at: int) -> Iterator[tuple[str, int]]:
-    """(word, its place in the whole)."""
+    """Yields the words of a stage, and the place of each in the whole text."""
     place = 0
     for word in part.split():
         place = part.index(word, place)
@@ -93,6 +110,7 @@ def _make_reader(kind, what: str):
 
 
 def parse_parts(text: str) -> tuple[str, ...]:
+    """Parses names of parts joined by +, such as "mask+joint"; returns them in the order of PARTS."""
     names = tuple(text.split("+")) if text else ()
     for name in names:
         if name not in PARTS:

@@ -1,7 +1,7 @@
-"""One step of training, on all replicas, and what it changes: network, running average, optimizer, loss scale.
+"""One training step on all replicas: it changes the network, the running average, the optimizer and the loss scale.
 
-A step on n replicas is the step on one: losses and gradients are means over the whole batch, however it was dealt out.
-In float16 a step whose gradients overflow changes nothing but the loss scale.
+A step on n replicas equals the step on one: losses and gradients are means over the whole batch, however it was divided
+among them. In float16 a step whose gradients overflow changes nothing but the loss scale.
 """
 
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from fgseg_tf.data.base import Batch
 from fgseg_tf.model.depth_code import encode_depth
 from fgseg_tf.training.learner import Learner
 from fgseg_tf.training.schedule import Stage
@@ -16,8 +17,8 @@ from fgseg_tf.training.schedule import Stage
 SCALE_GROWS_AFTER = 2000  # steps without overflow
 
 
-def make_targets(batch: dict) -> dict:
-    """What each branch is to answer to a batch, and where that is known (None: everywhere), as losses take the two."""
+def make_targets(batch: Batch) -> dict[str, tuple[tf.Tensor, tf.Tensor | None]]:
+    """Returns the target of each branch and where it is known (None: everywhere), as losses take the two."""
     known = tf.cast(batch["depth"] > 0, tf.float32)
     return {"mask": (batch["mask"], None), "depth": (encode_depth(batch["depth"]), known)}
 
@@ -29,14 +30,19 @@ def make_step(
     strategy: tf.distribute.Strategy,
     jit_compile: bool = False,
 ) -> Callable:
-    """A function of one (distributed) batch that trains and answers a dict of float32 scalars.
+    """Returns a function of one (distributed) batch that trains and returns a dict of float32 scalars.
 
-    optimizer: built for `learner.trainable(stage)` in the strategy's scope. jit_compile: gradients are compiled by XLA;
-    for one replica only, because TensorFlow cannot compile what the replicas of one process say to each other.
+    The scalars are `loss`, what is minimised; `mask` and `depth`, the losses of the branches that learn;
+    `mask_dice_loss` and so on, not weighted, where a branch has several losses; `gradient_norm`, before clipping. In
+    float16 also `loss_scale`, and `left_out`: 1 for a step whose gradients overflowed, whose gradient_norm is then 0.
 
-    Answers `loss`, what is minimised; `mask` and `depth`, of the branches that learn; `mask_dice_loss` and so on, not
-    weighted, where a branch has several losses; `gradient_norm`, before clipping. In float16 also `loss_scale`, and
-    `left_out`: 1 for a step whose gradients overflowed, whose gradient_norm is given as 0.
+    Args:
+        learner: is changed by every step.
+        stage: its losses, and what is frozen.
+        optimizer: built for `learner.trainable_variables(stage)` in the strategy's scope.
+        strategy: the replicas.
+        jit_compile: whether gradients are compiled by XLA; for one replica only, because TensorFlow cannot compile the
+            communication between the replicas of one process.
     """
     replicas = strategy.num_replicas_in_sync
     variables = learner.trainable_variables(stage)
@@ -89,7 +95,7 @@ def _make_apply(learner: Learner, optimizer, variables: list, replicas: int) -> 
     options = learner.options
 
     def apply(found):
-        """Changes weights and running average by the gradients of all replicas; answers the norm of these."""
+        """Changes weights and running average by the gradients of all replicas; returns the norm of the gradients."""
         found = [gradient / learner.scale for gradient in found] if learner.float16 else found
         if replicas > 1:
             found = _sum_of_replicas(found)
@@ -102,7 +108,7 @@ def _make_apply(learner: Learner, optimizer, variables: list, replicas: int) -> 
         )
         if options.average:
             steps = tf.cast(optimizer.iterations, tf.float32)
-            # At first the average of few is nearly all that there is.
+            # At first an average of few weights is better than one that still holds the initial ones.
             keep = tf.minimum(options.average, (1 + steps) / (10 + steps))
             for average, variable in zip(learner.averages, learner.variables, strict=True):
                 average.assign(keep * average + (1 - keep) * tf.convert_to_tensor(variable))
@@ -112,7 +118,7 @@ def _make_apply(learner: Learner, optimizer, variables: list, replicas: int) -> 
 
 
 def _apply_if_finite(learner: Learner, strategy, apply: Callable, found, before) -> dict:
-    """float16 overflows now and then: then the loss is scaled down, and the step left out."""
+    """Applies gradients unless some overflowed, as they sometimes do in float16; then scales the loss down."""
     overflows = strategy.run(
         lambda gradients: tf.reduce_sum([tf.reduce_sum(tf.cast(~tf.math.is_finite(g), tf.float32)) for g in gradients]),
         (found,),
@@ -130,7 +136,7 @@ def _apply_if_finite(learner: Learner, strategy, apply: Callable, found, before)
             variable.assign(value)
 
     def left_out():
-        # Not only weights: what overflowed on the way forward would stay in these for ever.
+        # Not only weights are kept: an overflow in the forward pass would stay in the statistics for ever.
         strategy.run(put_back, (before,))
         learner.scale.assign(learner.scale / 2)
         learner.since_overflow.assign(tf.constant(0, tf.int64))

@@ -1,16 +1,18 @@
 """The second half of the walk, from a record to a prediction: what each step tells and shows of one composite.
 
 Nothing is made here. What is told comes from the code that trains and predicts, called with what it has there. An
-example is a batch of one, as `batches.Data.scoring` gives it.
+example is a batch of one, as `Data.scoring` gives it.
 """
+
+from typing import cast
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from data_pipelines.inspection.depth_colors import color_depth
-from fgseg_tf.data import base as batches
-from fgseg_tf.data import exposures, shard_data
+from fgseg_tf.data import base, exposures, shard_data
+from fgseg_tf.data.base import Batch
 from fgseg_tf.inference import prediction_files, scene_match, upsampling
 from fgseg_tf.inference import segmenter as segmentation
 from fgseg_tf.measures import losses, metrics
@@ -44,7 +46,7 @@ def exposures_step(stored: tuple, side: int, composed: dict, example: dict, seve
     return Step(
         "What the network is given: resized, and as two exposures",
         "exposures",
-        (shard_data, batches, exposures, depth_code),
+        (shard_data, base, exposures, depth_code),
         (
             f"{stored[0]} x {stored[1]} is looked at with {size[0]} x {size[1]} pixels: these weights learned at "
             f"{side}, and sides are multiples of {fold.MULTIPLE}. Pictures and mask are averaged over areas, "
@@ -72,7 +74,7 @@ def exposures_step(stored: tuple, side: int, composed: dict, example: dict, seve
 
 
 def network_step(network: keras.Model, parts: dict[str, keras.Model], said: dict) -> Step:
-    """said: what `model.through` answers."""
+    """said: what `two_branch.run_parts` returns."""
     strengths = [tf.reduce_mean(tf.abs(tensor[0]), -1).numpy() for tensor in said["joint"]]
     rows = [(name, TAKES[name], f"{part.count_params():,}", _shapes(part, said[name])) for name, part in parts.items()]
     return Step(
@@ -99,7 +101,7 @@ def losses_step(example: dict, said: dict, trained: str) -> Step:
     usual = schedule.Stage(1, 0, 1, 1e-3, losses.parse_loss("dice", "mask"), losses.parse_loss("ssim", "depth"))
     (stage,) = schedule.parse_stages(trained, usual)
     nobody = {"mask": tf.zeros_like(example["mask"]), "depth": depth_code.encode_depth(example["bg_depth"])}
-    targets = step.make_targets(example)
+    targets = step.make_targets(cast(Batch, example))
     rows, totals = [], []
     for branch, minimised in (("mask", stage.mask_loss), ("depth", stage.depth_loss)):
         target, known = targets[branch]

@@ -14,7 +14,7 @@ from fgseg_tf.evaluation import score_table
 from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
-from fgseg_tf.training.loop import Training
+from fgseg_tf.training.options import Training
 from fgseg_tf.training.schedule import Stage
 
 STAGE = Stage(2, 32, 8, 1e-3, losses.parse_loss("dice", "mask"), losses.parse_loss("ssim", "depth"))

@@ -18,7 +18,7 @@ from fgseg_tf.runs import run_folder
 from fgseg_tf.runs.trained import check_architecture
 from fgseg_tf.serving import parity, server_config, warmup
 from fgseg_tf.serving import saved_model as serving
-from fgseg_tf.training.loop import Training
+from fgseg_tf.training.options import Training
 from fgseg_tf.training.schedule import Stage
 
 

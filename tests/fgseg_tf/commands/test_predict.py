@@ -18,7 +18,7 @@ from fgseg_tf.inference.segmenter import Result, Segmenter
 from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
-from fgseg_tf.training.loop import Training
+from fgseg_tf.training.options import Training
 from fgseg_tf.training.schedule import Stage
 
 HEIGHT, WIDTH = 40, 56

@@ -82,7 +82,8 @@ def in_a_process_of_its_own(path: str, dataset: str, deaf_port: int) -> None:
     from dataclasses import replace
 
     from fgseg_tf.data.shard_data import ShardData
-    from fgseg_tf.training.loop import Training, check_training
+    from fgseg_tf.training.loop import check_training
+    from fgseg_tf.training.options import Training
 
     found = {}
     mirrored = distribution.make_strategy("mirrored")

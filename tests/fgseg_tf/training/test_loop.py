@@ -22,8 +22,9 @@ from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
 from fgseg_tf.training import loop as training
 from fgseg_tf.training.checkpoints import Checkpoints, DivergedError
-from fgseg_tf.training.loop import Training, train
+from fgseg_tf.training.loop import train
 from fgseg_tf.training.optimizers import OPTIMIZERS, Optimization
+from fgseg_tf.training.options import Training
 
 pytestmark = pytest.mark.both_stacks
 
