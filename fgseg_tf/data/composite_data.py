@@ -29,14 +29,14 @@ class CompositeData(Data):
         codes = label_backgrounds(sources, config, lambda: load_teacher(config), 8)
         self._compositor = build_compositor(sources, codes, config)
         self._splits = {split.name: split for split in self._compositor.splits}
-        said = json.dumps(resume.make_options(sources, config, identity, 0, 0), sort_keys=True)
+        options = json.dumps(resume.make_options(sources, config, identity, 0, 0), sort_keys=True)
         super().__init__(
             height=config.height,
             width=config.width,
             depth_unit=depth_labels.DEPTH_UNIT,
             labels=config.labels,
             counts={name: split.count for name, split in self._splits.items()},
-            digest=hashlib.sha256(said.encode()).hexdigest(),
+            digest=hashlib.sha256(options.encode()).hexdigest(),
             description={"recipe": config.to_dict()},
             backgrounds=self._compositor.backgrounds,
             from_code=depth_labels.from_code,
@@ -49,7 +49,7 @@ class CompositeData(Data):
         return "the pictures are in memory, so no file is to blame."
 
     def _in_order(self, split):
-        return self._made(split, tf.data.Dataset.range(self.counts[split]))
+        return self._make_layers(split, tf.data.Dataset.range(self.counts[split]))
 
     def _shuffled(self, split, order):
         count = self.counts[split]
@@ -59,9 +59,9 @@ class CompositeData(Data):
             return tf.random.experimental.index_shuffle(number % count, seed=seed, max_index=count - 1)
 
         numbers = tf.data.Dataset.range(order.first + order.worker, np.iinfo(np.int64).max, order.workers)
-        return self._made(split, numbers.map(position))
+        return self._make_layers(split, numbers.map(position))
 
-    def _made(self, split, positions):
+    def _make_layers(self, split, positions):
         plans = self._compositor.plan_positions(self._splits[split], positions)
         return plans.map(self._compositor.compose_layer, num_parallel_calls=tf.data.AUTOTUNE)
 

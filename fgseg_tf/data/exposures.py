@@ -5,13 +5,13 @@ makes two exposures of a composite, seeded, in tf ops, so that the same code tra
 bears. An example is as `base.JoinedExample` describes it.
 
     scene      between the two: shadows of the object, leaves and screens, light that wandered, seams, things moved
-    objects    nobody in the frame, or somebody in the empty scene who has left it since
+    objects    no object in the frame, or one in the background that has left since
     camera     one of the two is shifted, turned and zoomed a little; labels follow the frame
     exposure   gain, contrast, gamma, white balance, light over the picture, vignette, blur or sharpening, noise, JPEG
 
-How strong all this is, is one number from 0 (nothing) to 4; the amounts below are those at 4, and grow evenly with it;
-how often something happens at all has grown to its full share at 2.
-What is shared by the two exposures (a dark room, a grey camera) is part of it: networks should not mind.
+The severity is one number from 0 (no difference) to 4. The amounts below are those at 4 and grow linearly with it; the
+share of examples in which something happens at all reaches its full value at 2. What both exposures share (a dark room,
+a grey camera) is simulated as well: networks should not mind it.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ import socket
 import tensorflow as tf
 
 NAMES = ("auto", "cpu", "gpu", "mirrored", "multi_worker", "tpu")
-TPU_ANSWERS_WITHIN = 10.0  # seconds; TensorFlow itself would wait for ever
+TPU_TIMEOUT = 10.0  # seconds; TensorFlow itself would wait for ever
 _TF_CONFIG_LOOKS = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -77,8 +77,8 @@ def _cluster() -> tuple[dict, dict]:
     """Returns the addresses by kind of task, and which task this is, from TF_CONFIG; empty where it is not set."""
     text = os.environ.get("TF_CONFIG", "")
     try:
-        said = json.loads(text or "{}")
-        cluster, task = said.get("cluster", {}), said.get("task", {})
+        config = json.loads(text or "{}")
+        cluster, task = config.get("cluster", {}), config.get("task", {})
         task = {"type": task.get("type", "worker"), "index": int(task.get("index", 0))}
         if not all(isinstance(address, str) for addresses in cluster.values() for address in addresses):
             raise TypeError("an address is not a text")
@@ -108,7 +108,7 @@ def _tpu(address: str) -> tf.distribute.Strategy:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address or "local")
         if address:
             host, _, port = resolver.master().removeprefix("grpc://").rpartition(":")
-            socket.create_connection((host, int(port)), TPU_ANSWERS_WITHIN).close()
+            socket.create_connection((host, int(port)), TPU_TIMEOUT).close()
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (ValueError, OSError, tf.errors.OpError) as error:

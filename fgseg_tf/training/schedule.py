@@ -40,9 +40,9 @@ class Stage:
         return tuple(branch for branch in ("mask", "depth") if branch not in self.freeze)
 
     def __str__(self):
-        said = f"{self.epochs}@{self.side} rate={self.rate:g} batch={self.batch}"
-        said += f" mask_loss={self.mask_loss} depth_loss={self.depth_loss}"
-        return said + (f" freeze={'+'.join(self.freeze)}" if self.freeze else "")
+        text = f"{self.epochs}@{self.side} rate={self.rate:g} batch={self.batch}"
+        text += f" mask_loss={self.mask_loss} depth_loss={self.depth_loss}"
+        return text + (f" freeze={'+'.join(self.freeze)}" if self.freeze else "")
 
 
 def parse_stages(text: str, usual: Stage) -> tuple[Stage, ...]:
