@@ -1,10 +1,10 @@
-"""Scores a trained network by split, with what it has to beat beside it: metrics.json and report.html in its folder.
+"""Scores a trained network by split, beside its baselines: metrics.json and report.html in its folder.
 
-    python -m fgseg_tf.evaluate --run=runs/demo
-    python -m fgseg_tf.evaluate --run=runs/demo --data=out --count=0
+    fgseg evaluate --run=runs/demo
+    fgseg evaluate --run=runs/demo --data=out --count=0
 
-Without --data, on the test splits of the data that the run was trained on. Exit status 1, with one sentence, when
-something is wrong with what it was given.
+`python -m fgseg_tf.evaluate` does the same. Without --data, it scores on the test splits of the data that the run was
+trained on. Exit status 1, with one sentence, when something is wrong with the flags or files.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
@@ -34,7 +34,7 @@ _BASELINES = flags.DEFINE_bool("baselines", True, "Also what needs no training: 
 _LADDER = flags.DEFINE_integer(
     "ladder",
     100,
-    "Examples photographed at each severity of what differs between exposures; 0 for none.",
+    "Examples at each severity of what differs between two exposures; 0 for no ladder.",
     lower_bound=0,
 )
 _ANY_SIZE = flags.DEFINE_bool("any_size", False, "Also on data of another image size than the run's.")
@@ -45,6 +45,7 @@ _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "Look at mirror images as wel
 
 
 def evaluate() -> None:
+    """Scores the run, writes both files and prints the tables."""
     settings = run_folder.read_run(_RUN.value)["settings"]
     if _BASELINES.value:
         baselines.import_opencv()
@@ -52,24 +53,25 @@ def evaluate() -> None:
     data = ShardData(_DATA.value) if _DATA.value else reopen_data(settings["data"])
     evaluator.check_data(settings, data, _ANY_SIZE.value)
     size = data.scaled_size(run_folder.last_stage_side(settings) if _SIZE.value is None else _SIZE.value)
-    found = scored(network, data, size)
-    found.scores["trained_on_these_data"] = data.digest == settings["data_digest"]
-    write_json(join_path(_RUN.value, "metrics.json"), found.scores)
-    page = report.render_report(settings, said_flags(), run_folder.read_history(_RUN.value), found)
+    evaluation = evaluate_network(network, data, size)
+    evaluation.scores["trained_on_these_data"] = data.digest == settings["data_digest"]
+    write_json(join_path(_RUN.value, "metrics.json"), evaluation.scores)
+    page = report.render_report(settings, read_run_flags(), run_folder.read_history(_RUN.value), evaluation)
     report.write_report(_RUN.value, page)
     if _BOTH_WAYS.value:
         print("looking at pictures and at their mirror images")
-    print(score_table.format_scores(found.scores))
-    if found.scores["ladder"]:
-        print(f"\n{score_table.format_ladder(found.scores['ladder'])}")
+    print(score_table.format_scores(evaluation.scores))
+    if evaluation.scores["ladder"]:
+        print(f"\n{score_table.format_ladder(evaluation.scores['ladder'])}")
     if _BASELINES.value:
         print(f"* best of its line. {score_table.BACKGROUND_DEPTH_NOTE}")
-    if not found.scores["trained_on_these_data"]:
+    if not evaluation.scores["trained_on_these_data"]:
         print(f"note: {report.OTHER_DATA}")
     print(f"{_RUN.value}/metrics.json has every number, {_RUN.value}/report.html shows them")
 
 
-def scored(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluator.Evaluation:
+def evaluate_network(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluator.Evaluation:
+    """Returns the evaluation that the flags ask for; shards that are damaged become a sentence."""
     try:
         return evaluator.evaluate(
             network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, _LADDER.value, Progress, _BOTH_WAYS.value
@@ -78,8 +80,8 @@ def scored(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluator
         raise ValueError(f"{data.explain_failure()} ({sentence(error)})") from error
 
 
-def said_flags() -> str:
-    """run.flags, if it is there: a run that was killed at its very end has none."""
+def read_run_flags() -> str:
+    """Returns the text of run.flags, or "" without it: a run that was killed at its very end has none."""
     where = join_path(_RUN.value, "run.flags")
     if not tf.io.gfile.exists(where):
         return ""

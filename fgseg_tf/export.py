@@ -1,11 +1,11 @@
 """Writes the trained network as a SavedModel for TF Serving, the next version in a folder of them.
 
-    python -m fgseg_tf.export --run=runs/mine --output=serving_models/mine
-    python -m fgseg_tf.export --output=serving_models/base
-    python -m fgseg_tf.export --run=runs/mine --output=elsewhere --format=tflite_int8 --format=onnx
+    fgseg export --run=runs/mine --output=serving_models/mine
+    fgseg export --output=serving_models/base
+    fgseg export --run=runs/mine --output=elsewhere --format=tflite_int8 --format=onnx
 
-Without --run, the weights that come with the package. Nothing becomes visible that does not answer as the Keras network
-does. Exit status 1, with one sentence, when something is wrong.
+`python -m fgseg_tf.export` does the same. Without --run, it takes weights that come with the package. A version appears
+only if it predicts as the Keras network does. Exit status 1, with one sentence, when something is wrong.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
@@ -13,6 +13,7 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 # isort: split
 
 import re
+from typing import TypedDict
 
 import keras
 import tensorflow as tf
@@ -59,7 +60,32 @@ _DATA = flags.DEFINE_string(
 CALIBRATED_ON, CHECKED_ON = 100, 16  # examples
 
 
+class ModelFacts(TypedDict):
+    """What model.json, in assets.extra of a version, says of it.
+
+    Keys:
+        weights: Folder of the run, or which weights of the package.
+        network: Name of the architecture.
+        side: Pixels of the longer side at which the network looks.
+        name: That the model is served under.
+        version: Its number.
+        depth_unit: "metre".
+        depth_scale: Codes of a depth PNG for each unit.
+        parity: Largest difference to the Keras network, of a mask or a code of depth.
+    """
+
+    weights: str
+    network: str
+    side: int
+    name: str
+    version: int
+    depth_unit: str
+    depth_scale: float
+    parity: float
+
+
 def export() -> None:
+    """Writes every format that the flags ask for."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", _NAME.value):
         raise ValueError(f"--name={_NAME.value} is not a name of letters, digits, _ . and -.")
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
@@ -70,32 +96,45 @@ def export() -> None:
     side = _SIZE.value or side
     kinds = list(dict.fromkeys(_FORMAT.value))
     if SAVED_MODEL in kinds:
-        export_saved_model(network, side, {"weights": origin, "network": settings["network"], "side": side})
+        export_saved_model(network, side, origin, settings["network"])
     if others := [kind for kind in kinds if kind != SAVED_MODEL]:
-        export_files(others, network, file_size(side), Capture(**settings["capture"]))
+        export_files(others, network, parse_file_size(side), Capture(**settings["capture"]))
 
 
-def export_saved_model(network: keras.Model, side: int, facts: dict) -> None:
+def export_saved_model(network: keras.Model, side: int, origin: str, architecture: str) -> None:
+    """Writes the next version, once it is checked, and the configuration of the server."""
     if _WARMUP.value:
-        warmup.protos()
-    number = versions.wanted(_OUTPUT.value, _VERSION.value)
-    facts |= {"name": _NAME.value, "version": number, "depth_unit": "metre", "depth_scale": DEPTH_SCALE}
-    with versions.appearing(_OUTPUT.value, number) as folder:
+        warmup.import_protos()
+    number = versions.choose_version(_OUTPUT.value, _VERSION.value)
+    with versions.new_version(_OUTPUT.value, number) as folder:
         saved_model.save(network, side, DEPTH_SCALE, folder)
         print("written; now it is asked what the Keras network is asked", flush=True)
         worst = parity.check_saved_model(network, side, DEPTH_SCALE, folder)
         if _WARMUP.value:
-            warmup.write(folder, _NAME.value, warmup.requests(tf.saved_model.load(folder).signatures, side))
-        write_json(join_path(join_path(folder, warmup.FOLDER), "model.json"), facts | {"parity": worst})
+            warmup.write_requests(
+                folder, _NAME.value, warmup.make_requests(tf.saved_model.load(folder).signatures, side)
+            )
+        facts: ModelFacts = {
+            "weights": origin,
+            "network": architecture,
+            "side": side,
+            "name": _NAME.value,
+            "version": number,
+            "depth_unit": "metre",
+            "depth_scale": DEPTH_SCALE,
+            "parity": worst,
+        }
+        write_json(join_path(join_path(folder, warmup.FOLDER), "model.json"), facts)
     for path in server_config.write_server_config(_OUTPUT.value, _NAME.value):
         print(f"{path}: new")
     print(f"{_OUTPUT.value}/{number} is there: off by {worst:.1g} from the Keras network, at most {parity.TOLERANCE:g}")
 
 
 def export_files(kinds: list[str], network: keras.Model, size: tuple[int, int], capture: Capture) -> None:
-    data = ShardData(_DATA.value) if _DATA.value else drawn(size)
-    calibration = pictures(data, "train", size, CALIBRATED_ON, capture)
-    checked = pictures(data, data.test_splits[-1], size, CHECKED_ON, capture)
+    """Writes LiteRT and ONNX files, each once it is checked."""
+    data = ShardData(_DATA.value) if _DATA.value else draw_examples(size)
+    calibration = read_pairs(data, "train", size, CALIBRATED_ON, capture)
+    checked = read_pairs(data, data.test_splits[-1], size, CHECKED_ON, capture)
     for kind in kinds:
         content = lite_formats.convert(kind, network, size, calibration)
         mask, depth = lite_formats.check(kind, content, network, checked)
@@ -107,8 +146,8 @@ def export_files(kinds: list[str], network: keras.Model, size: tuple[int, int], 
         )
 
 
-def drawn(size: tuple[int, int]) -> Data:
-    """Lively ones: several objects, some of them cut by the edge."""
+def draw_examples(size: tuple[int, int]) -> Data:
+    """Returns composites of demo sources: several objects, some of them cut by the edge."""
     print("drawing pictures to calibrate and check with", flush=True)
     return CompositeData(
         DatasetConfig(
@@ -122,12 +161,14 @@ def drawn(size: tuple[int, int]) -> Data:
     )
 
 
-def pictures(data: Data, split: str, size: tuple[int, int], count: int, capture: Capture) -> list[dict]:
+def read_pairs(data: Data, split: str, size: tuple[int, int], count: int, capture: Capture) -> list[dict]:
+    """Returns bg and fg_bg of some examples, as two exposures, float32 [1, H, W, 3] each."""
     examples = data.scoring(split, 1, size, count, capture.change if capture else None)
     return [{name: example[name] for name in ("bg", "fg_bg")} for example in examples]
 
 
-def file_size(side: int) -> tuple[int, int]:
+def parse_file_size(side: int) -> tuple[int, int]:
+    """Returns the height and width that --file_size says, or a square."""
     if _FILE_SIZE.value is None:
         return side, side
     found = re.fullmatch(r"(\d+)x(\d+)", _FILE_SIZE.value)

@@ -1,10 +1,11 @@
-"""How well masks and depth are found on sequences of real cameras with hand-made masks.
+"""Scores masks and depth on sequences of real cameras with hand-made masks.
 
-    python tools/evaluate_footage.py --footage=DIR
-    python tools/evaluate_footage.py --footage=DIR --run=runs/mine --sheet=sheet.png
+    fgseg evaluate-footage --footage=DIR
+    fgseg evaluate-footage --footage=DIR --run=runs/mine --sheet=sheet.png
 
-DIR holds NAME/{input,groundtruth,background}, as CDnet does; see fgseg_tf/footage.py. Beside the network stand the
-difference to the empty scene, MOG2 and KNN, each with the threshold that is best on these very sequences.
+In a clone, `python tools/evaluate_footage.py` does the same. DIR holds NAME/{input,groundtruth,background}, as CDnet
+does; see fgseg_tf/evaluation/footage.py. Beside the network stand the
+difference to the background, MOG2 and KNN, each with the threshold that is best on these very sequences.
 
 Masks of a depth sensor can lie beside what they show, because it looks from another place than the camera. Where that
 is so, a line says by how much, and --align scores the sequence with its masks (and depth) moved by as much.
@@ -43,6 +44,7 @@ TILE = 220  # pixels, on the sheet
 
 
 def evaluate() -> None:
+    """Scores all sequences and prints the tables."""
     if _BASELINES.value:
         baselines.import_opencv()
     elif _ALIGN.value:
@@ -69,30 +71,31 @@ def evaluate() -> None:
             for number, (bg, frame, truth, millimetres) in enumerate(footage.read_pictures(sequence)):
                 if camera is None or sequence.background is None:
                     camera = segmenter.camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
-                answer = camera.segment(frame)
-                answered = {"network": answer.mask >= prediction_files.FOREGROUND}
+                result = camera.segment(frame)
+                masks = {"network": result.mask >= prediction_files.FOREGROUND}
                 if truth is not None and sequence.masked:
-                    answered |= {name: baseline(bg, frame) for name, baseline in compared.items()}
-                    for name, mask in answered.items():
+                    masks |= {name: baseline(bg, frame) for name, baseline in compared.items()}
+                    for name, mask in masks.items():
                         counts.setdefault(name, {}).setdefault(sequence.name, footage.PixelCounts()).add(mask, truth)
                     if number in shown:
-                        rows.append(sheet_row(frame, answer.mask, truth))
-                if millimetres is not None and (found := footage.score_depth(answer.depth, millimetres)):
-                    depths.setdefault(sequence.name, []).append(found)
+                        rows.append(draw_sheet_row(frame, result.mask, truth))
+                if millimetres is not None and (scores := footage.score_depth(result.depth, millimetres)):
+                    depths.setdefault(sequence.name, []).append(scores)
                 progress.add()
     print(f"{origin}, looking at {segmenter.side} pixels" + (", both ways" if _BOTH_WAYS.value else ""))
     for sequence in beside:
-        print(offset_line(sequence))
+        print(format_offset(sequence))
     if counts:
-        print(mask_table(counts))
+        print(format_mask_table(counts))
     if depths:
-        print(depth_table(depths))
+        print(format_depth_table(depths))
     if _SHEET.value and rows:
         Image.fromarray(np.concatenate(rows)).save(_SHEET.value)
         print(f"{_SHEET.value}: frame, the same outlined, mask found, mask drawn (grey: left out)")
 
 
-def offset_line(sequence: footage.Sequence) -> str:
+def format_offset(sequence: footage.Sequence) -> str:
+    """Returns a line that says how far the masks of a sequence lie beside what they show."""
     offset = sequence.offset
     assert offset
     across = f"{abs(offset.right)} pixels {'right' if offset.right > 0 else 'left'}"
@@ -104,7 +107,8 @@ def offset_line(sequence: footage.Sequence) -> str:
     )
 
 
-def mask_table(counts: dict) -> str:
+def format_mask_table(counts: dict[str, dict[str, footage.PixelCounts]]) -> str:
+    """Returns precision, recall and F of each sequence, and their means. counts: column -> sequence -> counts."""
     names = list(counts["network"])
     width = max(len("mean"), *(len(name) for name in names))
     lines = [" " * width + f" {'precision':>10} {'recall':>7}" + "".join(f" {name + ' F':>13}" for name in counts)]
@@ -112,20 +116,21 @@ def mask_table(counts: dict) -> str:
         own = counts["network"][name]
         fs = "".join(f" {of_all[name].f:13.3f}" for of_all in counts.values())
         lines.append(f"{name:{width}} {own.precision:10.3f} {own.recall:7.3f}{fs}")
-    own = counts["network"].values()
+    all_own = counts["network"].values()
     means = [np.mean([each.f for each in of_all.values()]) for of_all in counts.values()]
     lines.append(
-        f"{'mean':{width}} {np.mean([each.precision for each in own]):10.3f} "
-        f"{np.mean([each.recall for each in own]):7.3f}" + "".join(f" {mean:13.3f}" for mean in means)
+        f"{'mean':{width}} {np.mean([each.precision for each in all_own]):10.3f} "
+        f"{np.mean([each.recall for each in all_own]):7.3f}" + "".join(f" {mean:13.3f}" for mean in means)
     )
     return "\n".join(lines)
 
 
-def depth_table(depths: dict) -> str:
+def format_depth_table(depths: dict[str, list[dict[str, float]]]) -> str:
+    """Returns the mean scores of depth of each sequence. depths: sequence -> scores of each frame."""
     width = max(len(name) for name in depths)
     lines = [" " * width + "  depth: AbsRel  RMSE, m  d<1.25 | with the right median: AbsRel  RMSE, m  d<1.25"]
-    for name, found in depths.items():
-        mean = {key: np.mean([scores[key] for scores in found]) for key in found[0]}
+    for name, by_frame in depths.items():
+        mean = {key: np.mean([scores[key] for scores in by_frame]) for key in by_frame[0]}
         lines.append(
             f"{name:{width}} {mean['abs_rel']:14.3f} {mean['rmse']:8.2f} {mean['delta1']:7.3f} |"
             f" {mean['scaled_abs_rel']:29.3f} {mean['scaled_rmse']:8.2f} {mean['scaled_delta1']:7.3f}"
@@ -133,19 +138,20 @@ def depth_table(depths: dict) -> str:
     return "\n".join(lines)
 
 
-def sheet_row(frame: np.ndarray, mask: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """uint8 [TILE, 4 TILE, 3]."""
+def draw_sheet_row(frame: np.ndarray, mask: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Returns a row of the sheet, uint8 [TILE, 4 TILE, 3]: frame, overlay, mask found, mask drawn."""
     levels = np.where(np.isin(truth, footage.LEFT_OUT), 128, np.where(truth == footage.FOREGROUND, 255, 0))
     grey = [np.repeat(plane[..., None], 3, -1).astype(np.uint8) for plane in (np.round(mask * 255), levels)]
     tiles = []
     for picture in (frame, prediction_files.draw_overlay(frame, mask), *grey):
         tile = Image.new("RGB", (TILE, TILE))
-        tile.paste(Image.fromarray(picture).resize(fitting(picture.shape), Image.Resampling.BOX))
+        tile.paste(Image.fromarray(picture).resize(fit_tile(picture.shape), Image.Resampling.BOX))
         tiles.append(np.asarray(tile))
     return np.concatenate(tiles, axis=1)
 
 
-def fitting(shape: tuple) -> tuple[int, int]:
+def fit_tile(shape: tuple) -> tuple[int, int]:
+    """Returns the width and height of a picture that fills a tile one way."""
     scale = TILE / max(shape[:2])
     return round(shape[1] * scale), round(shape[0] * scale)
 

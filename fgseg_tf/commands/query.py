@@ -1,10 +1,10 @@
 """Asks a running TF Serving for masks and depth, by REST or gRPC.
 
-    python tools/query_serving.py --background=empty.jpg --frames=frames --output=answers
-    python tools/query_serving.py --background=empty.jpg --frames=one.jpg --output=answers --server=grpc://localhost:8500
+    fgseg query --background=empty.jpg --frames=frames --output=masks
+    fgseg query --background=empty.jpg --frames=one.jpg --output=masks --server=grpc://localhost:8500
 
-The server decodes the pictures, so that they are sent as they are: JPEG or PNG. Exit status 1, with one sentence, when
-the server is away or refuses; answers so far are kept.
+In a clone, `python tools/query_serving.py` does the same. The server decodes the pictures, so they are sent as they
+are: JPEG or PNG. Exit status 1, with one sentence, when the server is away or refuses; what it has returned is kept.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
@@ -28,38 +28,41 @@ _MODEL = flags.DEFINE_string("model", server_config.NAME, "Its name there.")
 _VERSION = flags.DEFINE_integer("version", 0, "Of the model; 0 for the newest.", lower_bound=0)
 _BACKGROUND = flags.DEFINE_string("background", None, "Picture of the empty scene.", required=True)
 _FRAMES = flags.DEFINE_string("frames", None, "A frame, or a folder of them.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for the answers; the same names are replaced.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for the results; the same names are replaced.", required=True)
 _TIMEOUT = flags.DEFINE_float("timeout", 60.0, "Seconds to wait for an answer.", lower_bound=0.1)
 
-KINDS = {"mask": "mask_png_bytes", "depth": "depth_png_bytes"}
+KINDS = ("mask", "depth")
 COLUMNS = ("name", "share", "top", "left", "bottom", "right", "nearest", "median", "similarity")
 
 
 def query() -> None:
+    """Asks for every frame and writes what the server returns."""
     ask = client.connect(_SERVER.value, _MODEL.value, _VERSION.value, _TIMEOUT.value)
-    background = read(_BACKGROUND.value)
+    background = read_file(_BACKGROUND.value)
     paths = find_frames(_FRAMES.value)
     for kind in KINDS:
         tf.io.gfile.makedirs(join_path(_OUTPUT.value, kind))
     with (
         tf.io.gfile.GFile(join_path(_OUTPUT.value, "frames.csv"), "w") as table,
-        Progress("frames", len(paths), "frames") as shown,
+        Progress("frames", len(paths), "frames") as counter,
     ):
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(COLUMNS)
         for where in paths:
             name = os.path.splitext(os.path.basename(where))[0]
-            answer = ask(background, read(where))
-            for kind, key in KINDS.items():
+            prediction = ask(background, read_file(where))
+            files = {"mask": prediction["mask_png_bytes"], "depth": prediction["depth_png_bytes"]}
+            for kind, content in files.items():
                 with tf.io.gfile.GFile(join_path(_OUTPUT.value, kind, f"{name}.png"), "wb") as file:
-                    file.write(answer[key])
-            numbers = [f"{answer[key]:.3f}" for key in ("nearest", "median", "similarity")]
-            rows.writerow([name, f"{answer['share']:.5f}", *answer["box"], *numbers])
-            shown.add()
+                    file.write(content)
+            numbers = [f"{prediction[key]:.3f}" for key in ("nearest", "median", "similarity")]
+            rows.writerow([name, f"{prediction['share']:.5f}", *prediction["box"], *numbers])
+            counter.add()
     print(f"{len(paths):,} frames are in {_OUTPUT.value}: mask, depth, frames.csv")
 
 
-def read(where: str) -> bytes:
+def read_file(where: str) -> bytes:
+    """Returns the content of a file, local or gs://."""
     with tf.io.gfile.GFile(where, "rb") as file:
         return file.read()
 

@@ -1,13 +1,14 @@
 """Shows what is in a data set: a contact sheet, a page to browse, or loose files.
 
-    python tools/show_records.py DIR --output=sheet.png
-    python tools/show_records.py DIR --output=sheet.png --names=bg005-fg073-flip-p07,bg001-fg000-p00
-    python tools/show_records.py DIR --output=sheet.png --capture=3
-    python tools/show_records.py DIR --html=page.html
-    python tools/show_records.py DIR --unpack=FOLDER --split=unseen_both
-    python tools/show_records.py DIR --zip=some.zip --count=100
+    fgseg show-data DIR --output=sheet.png
+    fgseg show-data DIR --output=sheet.png --names=bg005-fg073-flip-p07,bg001-fg000-p00
+    fgseg show-data DIR --output=sheet.png --capture=3
+    fgseg show-data DIR --html=page.html
+    fgseg show-data DIR --unpack=FOLDER --split=unseen_both
+    fgseg show-data DIR --zip=some.zip --count=100
 
-Exit status 2, with one sentence, when something is wrong with what it was given.
+In a clone, `python tools/show_records.py` does the same. Exit status 2, with one sentence, when something is wrong with
+the flags or files.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
@@ -74,6 +75,7 @@ def show_folder(folder: str) -> int:
 
 
 def write_sheet(folder: str, path: str) -> None:
+    """Writes the contact sheet."""
     ending = path.rsplit(".", 1)[-1].lower()
     if ending not in FORMATS:
         raise ValueError(f"--output={path} is not a picture's name; let it end in .png or .jpg.")
@@ -85,6 +87,7 @@ def write_sheet(folder: str, path: str) -> None:
 
 
 def write_page(folder: str, path: str) -> None:
+    """Writes the page to browse."""
     dataset = reader.open_dataset(folder)
     count, change = _COUNT.value or dataset_page.USUAL_COUNT, exposures()
     locations = reader.choose_records(dataset, count, _SPLIT.value, _NAMES.value)

@@ -1,6 +1,8 @@
 """Reads a data set back and says whether it is what its manifest says.
 
-    python tools/verify_shards.py DIR
+    fgseg verify-data DIR
+
+In a clone, `python tools/verify_shards.py` does the same.
 
 Exit status 0 and a summary when everything is right; 1 and a list when something is wrong; 2 and one sentence when
 there is nothing that can be looked at: no data set, one that is not finished, or one of another schema.

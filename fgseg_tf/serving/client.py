@@ -1,7 +1,6 @@
 """A client of TF Serving for models that fgseg_tf.export wrote, by REST or gRPC: files of pictures in, files out.
 
-Both ask `serving_bytes` and give the same dict: mask_png_bytes and depth_png_bytes, bytes; share, nearest, median,
-similarity, floats; box, [top, left, bottom, right]. What goes wrong is a ServerError that says what to do.
+Both ask `serving_bytes` and return the same `Prediction`. What goes wrong is a ServerError that says what to do.
 """
 
 import base64
@@ -10,21 +9,56 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from typing import TypedDict, cast
 
 from fgseg_tf.serving.saved_model import BYTES
 
 NUMBERS = ("share", "nearest", "median", "similarity")
 FILES = ("mask_png_bytes", "depth_png_bytes")
-ANSWERS = {*NUMBERS, *FILES, "box"}
+OUTPUTS = {*NUMBERS, *FILES, "box"}
 MEGABYTES = 256  # of one gRPC message
 
 
+class Prediction(TypedDict):
+    """What a server returns for a frame.
+
+    Keys:
+        mask_png_bytes: PNG, 8 bits, 0 background to 255 foreground.
+        depth_png_bytes: PNG, 16 bits, `depth_scale` of model.json codes for each metre.
+        share: Of the picture that is foreground, 0 to 1.
+        nearest, median: Depth of the foreground, metres; 0 where there is none.
+        box: Top, left, bottom and right of the foreground, pixels, the last two exclusive.
+        similarity: How well the background fits the frame, 0 to 1.
+    """
+
+    mask_png_bytes: bytes
+    depth_png_bytes: bytes
+    share: float
+    nearest: float
+    median: float
+    box: list[int]
+    similarity: float
+
+
+Ask = Callable[[bytes, bytes], Prediction]  # from the files of bg and fg_bg
+
+
 class ServerError(ValueError):
-    """The server is away, or is not what it was taken for, or refuses."""
+    """The server cannot be reached, or is not TF Serving with such a model, or refuses the request."""
 
 
-def connect(server: str, model: str, version: int, timeout: float) -> Callable[[bytes, bytes], dict]:
-    """(file of the empty scene, file of the frame) -> answers. server: http://HOST:8501 or grpc://HOST:8500."""
+def connect(server: str, model: str, version: int, timeout: float) -> Ask:
+    """Returns a function that asks a server, from the files of background and frame to a `Prediction`.
+
+    Args:
+        server: http://HOST:8501 or grpc://HOST:8500.
+        model: Its name there.
+        version: Of the model; 0 for the newest.
+        timeout: Seconds to wait.
+
+    Raises:
+        ServerError: The address is not one, or gRPC is not installed.
+    """
     scheme, separator, address = server.partition("://")
     if not separator or scheme not in ("http", "https", "grpc") or not address:
         raise ServerError(f"`server`={server} is not a server; write http://HOST:8501 or grpc://HOST:8500.")
@@ -32,10 +66,10 @@ def connect(server: str, model: str, version: int, timeout: float) -> Callable[[
     return make(address.rstrip("/") if scheme == "grpc" else server.rstrip("/"), model, version, timeout)
 
 
-def _rest(server: str, model: str, version: int, timeout: float) -> Callable[[bytes, bytes], dict]:
+def _rest(server: str, model: str, version: int, timeout: float) -> Ask:
     url = f"{server}/v1/models/{model}{f'/versions/{version}' if version else ''}:predict"
 
-    def ask(bg: bytes, fg_bg: bytes) -> dict:
+    def ask(bg: bytes, fg_bg: bytes) -> Prediction:
         files = {"bg_bytes": bg, "fg_bg_bytes": fg_bg}
         instance = {name: {"b64": base64.b64encode(content).decode()} for name, content in files.items()}
         body = json.dumps({"signature_name": BYTES, "instances": [instance]}).encode()
@@ -53,12 +87,13 @@ def _rest(server: str, model: str, version: int, timeout: float) -> Callable[[by
         except (ValueError, KeyError, TypeError) as error:
             raise ServerError(f"{server} answered something else than predictions: is it TF Serving?") from error
         _check(answer, server, model)
-        return {**answer, **{name: base64.b64decode(answer[name]["b64"]) for name in FILES}}
+        decoded = {name: base64.b64decode(answer[name]["b64"]) for name in FILES}
+        return cast(Prediction, {**answer, **decoded})
 
     return ask
 
 
-def _grpc(address: str, model: str, version: int, timeout: float) -> Callable[[bytes, bytes], dict]:
+def _grpc(address: str, model: str, version: int, timeout: float) -> Ask:
     try:
         import grpc
         import tensorflow as tf
@@ -70,7 +105,7 @@ def _grpc(address: str, model: str, version: int, timeout: float) -> Callable[[b
     sizes = [(f"grpc.max_{way}_message_length", MEGABYTES << 20) for way in ("send", "receive")]
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address, sizes))
 
-    def ask(bg: bytes, fg_bg: bytes) -> dict:
+    def ask(bg: bytes, fg_bg: bytes) -> Prediction:
         request = predict_pb2.PredictRequest()
         request.model_spec.name, request.model_spec.signature_name = model, BYTES
         if version:
@@ -85,14 +120,15 @@ def _grpc(address: str, model: str, version: int, timeout: float) -> Callable[[b
             raise ServerError(_explained(f"grpc://{address}", model, error.details())) from error
         answer = {name: tf.make_ndarray(value) for name, value in outputs.items()}
         _check(answer, f"grpc://{address}", model)
-        found = {name: answer[name][0] for name in FILES} | {name: float(answer[name][0]) for name in NUMBERS}
-        return {**found, "box": answer["box"][0].tolist()}
+        files = {name: answer[name][0] for name in FILES}
+        numbers = {name: float(answer[name][0]) for name in NUMBERS}
+        return cast(Prediction, {**files, **numbers, "box": answer["box"][0].tolist()})
 
     return ask
 
 
 def _check(answer: dict, server: str, model: str) -> None:
-    if missing := ANSWERS - set(answer):
+    if missing := OUTPUTS - set(answer):
         raise ServerError(
             f"the model {model} of {server} answers no {', '.join(sorted(missing))}: it is another one than "
             "fgseg_tf.export writes; give its name as `model`."

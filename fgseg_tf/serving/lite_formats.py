@@ -1,7 +1,7 @@
 """The network for other places than TF Serving: LiteRT (TFLite) files, and ONNX.
 
-All of them take bg, fg_bg: float32 [1, H, W, 3] from 0 to 1, of one size, and answer mask [1, H, W, 1] from 0 to 1 and
-depth [1, H, W, 1] in the unit of the run. Each is held against the Keras network on the same pictures before it is
+All of them take bg, fg_bg: float32 [1, H, W, 3] from 0 to 1, of one size, and return mask [1, H, W, 1] from 0 to 1 and
+depth [1, H, W, 1] in the unit of the run. Each is compared with the Keras network on the same pictures before it is
 written, and is not written if it is further off than TOLERANCES say.
 """
 
@@ -18,7 +18,7 @@ from data_pipelines.runtime.files import join_path, write_atomic
 from fgseg_tf.model import fold
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 from fgseg_tf.serving.parity import ParityError
-from fgseg_tf.serving.saved_model import holding
+from fgseg_tf.serving.saved_model import hold_weights
 
 # Mean absolute difference to the Keras network: of masks, and of depth's code (0.01 of which is 7 % of a distance).
 TOLERANCES = {"tflite_float16": (0.002, 0.002), "tflite_int8": (0.02, 0.015), "onnx": (1e-5, 1e-5)}
@@ -28,16 +28,27 @@ ONNX_OPSET = 17
 
 
 def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration: Iterable[dict]) -> bytes:
-    """kind: of TOLERANCES. calibration: bg and fg_bg, float32 [1, H, W, 3], as they will be; for int8 only."""
+    """Returns the content of a file.
+
+    Args:
+        kind: A key of TOLERANCES.
+        network: A network of `model.two_branch`.
+        size: Height and width of the pictures that the file takes.
+        calibration: bg and fg_bg, float32 [1, H, W, 3], as they will be in use; for int8 only.
+    """
     used = fold.fold_batch_norm(network)
-    answer = _function(used, size)
+    predict = _function(used, size)
     if kind == "onnx":
-        return _onnx(answer)
-    return _tflite(answer, holding(used), calibration if kind == "tflite_int8" else None)
+        return _onnx(predict)
+    return _tflite(predict, hold_weights(used), calibration if kind == "tflite_int8" else None)
 
 
 def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]) -> tuple[float, float]:
-    """Mean absolute differences of mask and of depth's code; ParityError where one is over its tolerance."""
+    """Returns the mean absolute differences of mask and of depth's code to the Keras network.
+
+    Raises:
+        ParityError: One is over its tolerance.
+    """
     run = _onnx_runner(content) if kind == "onnx" else _tflite_runner(content)
     differences = []
     for pair in pairs:
@@ -56,6 +67,7 @@ def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]
 
 
 def write(folder: str, kind: str, content: bytes) -> str:
+    """Writes the file; returns its path."""
     where = join_path(folder, FILES[kind])
     write_atomic(where, content)
     return where
@@ -65,16 +77,16 @@ def _function(used: keras.Model, size: tuple[int, int]):
     specs = [tf.TensorSpec([1, *size, 3], tf.float32, name) for name in ("bg", "fg_bg")]
 
     @tf.function(input_signature=specs)
-    def answer(bg, fg_bg):
+    def predict(bg, fg_bg):
         predicted = used({"bg": bg, "fg_bg": fg_bg}, training=False)
         return {"mask": predicted["mask"], "depth": decode_depth(predicted["depth"])}
 
-    return answer
+    return predict
 
 
-def _tflite(answer, module: tf.Module, calibration) -> bytes:
+def _tflite(predict, module: tf.Module, calibration) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, answer.get_concrete_function())
+        tf.saved_model.save(module, folder, predict.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         with _without_warnings():
@@ -95,12 +107,12 @@ def _int8(converter: tf.lite.TFLiteConverter, calibration: Iterable[dict]) -> by
     return made.get_nondebug_quantized_model()
 
 
-def _onnx(answer) -> bytes:
+def _onnx(predict) -> bytes:
     try:
         import tf2onnx
     except ImportError as error:
         raise ValueError("ONNX is written with tf2onnx: pip install 'fgseg_tf[onnx]'.") from error
-    model, _ = tf2onnx.convert.from_function(answer, answer.input_signature, opset=ONNX_OPSET)
+    model, _ = tf2onnx.convert.from_function(predict, predict.input_signature, opset=ONNX_OPSET)
     return model.SerializeToString()
 
 

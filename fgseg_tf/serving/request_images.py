@@ -1,4 +1,4 @@
-"""Pictures as they are sent, files of JPEG and PNG, in graphs; and what is said of the object in a frame."""
+"""JPEG and PNG files in graphs, decoded and encoded; and the description of the object in a frame."""
 
 import tensorflow as tf
 
@@ -7,8 +7,8 @@ FOREGROUND = 0.5
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 HEADER = 24  # bytes of a PNG, with its width and height
 
-# Of one frame, as serving_bytes answers it.
-ABOUT_ONE = {
+# What serving_bytes returns for one frame.
+FRAME_SPECS = {
     "mask_png_bytes": tf.TensorSpec([], tf.string),
     "depth_png_bytes": tf.TensorSpec([], tf.string),
     "share": tf.TensorSpec([], tf.float32),
@@ -20,43 +20,58 @@ ABOUT_ONE = {
 
 
 def check(condition: tf.Tensor, text: str, *values: tf.Tensor) -> tf.Operation:
-    """An op that fails, as InvalidArgument, with that text, where the condition does not hold."""
+    """Returns an op that fails, as InvalidArgument, with that text, where the condition does not hold."""
     return tf.debugging.Assert(condition, [tf.strings.format(text, values) if values else text])
 
 
-def after(checks: list, *tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """The same tensors, once all of that is checked: or something else might fail first, and say it worse."""
+def require(checks: list, *tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Returns the same tensors once the checks are done, or something else might fail first with a worse text."""
     with tf.control_dependencies(checks):
         return tuple(tf.identity(tensor) for tensor in tensors)
 
 
-def picture(data: tf.Tensor, name: str) -> tf.Tensor:
-    """A file's bytes -> uint8 [H, W, 3]. The size is read before anything is decoded: small files hold huge ones."""
+def decode_picture(data: tf.Tensor, name: str) -> tf.Tensor:
+    """Returns a picture, uint8 [H, W, 3].
+
+    The size is read before anything is decoded, because a small file can hold a huge picture.
+
+    Args:
+        data: Bytes of a JPEG or PNG file.
+        name: Of the input, for errors.
+    """
     header = tf.io.decode_raw(tf.strings.substr(data, 0, tf.minimum(tf.strings.length(data), HEADER)), tf.uint8)
     header = tf.cast(tf.pad(header, [[0, HEADER - tf.size(header)]]), tf.int32)
     is_png, is_jpeg = _begins(header, PNG), _begins(header, JPEG)
-    data, header = after([check(is_png | is_jpeg, f"{name} is not a JPEG or PNG file")], data, header)
+    data, header = require([check(is_png | is_jpeg, f"{name} is not a JPEG or PNG file")], data, header)
     size = tf.cond(is_png, lambda: _png_size(header), lambda: _jpeg_size(data))
     pixels = tf.reduce_prod(tf.cast(size, tf.int64))
     fits = (pixels > 0) & (pixels <= LARGEST)
-    (data,) = after([check(fits, f"{name} has {{}} pixels; up to {LARGEST} are looked at", pixels)], data)
+    (data,) = require([check(fits, f"{name} has {{}} pixels; up to {LARGEST} are looked at", pixels)], data)
     return tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), [None, None, 3])
 
 
-def mask_png(mask: tf.Tensor) -> tf.Tensor:
-    """[H, W, 1], 0 to 1 -> a PNG, 0 to 255."""
+def encode_mask_png(mask: tf.Tensor) -> tf.Tensor:
+    """Returns a mask, [H, W, 1], 0 to 1, as a PNG, 0 to 255."""
     return tf.io.encode_png(tf.cast(tf.round(mask * 255), tf.uint8))
 
 
-def depth_png(depth: tf.Tensor, scale: float) -> tf.Tensor:
-    """[H, W, 1] -> a PNG of 16 bits, `scale` codes a unit."""
+def encode_depth_png(depth: tf.Tensor, scale: float) -> tf.Tensor:
+    """Returns depth, [H, W, 1], as a PNG of 16 bits, `scale` codes for each unit."""
     return tf.io.encode_png(tf.cast(tf.round(tf.minimum(depth * scale, 65535.0)), tf.uint16))
 
 
-def about_object(mask: tf.Tensor, depth: tf.Tensor) -> dict:
-    """Of all foreground of a frame together, [H, W, 1] each: everything is 0 where there is none.
+def describe_object(mask: tf.Tensor, depth: tf.Tensor) -> dict:
+    """Describes all foreground of a frame together.
 
-    share: of the picture. box: top, left, bottom, right in pixels, the last two exclusive. nearest, median: distances.
+    Args:
+        mask: [H, W, 1], 0 to 1.
+        depth: [H, W, 1].
+
+    Returns:
+        share: Of the picture, 0 to 1.
+        box: int32, top, left, bottom, right in pixels, the last two exclusive.
+        nearest, median: Depth, in its unit.
+        All of them are 0 where there is no foreground.
     """
     inside = mask[..., 0] >= FOREGROUND
     rows, columns = tf.reduce_any(inside, 1), tf.reduce_any(inside, 0)

@@ -5,11 +5,11 @@
     serving_float     the same for float32 pictures from 0 to 1
     serving_bytes     bg_bytes, fg_bg_bytes: [B], each a JPEG or PNG file; sizes may differ from pair to pair
                       -> mask_png_bytes, depth_png_bytes; share, box, nearest, median of the object; similarity
-    encode_background        bg: uint8 [B, H, W, 3] -> what is seen in it
-    segment_with_background  fg_bg, and all that encode_background answered -> as serving_default
+    encode_background        bg: uint8 [B, H, W, 3] -> what is computed of it
+    segment_with_background  fg_bg, and all that encode_background returns -> as serving_default
 
-Everything is answered at the size of the frame, whatever the size at which the network looks. One empty scene (a batch
-of 1) will do for many frames. Depth is in metres, larger is farther; as PNG it is 16 bits, `depth_scale` codes a metre.
+Everything has the size of the frame, whatever the size at which the network looks. One background (a batch of 1) will
+do for many frames. Depth is in metres, larger is farther; as PNG it is 16 bits, `depth_scale` codes a metre.
 What is wrong with a request is an InvalidArgument that says what and what to do.
 """
 
@@ -20,7 +20,7 @@ from fgseg_tf.inference import upsampling
 from fgseg_tf.inference.segmenter import Segmenter, resize_to_working_size
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.serving import request_images
-from fgseg_tf.serving.request_images import after, check
+from fgseg_tf.serving.request_images import check, require
 
 DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT = (
     "serving_default",
@@ -33,13 +33,20 @@ SIGNATURES = (DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT)
 
 
 def save(network: keras.Model, side: int, depth_scale: float, folder: str) -> None:
-    """Writes a SavedModel. side: pixels of the longer side at which the network looks."""
+    """Writes a SavedModel.
+
+    Args:
+        network: A network of `model.two_branch`.
+        side: Pixels of the longer side at working size.
+        depth_scale: Codes of a depth PNG for each metre.
+        folder: To write into.
+    """
     module, signatures = build(network, side, depth_scale)
     tf.saved_model.save(module, folder, signatures)
 
 
 def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Module, dict]:
-    """What is saved: a module that holds the weights, and nothing of Keras; and its signatures."""
+    """Returns what is saved: a module that holds the weights, and nothing of Keras; and its signatures by name."""
     segmenter = Segmenter(network, side)
 
     def segment(encoded, frame):
@@ -48,29 +55,32 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
         depth = decode_depth(upsampling.upsample_depth(code, small_mask, mask))
         return {"mask": mask, "depth": depth, "similarity": similarity}
 
-    def answer(bg, fg_bg):
-        bg, fg_bg = after(_of_one_camera(tf.shape(bg), tf.shape(fg_bg)), bg, fg_bg)
+    def predict(bg, fg_bg):
+        bg, fg_bg = require(_of_one_camera(tf.shape(bg), tf.shape(fg_bg)), bg, fg_bg)
         return segment(segmenter.encode_background(resize_to_working_size(bg, side)), fg_bg)
 
-    def answer_floats(bg, fg_bg):
-        return answer(*after([_are_floats(bg, "bg"), _are_floats(fg_bg, "fg_bg")], bg, fg_bg))
+    def predict_floats(bg, fg_bg):
+        return predict(*require([_are_floats(bg, "bg"), _are_floats(fg_bg, "fg_bg")], bg, fg_bg))
 
-    def answer_bytes(bg_bytes, fg_bg_bytes):
+    def predict_bytes(bg_bytes, fg_bg_bytes):
         count = tf.size(fg_bg_bytes)
-        bg_bytes, fg_bg_bytes = after([_enough(tf.size(bg_bytes), count)], bg_bytes, fg_bg_bytes)
+        bg_bytes, fg_bg_bytes = require([_enough(tf.size(bg_bytes), count)], bg_bytes, fg_bg_bytes)
 
         def one(files):
-            bg, fg_bg = request_images.picture(files[0], "bg_bytes"), request_images.picture(files[1], "fg_bg_bytes")
-            found = {key: value[0] for key, value in answer(bg[None], fg_bg[None]).items()}
+            bg, fg_bg = (
+                request_images.decode_picture(files[0], "bg_bytes"),
+                request_images.decode_picture(files[1], "fg_bg_bytes"),
+            )
+            found = {key: value[0] for key, value in predict(bg[None], fg_bg[None]).items()}
             return {
-                "mask_png_bytes": request_images.mask_png(found["mask"]),
-                "depth_png_bytes": request_images.depth_png(found["depth"], depth_scale),
-                **request_images.about_object(found["mask"], found["depth"]),
+                "mask_png_bytes": request_images.encode_mask_png(found["mask"]),
+                "depth_png_bytes": request_images.encode_depth_png(found["depth"], depth_scale),
+                **request_images.describe_object(found["mask"], found["depth"]),
                 "similarity": found["similarity"],
             }
 
         files = tf.broadcast_to(bg_bytes, [count]), fg_bg_bytes
-        return tf.map_fn(one, files, fn_output_signature=request_images.ABOUT_ONE, parallel_iterations=2)
+        return tf.map_fn(one, files, fn_output_signature=request_images.FRAME_SPECS, parallel_iterations=2)
 
     def encode_background(bg):
         size = tf.shape(bg)
@@ -84,9 +94,11 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
         counts = tf.stack([tf.shape(value)[0] for value in encoded.values()])
         # All of one size, since they came as one batch, unless two batches were put together.
         of_one_call = tf.reduce_all(counts == tf.shape(bg_size)[0]) & tf.reduce_all(bg_size == bg_size[:1])
-        (bg_size,) = after([check(of_one_call, f"give all that one call of {ENCODE} answered, and only that")], bg_size)
+        (bg_size,) = require(
+            [check(of_one_call, f"give all that one call of {ENCODE} answered, and only that")], bg_size
+        )
         bg_shape = tf.concat([tf.shape(bg_size)[:1], bg_size[0]], 0)
-        (fg_bg,) = after(_of_one_camera(bg_shape, tf.shape(fg_bg)), fg_bg)
+        (fg_bg,) = require(_of_one_camera(bg_shape, tf.shape(fg_bg)), fg_bg)
         return segment(encoded, fg_bg)
 
     pictures, floats = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, None, None, 3])
@@ -94,17 +106,17 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
     encode = _signature(encode_background, bg=pictures)
     encoded = {name: tf.TensorSpec(output.shape, output.dtype) for name, output in encode.structured_outputs.items()}
     signatures = {
-        DEFAULT: _signature(answer, bg=pictures, fg_bg=pictures),
-        FLOAT: _signature(answer_floats, bg=floats, fg_bg=floats),
-        BYTES: _signature(answer_bytes, bg_bytes=files, fg_bg_bytes=files),
+        DEFAULT: _signature(predict, bg=pictures, fg_bg=pictures),
+        FLOAT: _signature(predict_floats, bg=floats, fg_bg=floats),
+        BYTES: _signature(predict_bytes, bg_bytes=files, fg_bg_bytes=files),
         ENCODE: encode,
         SEGMENT: _signature(segment_with_background, fg_bg=pictures, **encoded),
     }
-    return holding(*segmenter.halves), signatures
+    return hold_weights(*segmenter.halves), signatures
 
 
-def holding(*networks: keras.Model) -> tf.Module:
-    """A module of nothing but their weights: what a SavedModel keeps of Keras."""
+def hold_weights(*networks: keras.Model) -> tf.Module:
+    """Returns a module that holds the weights of networks and nothing else of Keras."""
     module = tf.Module()
     variables = [variable for network in networks for variable in network.variables]
     module.weights = [variable if isinstance(variable, tf.Variable) else variable.value for variable in variables]

@@ -12,23 +12,28 @@ import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path
 
-UNFINISHED = ".unfinished-"  # what is not a number is passed over by TF Serving
+UNFINISHED = ".unfinished-"  # TF Serving ignores what is not a number
 
 
 class VersionError(ValueError):
-    """What, where, what to do."""
+    """A version cannot be written; the message says which, why and what to do."""
 
 
-def existing(folder: str) -> list[int]:
+def list_versions(folder: str) -> list[int]:
+    """Returns the numbers of the versions that are there, ascending."""
     if not tf.io.gfile.isdir(folder):
         return []
     names = (name.rstrip("/") for name in tf.io.gfile.listdir(folder))
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def wanted(folder: str, version: int) -> int:
-    """The version to write: the next one for 0, or that one."""
-    last = max(existing(folder), default=0)
+def choose_version(folder: str, version: int) -> int:
+    """Returns the number of the version to write: the next one for 0, or that one.
+
+    Raises:
+        VersionError: It is not larger than all that are there.
+    """
+    last = max(list_versions(folder), default=0)
     if version and version <= last:
         raise VersionError(
             f"`version`={version}: {join_path(folder, str(last))} is there, and versions only grow; take {last + 1} or "
@@ -38,8 +43,8 @@ def wanted(folder: str, version: int) -> int:
 
 
 @contextmanager
-def appearing(folder: str, version: int) -> Iterator[str]:
-    """A folder to write into; it becomes `folder/version` at the end, and is gone if anything fails."""
+def new_version(folder: str, version: int) -> Iterator[str]:
+    """Yields a folder to write into; it becomes `folder/version` at the end, and is removed if anything fails."""
     tf.io.gfile.makedirs(folder)
     unfinished = join_path(folder, f"{UNFINISHED}{version}-{uuid.uuid4().hex[:8]}")
     tf.io.gfile.makedirs(unfinished)

@@ -14,8 +14,12 @@ from fgseg_tf.serving.saved_model import BYTES, DEFAULT, ENCODE, FLOAT, SEGMENT,
 FOLDER, FILE = "assets.extra", "tf_serving_warmup_requests"
 
 
-def protos() -> tuple[ModuleType, ModuleType]:
-    """tensorflow_serving.apis' modules of requests and logs; ValueError where it is not installed."""
+def import_protos() -> tuple[ModuleType, ModuleType]:
+    """Returns the modules predict_pb2 and prediction_log_pb2 of tensorflow_serving.apis.
+
+    Raises:
+        ValueError: They are not installed; says how to install them.
+    """
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
     except ImportError as error:
@@ -26,9 +30,17 @@ def protos() -> tuple[ModuleType, ModuleType]:
     return predict_pb2, prediction_log_pb2
 
 
-def requests(signatures: dict, side: int) -> list[tuple[str, dict]]:
-    """(signature, inputs) for each of them, on a pair as large as the network looks at; each was answered here."""
-    (pair,) = parity.pairs(side, ((0.75, 1.0, 1),))
+def make_requests(signatures: dict, side: int) -> list[tuple[str, dict]]:
+    """Returns a request for each signature, after having run it once.
+
+    Args:
+        signatures: Of the loaded SavedModel.
+        side: Longer side of the pictures, pixels.
+
+    Returns:
+        Names of signatures, each with its inputs by name.
+    """
+    (pair,) = parity.make_pairs(side, ((0.75, 1.0, 1),))
     files = {f"{name}_bytes": [tf.io.encode_jpeg(picture[0]).numpy()] for name, picture in pair.items()}
     floats = {name: (picture / 255).astype("f4") for name, picture in pair.items()}
     encoded = {key: value.numpy() for key, value in signatures[ENCODE](bg=tf.constant(pair["bg"])).items()}
@@ -44,9 +56,15 @@ def requests(signatures: dict, side: int) -> list[tuple[str, dict]]:
     return found
 
 
-def write(folder: str, name: str, requests: list[tuple[str, dict]]) -> None:
-    """folder: of a SavedModel. name: that the model is served under. requests: (signature, input name -> array)."""
-    predict_pb2, prediction_log_pb2 = protos()
+def write_requests(folder: str, name: str, requests: list[tuple[str, dict]]) -> None:
+    """Writes requests where TF Serving looks for them.
+
+    Args:
+        folder: Of the SavedModel.
+        name: That the model is served under.
+        requests: As `make_requests` returns them; all signatures must be there.
+    """
+    predict_pb2, prediction_log_pb2 = import_protos()
     left_out = set(SIGNATURES) - {signature for signature, _ in requests}
     if left_out:
         raise ValueError(f"no warm-up request for {', '.join(sorted(left_out))}.")
@@ -62,9 +80,9 @@ def write(folder: str, name: str, requests: list[tuple[str, dict]]) -> None:
             writer.write(log.SerializeToString())
 
 
-def read(folder: str) -> list[tuple[str, str, dict]]:
-    """(model, signature, inputs) of a SavedModel's requests."""
-    _, prediction_log_pb2 = protos()
+def read_requests(folder: str) -> list[tuple[str, str, dict]]:
+    """Returns (name of the model, signature, inputs) of each request of a SavedModel."""
+    _, prediction_log_pb2 = import_protos()
     found = []
     for record in tf.data.TFRecordDataset(join_path(folder, FOLDER, FILE)):
         request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request

@@ -91,7 +91,7 @@ def test_warm_up_requests_can_be_replayed(exported):
     pytest.importorskip("tensorflow_serving")
     signatures = tf.saved_model.load(str(exported / "1")).signatures
     replayed = set()
-    for name, signature, inputs in warmup.read(str(exported / "1")):
+    for name, signature, inputs in warmup.read_requests(str(exported / "1")):
         wanted = signatures[signature].structured_input_signature[1]
         assert name == "mine"
         assert set(inputs) == set(wanted)

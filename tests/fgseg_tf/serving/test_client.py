@@ -33,7 +33,7 @@ REAL = shutil.which(SERVER)
 
 @pytest.fixture(scope="module")
 def pair() -> dict:
-    return parity.pairs(1, ((40, 64, 1),))[0]
+    return parity.make_pairs(1, ((40, 64, 1),))[0]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def free_port() -> int:
 @pytest.mark.parametrize("way", ["rest", "grpc"])
 def test_files_in_files_out(servers, untrained_network, pair, files, way):
     answer = client.connect(servers[way], "fgseg", 1, 60)(*files)
-    expected = parity.expected(untrained_network, SIDE, pair)
+    expected = parity.predict_with_keras(untrained_network, SIDE, pair)
     mask = np.asarray(Image.open(io.BytesIO(answer["mask_png_bytes"])))
     assert np.abs(mask / 255 - expected["mask"][0, ..., 0]).max() < 0.5 / 255 + 1e-5
     depth = np.asarray(Image.open(io.BytesIO(answer["depth_png_bytes"])))

@@ -13,7 +13,7 @@ SIZE = (40, 48)
 @pytest.fixture(scope="module")
 def pairs() -> list[dict]:
     return [
-        {name: value[n : n + 1].astype("f4") / 255 for name, value in parity.pairs(1, ((*SIZE, 4),))[0].items()}
+        {name: value[n : n + 1].astype("f4") / 255 for name, value in parity.make_pairs(1, ((*SIZE, 4),))[0].items()}
         for n in range(4)
     ]
 

@@ -23,7 +23,7 @@ def file_of(picture, kind="PNG", **options) -> bytes:
 
 
 def decoded(data: bytes) -> np.ndarray:
-    return tf.function(lambda file: request_images.picture(file, "bg_bytes"))(tf.constant(data)).numpy()
+    return tf.function(lambda file: request_images.decode_picture(file, "bg_bytes"))(tf.constant(data)).numpy()
 
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 9, 3)).astype(np.uint8)
@@ -72,17 +72,17 @@ def test_cut_short():
 def test_masks_and_depth_as_files():
     mask = np.float32([[0, 0.5, 1], [0.25, 0.998, 0.002]])[..., None]
     np.testing.assert_array_equal(
-        np.asarray(Image.open(io.BytesIO(request_images.mask_png(mask).numpy()))), [[0, 128, 255], [64, 254, 1]]
+        np.asarray(Image.open(io.BytesIO(request_images.encode_mask_png(mask).numpy()))), [[0, 128, 255], [64, 254, 1]]
     )
     depth = np.float32([[0.25, 1, 2.0], [255.99, 256, 400]])[..., None]
-    found = tf.io.decode_png(request_images.depth_png(depth, 256.0), dtype=tf.uint16).numpy()[..., 0]
+    found = tf.io.decode_png(request_images.encode_depth_png(depth, 256.0), dtype=tf.uint16).numpy()[..., 0]
     np.testing.assert_array_equal(found, [[64, 256, 512], [65533, 65535, 65535]])
 
 
 def test_about_the_object_by_hand():
     mask = np.float32([[0, 0, 0, 0, 0], [0, 0.5, 0.9, 0, 0], [0, 0, 0.8, 0.49, 0], [0, 0, 0, 0, 0]])[..., None]
     depth = np.arange(20, dtype=np.float32).reshape(4, 5, 1) + 1
-    found = {key: value.numpy().tolist() for key, value in request_images.about_object(mask, depth).items()}
+    found = {key: value.numpy().tolist() for key, value in request_images.describe_object(mask, depth).items()}
     assert found["share"] == pytest.approx(3 / 20)
     assert found["box"] == [1, 1, 3, 3]
     # Of 7, 8 and 13.
@@ -92,11 +92,11 @@ def test_about_the_object_by_hand():
 
 def test_nobody_there():
     mask, depth = np.zeros((4, 5, 1), np.float32), np.ones((4, 5, 1), np.float32)
-    found = {key: value.numpy().tolist() for key, value in request_images.about_object(mask, depth).items()}
+    found = {key: value.numpy().tolist() for key, value in request_images.describe_object(mask, depth).items()}
     assert found == {"share": 0, "box": [0, 0, 0, 0], "nearest": 0, "median": 0}
 
 
 def test_everything_is_object():
-    found = request_images.about_object(np.ones((2, 3, 1), np.float32), np.full((2, 3, 1), 5, np.float32))
+    found = request_images.describe_object(np.ones((2, 3, 1), np.float32), np.full((2, 3, 1), 5, np.float32))
     assert found["box"].numpy().tolist() == [0, 0, 2, 3]
     assert found["share"].numpy() == 1

@@ -29,7 +29,7 @@ def signatures(saved_model):
 
 @pytest.fixture(scope="module")
 def pair() -> dict:
-    return {name: tf.constant(value) for name, value in parity.pairs(1, ((HEIGHT, WIDTH, 2),))[0].items()}
+    return {name: tf.constant(value) for name, value in parity.make_pairs(1, ((HEIGHT, WIDTH, 2),))[0].items()}
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +108,11 @@ def test_similarity_tells_of_another_scene(signatures, pair):
 
 def test_files_of_several_sizes(signatures, untrained_network):
     """Each by itself: what is answered for one does not depend on what else was asked."""
-    pairs = [parity.pairs(1, ((*size, 1),))[0] for size in ((40, 48), (31, 90), (9, 8))]
+    pairs = [parity.make_pairs(1, ((*size, 1),))[0] for size in ((40, 48), (31, 90), (9, 8))]
     files = {f"{name}_bytes": tf.stack([tf.io.encode_png(pair[name][0]) for pair in pairs]) for name in ("bg", "fg_bg")}
     answer = signatures["serving_bytes"](**files)
     for number, pair in enumerate(pairs):
-        expected = parity.expected(untrained_network, SIDE, pair)
+        expected = parity.predict_with_keras(untrained_network, SIDE, pair)
         mask = tf.io.decode_png(answer["mask_png_bytes"][number]).numpy()
         assert mask.shape == (*pair["bg"].shape[1:3], 1)
         assert np.abs(mask / 255.0 - expected["mask"][0]).max() < 0.5 / 255 + 1e-5

@@ -9,21 +9,21 @@ from fgseg_tf.serving import versions
 
 def test_the_next_one(tmp_path):
     folder = str(tmp_path / "models")
-    assert versions.wanted(folder, 0) == 1
-    assert versions.wanted(folder, 20261121) == 20261121
+    assert versions.choose_version(folder, 0) == 1
+    assert versions.choose_version(folder, 20261121) == 20261121
     for name in ("2", "10", "serving", ".unfinished-11-ab"):
         (tmp_path / "models" / name).mkdir(parents=True)
-    assert versions.existing(folder) == [2, 10]
-    assert versions.wanted(folder, 0) == 11
-    assert versions.wanted(folder, 12) == 12
+    assert versions.list_versions(folder) == [2, 10]
+    assert versions.choose_version(folder, 0) == 11
+    assert versions.choose_version(folder, 12) == 12
     for number in (1, 2, 10):
         with pytest.raises(versions.VersionError, match=rf"^`version`={number}: .*/10 is there.*take 11 or more"):
-            versions.wanted(folder, number)
+            versions.choose_version(folder, number)
 
 
 def test_whole(tmp_path):
-    with versions.appearing(str(tmp_path), 3) as where:
-        assert versions.existing(str(tmp_path)) == [], "a server would load half of it"
+    with versions.new_version(str(tmp_path), 3) as where:
+        assert versions.list_versions(str(tmp_path)) == [], "a server would load half of it"
         Path(where, "saved_model.pb").write_text("all of it")
     assert (tmp_path / "3" / "saved_model.pb").read_text() == "all of it"
     assert [path.name for path in tmp_path.iterdir()] == ["3"]
@@ -32,7 +32,7 @@ def test_whole(tmp_path):
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_not_at_all(tmp_path, error):
     def interrupted():
-        with versions.appearing(str(tmp_path), 3) as where:
+        with versions.new_version(str(tmp_path), 3) as where:
             Path(where, "saved_model.pb").write_text("half")
             raise error
 
@@ -43,7 +43,7 @@ def test_not_at_all(tmp_path, error):
 
 def test_somebody_was_faster(tmp_path):
     def overtaken():
-        with versions.appearing(str(tmp_path), 3):
+        with versions.new_version(str(tmp_path), 3):
             (tmp_path / "3").mkdir()
             (tmp_path / "3" / "saved_model.pb").write_text("theirs")
 
