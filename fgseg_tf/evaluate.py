@@ -16,7 +16,7 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines.runtime.cli import run_command
-from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.files import join_path, write_json
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.data.base import Data
@@ -77,7 +77,7 @@ def evaluate_network(network: keras.Model, data: Data, size: tuple[int, int]) ->
             network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, _LADDER.value, Progress, _BOTH_WAYS.value
         )
     except tf.errors.DataLossError as error:
-        raise ValueError(f"{data.explain_failure()} ({sentence(error)})") from error
+        raise ValueError(f"{data.explain_failure()} ({describe_error(error)})") from error
 
 
 def read_run_flags() -> str:

@@ -20,8 +20,8 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines import dataset_flags
-from data_pipelines.runtime.cli import flags_as_given, run_command
-from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.cli import format_flags, run_command
+from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.files import join_path, write_atomic
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.data.base import Data
@@ -99,8 +99,8 @@ def run() -> None:
     try:
         train(training, data, _RUN.value, strategy, Progress, print)
     except tf.errors.DataLossError as error:
-        raise ValueError(f"{data.explain_failure()} ({sentence(error)})") from error
-    write_atomic(join_path(_RUN.value, "run.flags"), flags_as_given())
+        raise ValueError(f"{data.explain_failure()} ({describe_error(error)})") from error
+    write_atomic(join_path(_RUN.value, "run.flags"), format_flags())
     print(f"{_RUN.value}/model.keras is trained; next: python -m fgseg_tf.evaluate --run={_RUN.value}")
 
 

@@ -22,7 +22,7 @@ import sys
 from absl import app, flags, logging
 from benchmarking import data_rates, network_rates
 
-from data_pipelines.runtime.errors import REFUSALS, sentence
+from data_pipelines.runtime.errors import REFUSALS, describe_error
 from data_pipelines.teacher import network as teacher
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.model.two_branch import ARCHITECTURES
@@ -62,7 +62,7 @@ def main(argv):
     try:
         rows = measure(what)
     except REFUSALS as error:
-        sys.exit(f"benchmark: {sentence(error)}")
+        sys.exit(f"benchmark: {describe_error(error)}")
     print(f"{UNITS[what]:48} {'median':>8} {'least':>8} {'most':>8} {'ours by it':>11}")
     for row in rows:
         print(

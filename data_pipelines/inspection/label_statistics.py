@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.inspection.examples import BackgroundPictures
-from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import reader, schema
 from data_pipelines.tfrecord.manifest import DatasetError
@@ -89,7 +89,7 @@ def survey_labels(dataset: StoredDataset, backgrounds: BackgroundPictures, most:
                 progress.add(len(masks))
     except tf.errors.OpError as error:
         raise DatasetError(
-            f"{dataset.folder} cannot be read ({sentence(error)}); to see what is wrong: "
+            f"{dataset.folder} cannot be read ({describe_error(error)}); to see what is wrong: "
             f"python tools/verify_shards.py {dataset.folder}"
         ) from error
     return tally.survey()

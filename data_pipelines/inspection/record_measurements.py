@@ -10,7 +10,7 @@ from typing import Any, TypedDict, cast
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.errors import describe_error
 from data_pipelines.tfrecord import schema
 
 ROWS_APART = 4  # of those that are compared
@@ -158,7 +158,7 @@ def explain_unreadable(serialized: bytes, backgrounds: tf.Tensor, background_dep
     try:
         parsed = schema.parse(serialized, schema.COMPOSITE)
     except (ValueError, tf.errors.OpError) as error:
-        return "", f"does not fit the schema: {sentence(error)}"
+        return "", f"does not fit the schema: {describe_error(error)}"
     name, bg_index = parsed["name"].numpy().decode(errors="replace"), int(parsed["bg_index"])
     if not 0 <= bg_index < count:
         return name, f"has background {bg_index}; there are {count}, counted from 0"
@@ -166,7 +166,7 @@ def explain_unreadable(serialized: bytes, backgrounds: tf.Tensor, background_dep
         try:
             size = decode(parsed[key]).shape[:2]
         except tf.errors.OpError as error:
-            return name, f"has a {key} that cannot be decoded: {sentence(error)}"
+            return name, f"has a {key} that cannot be decoded: {describe_error(error)}"
         box = parsed[f"{key}_box"].numpy().tolist() if key != "fg_bg" else [0, 0, height, width]
         top, left, bottom, right = box
         if not (0 <= top < bottom <= height and 0 <= left < right <= width):
@@ -176,7 +176,7 @@ def explain_unreadable(serialized: bytes, backgrounds: tf.Tensor, background_dep
     try:
         measure_record(serialized, backgrounds, background_depths)
     except (ValueError, tf.errors.OpError) as error:
-        return name, f"cannot be put together: {sentence(error)}"
+        return name, f"cannot be put together: {describe_error(error)}"
     return name, "could not be read the first time, and now it can"
 
 

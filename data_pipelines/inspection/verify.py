@@ -31,7 +31,7 @@ from data_pipelines.inspection.record_measurements import (
     measure_record,
     thin_backgrounds,
 )
-from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import schema, shards
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, SOURCE_KINDS, Manifest, SourceKind
@@ -196,7 +196,7 @@ def _check_backgrounds(dataset: StoredDataset, findings: Findings, present: bool
         try:
             decoded = schema.decode_background(schema.parse(serialized, schema.BACKGROUND), height, width)
         except (ValueError, tf.errors.OpError) as error:
-            findings.add(name, "unreadable", f"cannot be read: {sentence(error)}", number)
+            findings.add(name, "unreadable", f"cannot be read: {describe_error(error)}", number)
             continue
         about = decoded["name"].numpy().decode(), decoded["source"].numpy().decode(), int(decoded["bg_index"])
         promised = f"bg{number:03d}", sources.get(number), number
@@ -221,9 +221,7 @@ def _iterate_records(
             yield number, serialized
             number += 1
     except tf.errors.OpError as error:
-        text = (
-            f"is damaged ({sentence(error)}); {_format_count(max(0, promised - number - 1))} after it cannot be reached"
-        )
+        text = f"is damaged ({describe_error(error)}); {_format_count(max(0, promised - number - 1))} after it cannot be reached"
         findings.add(name, "damaged", text, number)
         return
     if number != promised:

@@ -9,7 +9,7 @@ from typing import NoReturn
 import tensorflow as tf
 from absl import app, flags, logging
 
-from data_pipelines.runtime.errors import REFUSALS, sentence
+from data_pipelines.runtime.errors import REFUSALS, describe_error
 
 
 def run_command(work: Callable[[], str | None], module: str, hint: str, recipes: Path | None = None) -> None:
@@ -33,14 +33,14 @@ def run_command(work: Callable[[], str | None], module: str, hint: str, recipes:
         except REFUSALS as error:
             if logging.level_debug():
                 raise
-            exit_with(sentence(error), 1)
+            exit_with(describe_error(error), 1)
         if left:
             exit_with(left, 1)
 
     show_help_of(module)
     if recipes:
         try:
-            sys.argv = [sys.argv[0], *with_recipe(sys.argv[1:], recipes)]
+            sys.argv = [sys.argv[0], *expand_recipe(sys.argv[1:], recipes)]
         except ValueError as error:
             exit_with(str(error), 1)
     app.run(main)
@@ -56,7 +56,7 @@ def run_folder_command(work: Callable[[str], int], module: str) -> None:
 
     def main(argv):
         if len(argv) != 2:
-            raise ValueError(f"give one folder: {command_line()} DIR")
+            raise ValueError(f"give one folder: {get_command_line()} DIR")
         silence_savers()
         return work(argv[1])
 
@@ -64,10 +64,10 @@ def run_folder_command(work: Callable[[str], int], module: str) -> None:
     try:
         app.run(main, flags_parser=flags.FLAGS)
     except (*REFUSALS, flags.Error) as error:
-        exit_with(sentence(error), 2)
+        exit_with(describe_error(error), 2)
 
 
-def with_recipe(arguments: list[str], recipes: Path) -> list[str]:
+def expand_recipe(arguments: list[str], recipes: Path) -> list[str]:
     """Returns the arguments with `--recipe=NAME` replaced by the `--flagfile` that comes with the package.
 
     Raises:
@@ -88,11 +88,11 @@ def with_recipe(arguments: list[str], recipes: Path) -> list[str]:
 
 def exit_with(text: str, status: int) -> NoReturn:
     """Ends the command with a sentence on standard error that begins with the command's name."""
-    print(f"{command_name()}: {with_flags(text)}", file=sys.stderr)
+    print(f"{get_command_name()}: {spell_flags(text)}", file=sys.stderr)
     sys.exit(status)
 
 
-def with_flags(text: str) -> str:
+def spell_flags(text: str) -> str:
     """Returns the text with every setting in backquotes that is a flag of this program written as one.
 
     Libraries name settings as Python does, `limit`=5; who typed a command wants to read --limit=5.
@@ -106,17 +106,17 @@ def with_flags(text: str) -> str:
     return re.sub(r"`(\w+)`", as_flag, text)
 
 
-def command_name() -> str:
+def get_command_name() -> str:
     """Returns `predict` for `python -m fgseg_tf.predict` and `fgseg predict` for the installed command."""
     return Path(sys.argv[0]).stem
 
 
-def command_line() -> str:
+def get_command_line() -> str:
     """Returns what a user types to start this command: `fgseg show-data`, or `python tools/show_records.py`."""
     return f"python {sys.argv[0]}" if sys.argv[0].endswith(".py") else sys.argv[0]
 
 
-def flags_as_given() -> str:
+def format_flags() -> str:
     """Returns the command's own flags with their values, one a line: what `--flagfile` reads back."""
     lines = [flag.serialize() for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])]
     return "\n".join(line for line in lines if line) + "\n"

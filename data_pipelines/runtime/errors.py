@@ -12,8 +12,8 @@ import tensorflow as tf
 REFUSALS = (ValueError, OSError, tf.errors.OpError)
 
 
-def sentence(error: Exception) -> str:
-    """What to print for one of REFUSALS."""
+def describe_error(error: Exception) -> str:
+    """Returns the sentence to print for an error that is one of `REFUSALS`."""
     full = isinstance(error, tf.errors.ResourceExhaustedError) or getattr(error, "errno", None) == errno.ENOSPC
     if full or "No space left" in str(error):
         return f"the disk is full ({error}). What was finished is kept: free room and start again with the same flags."

@@ -21,7 +21,7 @@ class ProgressReporter(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
-    def already(self, done: int) -> None:
+    def add_earlier(self, done: int) -> None:
         """Counts work that an earlier run did, which says nothing about the rate of this one."""
 
     def add(self, done: int = 1) -> None:
@@ -73,7 +73,7 @@ class Progress:
             self._stream.write("\n")
             self._stream.flush()
 
-    def already(self, done: int) -> None:
+    def add_earlier(self, done: int) -> None:
         """Counts work that an earlier run did, which says nothing about the rate of this one."""
         self._done += done
         self._marks = [(self._clock(), self._done)]
@@ -84,7 +84,7 @@ class Progress:
         if self._clock() - self._shown >= (SECONDS_BETWEEN_BARS if self._bar else SECONDS_BETWEEN_LINES):
             self._show()
 
-    def to(self, done: int) -> None:
+    def advance_to(self, done: int) -> None:
         """Counts up to `done` in all."""
         self.add(done - self._done)
 
@@ -97,8 +97,10 @@ class Progress:
         since, before = self._marks[0]
         rate = (self._done - before) / max(now - since, 1e-9)
         share = self._done / max(1, self._total)
-        text = f"{self._title} {self._done:,} of {self._total:,} {self._what}, {_rate(rate)}"
-        text += f", {_duration(now - self._start)}" if last else f", {_left(self._total - self._done, rate)}"
+        text = f"{self._title} {self._done:,} of {self._total:,} {self._what}, {_format_rate(rate)}"
+        text += (
+            f", {_format_duration(now - self._start)}" if last else f", {_format_left(self._total - self._done, rate)}"
+        )
         if self._bar:
             filled = int(BAR * share)
             self._stream.write(f"\r\x1b[K[{'#' * filled}{'.' * (BAR - filled)}] {share:4.0%} {text}")
@@ -107,15 +109,15 @@ class Progress:
         self._stream.flush()
 
 
-def _rate(rate: float) -> str:
+def _format_rate(rate: float) -> str:
     return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2f}/s"
 
 
-def _left(missing: int, rate: float) -> str:
-    return f"{_duration(missing / rate)} left" if rate > 0 else "time left not known yet"
+def _format_left(missing: int, rate: float) -> str:
+    return f"{_format_duration(missing / rate)} left" if rate > 0 else "time left not known yet"
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -49,7 +49,7 @@ def set_allocator() -> None:
         set_option(option, int(os.environ[name]))
 
 
-def without_remarks(text: str) -> str:
+def remove_remarks(text: str) -> str:
     """Returns the lines of `text` that are not one of TensorFlow's `REMARKS`."""
     return "".join(line for line in text.splitlines(keepends=True) if not REMARKS.match(line))
 
@@ -68,7 +68,7 @@ def import_tensorflow() -> None:
             os.dup2(stderr, 2)
             os.close(stderr)
             held_back.seek(0)
-            sys.stderr.write(without_remarks(held_back.read().decode(errors="replace")))
+            sys.stderr.write(remove_remarks(held_back.read().decode(errors="replace")))
             sys.stderr.flush()
 
 

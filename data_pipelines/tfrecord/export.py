@@ -133,7 +133,7 @@ def export_dataset(
         made = engine(missing, output)
     else:
         with Progress("composites", sum(shard.count for shard in wanted), "records") as progress:
-            progress.already(sum(shard.count for shard in wanted if finished[shard]))
+            progress.add_earlier(sum(shard.count for shard in wanted if finished[shard]))
             made = make_shards(compositor, missing, output, teacher, teacher_batch, threads, progress.add)
     notes = {shard: finished[shard] or made[shard] for shard in wanted}
     write_manifest(output, _build_manifest(sources, compositor, options, background_note, notes, disagreement))

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing.splits import Grid, Split, limit, make_splits
-from data_pipelines.runtime.errors import sentence
+from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.files import join_path
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, DatasetError, Manifest, check_keys, read_manifest
 
@@ -217,7 +217,7 @@ def read_records(dataset: StoredDataset, locations: Iterable[RecordLocation]) ->
                 next(stream)
             serialized = next(stream)
         except (StopIteration, tf.errors.OpError) as error:
-            reason = "it ends before" if isinstance(error, StopIteration) else sentence(error)
+            reason = "it ends before" if isinstance(error, StopIteration) else describe_error(error)
             raise DatasetError(
                 f"{dataset.path(current.name)} cannot be read at record {location.number} ({reason}); to see what is "
                 f"wrong: python tools/verify_shards.py {dataset.folder}"

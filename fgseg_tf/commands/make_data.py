@@ -22,7 +22,7 @@ from absl import flags
 from data_pipelines import dataset_flags
 from data_pipelines.config import DatasetConfig
 from data_pipelines.inspection import contact_sheet
-from data_pipelines.runtime.cli import flags_as_given, run_command
+from data_pipelines.runtime.cli import format_flags, run_command
 from data_pipelines.runtime.files import join_path, replace_file, write_atomic
 from data_pipelines.sources.source_set import load_sources
 from data_pipelines.teacher import network as teacher
@@ -96,7 +96,7 @@ def make_data() -> Manifest:
         threads=_THREADS.value,
         engine=beam_engine(config, load_teacher) if _ENGINE.value == "beam" else None,
     )
-    write_atomic(join_path(_OUTPUT.value, "export.flags"), flags_as_given())
+    write_atomic(join_path(_OUTPUT.value, "export.flags"), format_flags())
     with replace_file(join_path(_OUTPUT.value, "sheet.png")) as part, tf.io.gfile.GFile(part, "wb") as file:
         contact_sheet.draw_sheet(_OUTPUT.value).save(file, "PNG")
     return manifest

@@ -224,7 +224,7 @@ class _TrainingRun:
         sums: dict[str, float] = {}
         first = int(self.checkpoints.step.numpy())
         with self.progress(title, last_step * stage.batch, "examples") as progress:
-            progress.already(first * stage.batch)
+            progress.add_earlier(first * stage.batch)
             for number in range(first, last_step):
                 waiting.append(step(next(batches)))
                 if len(waiting) < STEPS_BETWEEN_CHECKS and number + 1 < last_step:
@@ -339,6 +339,6 @@ class _NoProgress(contextlib.nullcontext):
     def __init__(self, *_):
         super().__init__(self)
 
-    def already(self, done: int) -> None: ...
+    def add_earlier(self, done: int) -> None: ...
 
     def add(self, done: int) -> None: ...

@@ -62,7 +62,7 @@ def test_what_an_earlier_run_did_counts_but_not_for_the_rate(clock):
     stream = io.StringIO()
     progress = Progress("composites", 1000, "records", stream, clock)
     clock.now += 5
-    progress.already(600)
+    progress.add_earlier(600)
     run(progress, clock, 15, 4)
     assert stream.getvalue().splitlines()[-1] == "composites 640 of 1,000 records, 4.00/s, 1 min 30 s left"
 
@@ -70,7 +70,7 @@ def test_what_an_earlier_run_did_counts_but_not_for_the_rate(clock):
 def test_everything_was_done_before(clock):
     stream = io.StringIO()
     with Progress("composites", 600, "records", stream, clock) as progress:
-        progress.already(600)
+        progress.add_earlier(600)
         clock.now += 2
     assert stream.getvalue() == "composites 600 of 600 records, 0.00/s, 2 s\n"
 
@@ -86,9 +86,9 @@ def test_no_rate_no_time_left(clock):
 def test_to(clock):
     stream = io.StringIO()
     progress = Progress("sources", 8, "pictures", stream, clock)
-    progress.to(2)
+    progress.advance_to(2)
     clock.now += 20
-    progress.to(5)
+    progress.advance_to(5)
     assert stream.getvalue() == "sources 5 of 8 pictures, 0.25/s, 12 s left\n"
 
 
@@ -99,7 +99,7 @@ def test_durations(clock, seconds, text):
     stream = io.StringIO()
     with Progress("sources", 1, "pictures", stream, clock) as progress:
         clock.now += seconds
-        progress.to(1)
+        progress.advance_to(1)
     assert stream.getvalue().splitlines()[-1].endswith(f", {text}")
 
 

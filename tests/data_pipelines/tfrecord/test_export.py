@@ -19,7 +19,7 @@ from data_pipelines.compositing import depth_labels
 from data_pipelines.compositing.compositor import build_compositor
 from data_pipelines.compositing.splits import Grid
 from data_pipelines.config import DatasetConfig, PlacementConfig
-from data_pipelines.runtime.errors import REFUSALS, sentence
+from data_pipelines.runtime.errors import REFUSALS, describe_error
 from data_pipelines.runtime.files import write_json
 from data_pipelines.tfrecord import resume, schema, shards
 from data_pipelines.tfrecord.export import encode_composites, export_dataset
@@ -165,8 +165,8 @@ def test_a_folder_of_something_else_is_refused(tiny_sources, tmp_path):
 
 def test_a_full_disk_is_said_and_what_is_finished_stays(tiny_sources, finished, tmp_path):
     error = stop_at(tmp_path, "unseen_bg-00000-of-00001.tfrecord", tiny_sources, config_for(tiny_sources))
-    assert "the disk is full" in sentence(error)
-    assert "start again with the same flags" in sentence(error)
+    assert "the disk is full" in describe_error(error)
+    assert "start again with the same flags" in describe_error(error)
     before = (tmp_path / "train-00000-of-00001.tfrecord").stat().st_mtime_ns
     export(tiny_sources, config_for(tiny_sources), tmp_path)
     assert (tmp_path / "train-00000-of-00001.tfrecord").stat().st_mtime_ns == before

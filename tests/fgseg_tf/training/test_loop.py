@@ -91,7 +91,7 @@ class Counted:
 
     def __exit__(self, *_): ...
 
-    def already(self, done):
+    def add_earlier(self, done):
         self.before = done
 
     def add(self, done):

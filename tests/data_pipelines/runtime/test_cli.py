@@ -1,0 +1,127 @@
+"""How a command runs and ends: a small command of each kind, as a process, and as functions."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from absl import flags
+from repository import ROOT
+
+from data_pipelines.runtime import cli
+
+COMMAND = '''
+    """Counts."""
+    from data_pipelines.runtime import startup
+    from absl import flags
+    from data_pipelines.runtime.cli import format_flags, run_command, run_folder_command
+
+    LIMIT = flags.DEFINE_integer("limit", 3, "How many.")
+    WAYS = flags.DEFINE_list("ways", ["up", "down"], "Which.")
+    LOUD = flags.DEFINE_bool("loud", False, "Whether.")
+    NAME = flags.DEFINE_string("name", None, "Whose.")
+
+    def work(folder=None):
+        if LIMIT.value < 0:
+            raise ValueError(f"`limit`={LIMIT.value} is negative; `other` is not a flag.")
+        if LIMIT.value == 4:
+            raise KeyError("a defect")
+        print(format_flags(), end="")
+        if folder:
+            print(folder)
+            return 1
+        return "one was left, see `ways`." if LIMIT.value == 5 else None
+
+    if __name__ == "__main__":
+        KIND
+'''
+PLAIN = 'run_command(work, __name__, "write --limit=3")'
+FOLDER = "run_folder_command(work, __name__)"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("commands")
+    for name, kind in (("count", PLAIN), ("look", FOLDER)):
+        (folder / f"{name}.py").write_text(textwrap.dedent(COMMAND).replace("KIND", kind))
+
+    def run_one(name: str, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, f"{name}.py", *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    run_one.folder = folder
+    return run_one
+
+
+def test_a_command_writes_its_flags_as_a_flagfile_reads_them(run):
+    first = run("count", "--limit=7", "--ways=left,right", "--loud")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert set(first.stdout.splitlines()) == {"--limit=7", "--ways=left,right", "--loud"}
+    (run.folder / "again.flags").write_text(first.stdout)
+    again = run("count", "--flagfile=again.flags")
+    assert set(again.stdout.splitlines()) == set(first.stdout.splitlines())
+
+
+def test_what_is_wrong_is_one_sentence_and_an_exit_status(run):
+    refused = run("count", "--limit=-1")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "count: --limit=-1 is negative; `other` is not a flag.\n"
+    left = run("count", "--limit=5")
+    assert (left.returncode, left.stderr) == (1, "count: one was left, see --ways.\n")
+    defect = run("count", "--limit=4")
+    assert defect.returncode == 1
+    assert "Traceback" in defect.stderr
+    unknown = run("count", "five")
+    assert unknown.returncode == 1
+    assert "'five' is not a flag; write --limit=3." in unknown.stdout + unknown.stderr
+
+
+def test_a_command_for_a_folder_returns_its_own_status_and_2_when_it_cannot_run(run):
+    done = run("look", "set")
+    assert (done.returncode, done.stdout.splitlines()[-1], done.stderr) == (1, "set", "")
+    for arguments, complaint in (
+        ((), "look: give one folder: python look.py DIR\n"),
+        (("set", "--limit=-1"), "look: --limit=-1 is negative; `other` is not a flag.\n"),
+        (("set", "--limit=many"), "look: flag --limit=many: invalid literal"),
+    ):
+        refused = run("look", *arguments)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.startswith(complaint)
+
+
+def test_settings_are_spelled_as_flags_where_they_are_some(monkeypatch):
+    values = flags.FlagValues()
+    flags.DEFINE_integer("limit", 0, "", flag_values=values)
+    flags.DEFINE_bool("mirror", True, "", flag_values=values)
+    monkeypatch.setattr(flags, "FLAGS", values)
+    assert cli.spell_flags("`limit`=5 and `nomirror`, but `size` and limit.") == (
+        "--limit=5 and --nomirror, but `size` and limit."
+    )
+
+
+def test_a_recipe_is_a_flagfile_of_the_package(tmp_path):
+    for name in ("rows", "mixed"):
+        (tmp_path / f"{name}.flags").write_text("--limit=1\n")
+    assert cli.expand_recipe(["--seed=1", "--recipe=rows", "x"], tmp_path) == [
+        "--seed=1",
+        f"--flagfile={tmp_path / 'rows.flags'}",
+        "x",
+    ]
+    for wrong in ("--recipe=cat", "--recipe"):
+        with pytest.raises(ValueError, match=r"does not come with the package; take mixed, rows\."):
+            cli.expand_recipe([wrong], tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["data_pipelines", "fgseg_tf"])
+def test_the_recipes_of_the_package_are_found(folder):
+    recipes = Path(ROOT) / folder / "flagfiles"
+    for path in recipes.glob("*.flags"):
+        assert cli.expand_recipe([f"--recipe={path.stem}"], recipes) == [f"--flagfile={path}"]

@@ -1,0 +1,131 @@
+"""The description of a data set: as flat values and back, as flags, and what it refuses."""
+
+import json
+from dataclasses import fields
+
+import pytest
+from absl import flags
+
+from data_pipelines import dataset_flags
+from data_pipelines.config import (
+    FLAT_NAMES,
+    DatasetConfig,
+    PlacementConfig,
+    SourcesConfig,
+    TeacherConfig,
+    parse_size,
+)
+
+# Every field has another value than its default.
+CHANGED = DatasetConfig(
+    sources=SourcesConfig(
+        backgrounds="rooms",
+        foregrounds="people",
+        backgrounds_count=7,
+        foregrounds_count=8,
+        skip_bad=True,
+        keep_duplicates=True,
+        field_of_view=40.0,
+        physical_height=(0.5, 1.0),
+    ),
+    placement=PlacementConfig(
+        layout="mixed",
+        places=3,
+        max_objects=2,
+        truncation=0.25,
+        object_size=(0.2, 1.5),
+        empty=0.125,
+        flip_backgrounds=True,
+    ),
+    teacher=TeacherConfig(weights="nyu.h5", size=(192, 256), max_depth=10.0),
+    height=48,
+    width=64,
+    seed=5,
+    seam="hard",
+    labels="teacher",
+    split="random",
+    holdout=0.5,
+    limit=9,
+    jpeg_quality=70,
+)
+PARTS = ("sources", "placement", "teacher")
+
+
+def test_every_field_comes_back():
+    usual = DatasetConfig()
+    for owner, other in ((CHANGED, usual), *((getattr(CHANGED, part), getattr(usual, part)) for part in PARTS)):
+        for field in fields(owner):
+            assert getattr(owner, field.name) != getattr(other, field.name), field.name
+    for config in (usual, CHANGED):
+        flat = json.loads(json.dumps(config.to_dict()))
+        assert DatasetConfig.from_dict(flat) == config
+    assert CHANGED.to_dict()["physical_height"] == [0.5, 1.0]
+    assert CHANGED.to_dict()["teacher_size"] == [192, 256]
+
+
+def test_what_is_missing_has_its_default():
+    assert DatasetConfig.from_dict({}) == DatasetConfig()
+    assert DatasetConfig.from_dict({"placement": "rows", "seed": 3}) == DatasetConfig(
+        placement=PlacementConfig(layout="rows"), seed=3
+    )
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(
+        ValueError, match="'colour' does not belong to the description of a data set; this version knows"
+    ):
+        DatasetConfig.from_dict({"seed": 1, "colour": "red"})
+
+
+@pytest.mark.parametrize("wrong", [{"seed": "three"}, {"height": None}, {"truncation": [0.5]}, {"object_size": 0.5}])
+def test_a_value_of_a_wrong_type_is_refused(wrong):
+    with pytest.raises(ValueError, match="the description of a data set has a value of a wrong type"):
+        DatasetConfig.from_dict(wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        ({"backgrounds": "rooms"}, "`backgrounds`=DIR and `foregrounds`=DIR go together"),
+        ({"placement": "ring"}, "`placement`=ring is not a layout; take random, rows, ground or mixed"),
+        ({"placement": "rows", "placements": 21}, "`placement`=rows has 20 places; `placements`=21 is more"),
+        ({"object_size": [0.5, 1.5]}, "makes cut-outs larger than the picture"),
+        ({"height": 16}, "`image_size`=16x224 is too small"),
+        ({"labels": "guess"}, "`labels`=guess is not a kind of label"),
+        ({"jpeg_quality": 0}, "`jpeg_quality`=0 is not from 1 to 100"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(wrong, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        DatasetConfig.from_dict(wrong)
+
+
+def test_flat_names_are_those_of_the_flags():
+    own = {flag.name for flag in flags.FLAGS.get_key_flags_for_module(dataset_flags)}
+    flat = {name for names in FLAT_NAMES.values() for name in names}
+    # One flag gives two sides, and who writes shards has the flag for the quality of their pictures.
+    assert flat - own == {"height", "width", "jpeg_quality"}
+    assert own - flat == {"image_size"}
+
+
+@pytest.fixture
+def parse_flags():
+    yield lambda *given: flags.FLAGS(["a command", *given])
+    flags.FLAGS.unparse_flags()
+
+
+def test_flags_without_values_describe_the_usual_data_set(parse_flags):
+    parse_flags()
+    assert dataset_flags.config_from_flags() == DatasetConfig()
+    assert dataset_flags.config_from_flags(labels="exact").labels == "exact"
+
+
+@pytest.mark.parametrize(("text", "size"), [("224", (224, 224)), ("192x256", (192, 256)), ("192X256", (192, 256))])
+def test_sizes(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "x", "1x2x3", "-5", "2.5", "big"])
+def test_no_sizes(text):
+    with pytest.raises(ValueError, match=f"`teacher_size`={text} is not a size; write 224, or 192x256"):
+        parse_size(text, "teacher_size")
