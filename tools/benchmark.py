@@ -23,7 +23,7 @@ from absl import app, flags, logging
 from benchmarking import data_rates, network_rates
 
 from data_pipelines.runtime.errors import REFUSALS, describe_error
-from data_pipelines.teacher import network as teacher
+from data_pipelines.teacher import network as teacher_network
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.model.two_branch import ARCHITECTURES
 
@@ -77,26 +77,30 @@ def main(argv):
             json.dump({"side": _SIDE.value, "cores": os.cpu_count(), "rows": rows}, file, indent=1)
 
 
-def measure(what: str) -> list[dict]:
+def measure(what: str) -> list[data_rates.Row]:
     side, rounds = _SIDE.value, _ROUNDS.value
     if what == "export" and _TEACHER.value:
-        looking = teacher.load(_TEACHER_WEIGHTS.value, teacher.usual_size(_TEACHER_WEIGHTS.value))
-        return data_rates.teacher_rates(looking, side, _COUNT.value // 200, _TEACHER_BATCH.value, rounds)
+        looking = teacher_network.load_teacher(
+            _TEACHER_WEIGHTS.value, teacher_network.default_input_size(_TEACHER_WEIGHTS.value)
+        )
+        return data_rates.measure_teacher(looking, side, _COUNT.value // 200, _TEACHER_BATCH.value, rounds)
     if what == "export":
-        return data_rates.export_rates(side, _COUNT.value, rounds)
+        return data_rates.measure_export(side, _COUNT.value, rounds)
     network, batch, steps = _NETWORK.value, _BATCH.value, _STEPS.value
     if what == "train":
         ways = _JIT_COMPILE.value, _BFLOAT16.value, _MASKS_ALONE.value
-        return data_rates.in_turns(network_rates.training(network, side, batch, steps, *ways), rounds)
+        return data_rates.take_turns(network_rates.training_rates(network, side, batch, steps, *ways), rounds)
     if what == "predict":
-        return data_rates.in_turns(network_rates.prediction(network, side, side, batch, steps), rounds)
+        return data_rates.take_turns(network_rates.prediction_times(network, side, side, batch, steps), rounds)
     if what == "serve":
-        return data_rates.in_turns(
-            network_rates.serving_signatures(network, side, side, batch, steps, _CLIENTS.value), rounds
+        return data_rates.take_turns(
+            network_rates.serving_times(network, side, side, batch, steps, _CLIENTS.value), rounds
         )
     if _DATA.value is None:
         raise ValueError("read measures shards; say which: --data=DIR.")
-    return data_rates.in_turns(network_rates.reading(ShardData(_DATA.value), network, side, batch, steps), rounds)
+    return data_rates.take_turns(
+        network_rates.reading_rates(ShardData(_DATA.value), network, side, batch, steps), rounds
+    )
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ _COUNT = flags.DEFINE_integer("count", 200, "Examples of each test split that ar
 
 
 def compare() -> None:
+    """Trains and scores what is not finished yet, and writes the table."""
     with tf.io.gfile.GFile(_VARIANTS.value) as file:
         variants = training_comparison.parse_variants(file.read(), _VARIANTS.value)
     for variant in variants:
@@ -42,9 +43,9 @@ def compare() -> None:
             run = join_path(_OUTPUT.value, f"{variant.folder}-{seed}")
             print(f"== {variant.name}, seed {seed}", flush=True)
             if not tf.io.gfile.exists(join_path(run, "model.keras")):
-                python("train", f"--run={run}", f"--data={_DATA.value}", *variant.flags, f"--seed={seed}")
+                run_module("train", f"--run={run}", f"--data={_DATA.value}", *variant.flags, f"--seed={seed}")
             if not tf.io.gfile.exists(join_path(run, "metrics.json")):
-                python("evaluate", f"--run={run}", f"--count={_COUNT.value}", "--nobaselines", "--ladder=0")
+                run_module("evaluate", f"--run={run}", f"--count={_COUNT.value}", "--nobaselines", "--ladder=0")
             results[variant.name].append(read_json(join_path(run, "metrics.json"), run_folder.REMEDY))
     split = list(results[variants[0].name][0]["splits"])[-1]
     text = training_comparison.format_comparison(results, split)
@@ -54,7 +55,7 @@ def compare() -> None:
 
 
 def claim(variant: training_comparison.Variant) -> None:
-    """What is finished under this name was trained and scored so, and is not taken for something else."""
+    """Notes the flags of a variant, and refuses results that were made with other flags under its name."""
     note = join_path(_OUTPUT.value, f"{variant.folder}.flags")
     wanted = "\n".join((f"--data={_DATA.value}", f"--count={_COUNT.value}", *variant.flags)) + "\n"
     tf.io.gfile.makedirs(_OUTPUT.value)
@@ -69,7 +70,8 @@ def claim(variant: training_comparison.Variant) -> None:
         file.write(wanted)
 
 
-def python(module: str, *given: str) -> None:
+def run_module(module: str, *given: str) -> None:
+    """Runs a command of the package, and fails if it does."""
     done = subprocess.run([sys.executable, "-m", f"fgseg_tf.{module}", *given], stdout=subprocess.DEVNULL)
     if done.returncode:
         raise ValueError(f"{module} {' '.join(given)} ended with exit status {done.returncode}; see above.")

@@ -14,6 +14,7 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 
 import io
 
+import numpy as np
 import tensorflow as tf
 from absl import flags
 from PIL import Image
@@ -33,6 +34,7 @@ JPEG_QUALITY = 85
 
 
 def draw() -> None:
+    """Draws the background and the frames."""
     size = _SEED.value, _SCENE.value, _HEIGHT.value, _WIDTH.value
     write("background/bg.png", demo_sequence.empty_scene(*size))
     with Progress("drawing", _COUNT.value, "frames") as shown:
@@ -44,7 +46,8 @@ def draw() -> None:
     print(f"{_COUNT.value} frames are in {_OUTPUT.value}: background, input, groundtruth, depth")
 
 
-def write(name: str, picture, **options) -> None:
+def write(name: str, picture: np.ndarray, **options: int) -> None:
+    """Writes a picture into the folder, as JPEG or PNG by its name."""
     where = f"{_OUTPUT.value.rstrip('/')}/{name}"
     content = io.BytesIO()
     Image.fromarray(picture).save(content, "JPEG" if name.endswith(".jpg") else "PNG", **options)

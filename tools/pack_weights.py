@@ -23,6 +23,7 @@ _RUN = flags.DEFINE_string("run", None, "Folder of a finished training.", requir
 
 
 def pack() -> None:
+    """Packs the weights of the run, and says what was written."""
     settings = run_folder.read_run(_RUN.value)["settings"]
     network, side, _ = load_trained(_RUN.value, "")
     card = weights.package_network(settings["network"], network, side, settings)

@@ -25,8 +25,8 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines.runtime.cli import run_command
-from data_pipelines.teacher.scenes import real_pictures, start_rendering, wait_for
-from data_pipelines.teacher.training import CHOSEN_BY, Recipe, train
+from data_pipelines.teacher.scenes import load_scenes, read_real_pictures, start_rendering
+from data_pipelines.teacher.training import CHOSEN_BY, TeacherTraining, train
 
 _WORK = flags.DEFINE_string(
     "work", None, "Folder for rendered scenes and checkpoints (about 250 kB a scene).", required=True
@@ -53,10 +53,11 @@ _REPORT_EVERY = flags.DEFINE_integer("report_every", 500, "Steps between scores.
 _BFLOAT16 = flags.DEFINE_bool("bfloat16", False, "Convolve in bfloat16: a third faster on CPUs that have avx512_bf16.")
 
 
-def teach() -> None:
+def train_teacher() -> None:
+    """Renders scenes and trains on them."""
     if _BFLOAT16.value:
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
-    recipe = Recipe(
+    settings = TeacherTraining(
         work=Path(_WORK.value),
         output=Path(_OUTPUT.value),
         start=_START.value,
@@ -69,12 +70,12 @@ def teach() -> None:
         report_every=_REPORT_EVERY.value,
     )
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        validation = start_rendering(pool, recipe.work, recipe.size, recipe.seed + 1, _VALIDATION_SCENES.value)
-        training = start_rendering(pool, recipe.work, recipe.size, recipe.seed, recipe.scenes)
-        scored = {CHOSEN_BY: wait_for(validation)}
-        scored |= {Path(folder).name: real_pictures(Path(folder), recipe.size) for folder in _RGBD.value}
-        train(recipe, training, scored, print)
+        validation = start_rendering(pool, settings.work, settings.size, settings.seed + 1, _VALIDATION_SCENES.value)
+        training = start_rendering(pool, settings.work, settings.size, settings.seed, settings.scenes)
+        scored = {CHOSEN_BY: load_scenes(validation)}
+        scored |= {Path(folder).name: read_real_pictures(Path(folder), settings.size) for folder in _RGBD.value}
+        train(settings, training, scored, print)
 
 
 if __name__ == "__main__":
-    run_command(teach, __name__, "folders are given as --work=DIR and --output=DIR")
+    run_command(train_teacher, __name__, "folders are given as --work=DIR and --output=DIR")

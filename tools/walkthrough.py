@@ -4,7 +4,7 @@
     python tools/walkthrough.py --output=walk --index=250 --image_size=144x256
     python tools/walkthrough.py --output=walk --backgrounds=DIR --foregrounds=DIR --skip_bad
 
-Read it from `walk` on, from top to bottom: that is the whole project in one function. What is told goes to the terminal
+Read it from `walk` on, from top to bottom: that is the whole project in one function. Its text goes to the terminal
 and, with the pictures, to walk/index.html. Exit status 1, with one sentence, when something is wrong with what it was
 given.
 """
@@ -24,10 +24,8 @@ from functools import cache, partial
 
 import tensorflow as tf
 from absl import flags
-from walk import data_steps as of_data
-from walk import network_steps as of_network
-from walk import page as report_walk
-from walk import panels
+from walk import data_steps, network_steps, panels
+from walk import page as walk_page
 from walk.panels import Panel, Step
 
 from data_pipelines.compositing import depth_labels
@@ -36,7 +34,7 @@ from data_pipelines.config import DatasetConfig, SourcesConfig, parse_size
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import read_json, write_json
 from data_pipelines.sources import image_files, source_set
-from data_pipelines.teacher import network as teacher
+from data_pipelines.teacher import network as teacher_network
 from data_pipelines.tfrecord import reader
 from data_pipelines.tfrecord.export import export_dataset
 from fgseg_tf.data.exposures import Capture
@@ -60,24 +58,25 @@ NOTE = "walk.json"  # says that a folder is of a walk
 LINE = 100  # characters
 
 
-def tell() -> None:
-    output, told = _OUTPUT.value.rstrip("/"), []
-    refuse_strangers(output)
+def tell_walk() -> None:
+    """Walks, and writes and prints what there is to tell."""
+    output, steps = _OUTPUT.value.rstrip("/"), []
+    refuse_other_folders(output)
     for step in walk(output):
-        told.append(step)
-        show(len(told), step, output)
-    told.append(summary_step(told))
-    show(len(told), told[-1], output)
+        steps.append(step)
+        show(len(steps), step, output)
+    steps.append(make_summary_step(steps))
+    show(len(steps), steps[-1], output)
     name = read_json(f"{output}/{NOTE}", REMEDY)["walk"]
-    page = report_walk.page("From picture to prediction", f"One record, {name}, step by step.", told)
+    page = walk_page.page("From picture to prediction", f"One record, {name}, step by step.", steps)
     write(f"{output}/index.html", page.encode())
     print(f"\nAll of it on one page: {output}/index.html. The data set is in {output}/shards.")
 
 
 def walk(output: str) -> Iterator[Step]:
     """The whole project, in the order in which a record goes through it."""
-    found, config = pictures_and_config()
-    load_teacher = cache(lambda: teacher.load("small", teacher.usual_size("small")))
+    found, config = load_pictures()
+    load_teacher = cache(lambda: teacher_network.load_teacher("small", teacher_network.default_input_size("small")))
     codes = label_backgrounds(found, config, load_teacher, 8)
     compositor = build_compositor(found, codes, config)
     grid = compositor.grid
@@ -87,48 +86,48 @@ def walk(output: str) -> Iterator[Step]:
     exposures = Capture(_CAPTURE.value, _CAPTURE.value)
     name = grid.name(index)
     begin(output, name)
-    yield of_data.sources_step(found, compositor, index)
+    yield data_steps.sources_step(found, compositor, index)
 
     background, cutout, _, _ = grid.parts(index)
     split = next(s for s in compositor.splits if background in s.backgrounds and cutout in s.foregrounds)
-    yield of_data.placement_step(compositor, split, index)
+    yield data_steps.placement_step(compositor, split, index)
 
     plan = compositor.plan_one(split, index)
     whole: dict[str, tf.Tensor] = dict(compositor.compose_example(plan))
     made = {key: value.numpy() for key, value in whole.items()}
-    yield of_data.compositing_step(compositor, plan, made)
+    yield data_steps.compositing_step(compositor, plan, made)
 
     metres = depth_labels.from_code(made["depth"]).numpy()
     scale = float(metres.min()), float(metres.max()) * 1.01
-    yield of_data.depth_step(compositor, plan, made, load_teacher(), scale)
+    yield data_steps.depth_step(compositor, plan, made, load_teacher(), scale)
 
     folder = f"{output}/shards"
     export_dataset(found, config, folder, load_teacher=load_teacher, teacher_identity={"weights": "small"})
     dataset = reader.open_dataset(folder)
-    (place,) = reader.locate(dataset, [name])
-    ((_, serialized),) = reader.read_records(dataset, [place])
-    yield of_data.record_step(dataset, place, serialized, made)
+    (location,) = reader.locate(dataset, [name])
+    ((_, serialized),) = reader.read_records(dataset, [location])
+    yield data_steps.record_step(dataset, location, serialized, made)
 
     network, side = weights.load_packaged(NETWORK)
     data, stored = ShardData(folder), (config.height, config.width)
     size = tuple(segmentation.working_size(stored, side).numpy().tolist())
-    this = partial(data.scoring, place.file.split, 1, first=place.file.first + place.number, count=1)
+    this = partial(data.scoring, location.file.split, 1, first=location.file.first + location.number, count=1)
     (composed,) = this(size=size)
     (example,) = this(size=size, change=exposures.change)
-    yield of_network.exposures_step(stored, side, composed, example, exposures.most, scale)
+    yield network_steps.exposures_step(stored, side, composed, example, exposures.most, scale)
 
     parts = {part: network.get_layer(part) for part in two_branch.PARTS}
     said = two_branch.run_parts(parts, example["bg"], example["fg_bg"])
-    yield of_network.network_step(network, parts, said)
+    yield network_steps.network_step(network, parts, said)
 
-    yield of_network.losses_step(example, said, weights.read_cards()[NETWORK]["settings"]["stages"][-1])
+    yield network_steps.losses_step(example, said, weights.read_cards()[NETWORK]["settings"]["stages"][-1])
 
     (large,) = this(size=stored, change=exposures.change)
     segmenter = segmentation.Segmenter(network, side)
-    yield of_network.prediction_step(segmenter, large, made, name, f"{output}/answers", scale)
+    yield network_steps.prediction_step(segmenter, large, made, name, f"{output}/answers", scale)
 
 
-def pictures_and_config() -> tuple[source_set.Sources, DatasetConfig]:
+def load_pictures() -> tuple[source_set.Sources, DatasetConfig]:
     backgrounds, foregrounds, count = _BACKGROUNDS.value, _FOREGROUNDS.value, _COUNT.value
     height, width = parse_size(_IMAGE_SIZE.value)
     drawn = not (backgrounds or foregrounds)
@@ -149,13 +148,13 @@ def pictures_and_config() -> tuple[source_set.Sources, DatasetConfig]:
     return found, config if enough else replace(config, holdout=0.0)
 
 
-def summary_step(told: list[Step]) -> Step:
+def make_summary_step(steps: list[Step]) -> Step:
     rows = []
-    for number, step in enumerate(told, 1):
-        for at, (module, path) in enumerate(zip(step.modules, report_walk.sources(step), strict=True)):
+    for number, step in enumerate(steps, 1):
+        for at, (module, path) in enumerate(zip(step.modules, walk_page.source_files(step), strict=True)):
             said = re.split(r"[:;.](?:\s|$)", module.__doc__ or "")[0].replace("\n", " ")
             rows.append((f"{number} {step.name}" if at == 0 else "", path, said))
-    shown = [told[at].panels[panel] for at, panel in ((0, 0), (2, 1), (2, 2), (3, 3), (5, 1), (8, 4))]
+    shown = [steps[at].panels[panel] for at, panel in ((0, 0), (2, 1), (2, 2), (3, 3), (5, 1), (8, 4))]
     names = "bg", "fg_bg", "mask", "depth", "another exposure", "the answer"
     return Step(
         "Where each of these lives",
@@ -170,7 +169,7 @@ def summary_step(told: list[Step]) -> Step:
 
 def show(number: int, step: Step, output: str) -> None:
     picture = io.BytesIO()
-    panels.drawn(number, step).save(picture, "PNG")
+    panels.draw_step(number, step).save(picture, "PNG")
     path = f"{output}/{number}_{step.name}.png"
     write(path, picture.getvalue())
     print(f"\n{number}  {step.title}\n")
@@ -179,13 +178,13 @@ def show(number: int, step: Step, output: str) -> None:
     if step.table:
         print("\n" + table(step.table))
     print()
-    for line in filter(None, (", ".join(report_walk.sources(step)), path)):
+    for line in filter(None, (", ".join(walk_page.source_files(step)), path)):
         print(textwrap.fill(line, LINE, initial_indent="   ", subsequent_indent="   "))
     sys.stdout.flush()
 
 
 def table(rows: tuple[tuple[str, ...], ...]) -> str:
-    """Columns under one another; the last one goes on below itself."""
+    """Returns rows as columns under one another; the last one goes on below itself."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     left = 5 + sum(width + 2 for width in widths[:-1])
     lines = []
@@ -195,7 +194,7 @@ def table(rows: tuple[tuple[str, ...], ...]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def refuse_strangers(output: str) -> None:
+def refuse_other_folders(output: str) -> None:
     if not tf.io.gfile.exists(output):
         return
     if not tf.io.gfile.isdir(output):
@@ -205,7 +204,7 @@ def refuse_strangers(output: str) -> None:
 
 
 def begin(output: str, name: str) -> None:
-    """Takes away what an earlier walk left that this one would go on with."""
+    """Removes what an earlier walk left that this one would go on with."""
     write_json(f"{output}/{NOTE}", {"walk": name})
     for folder in ("shards", "answers"):
         if tf.io.gfile.exists(f"{output}/{folder}"):
@@ -218,4 +217,4 @@ def write(path: str, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    run_command(tell, __name__, "the folder is given as --output=DIR")
+    run_command(tell_walk, __name__, "the folder is given as --output=DIR")

@@ -7,11 +7,18 @@ from data_pipelines.demo.sources import MAX_DEPTH
 from data_pipelines.teacher.scenes import CODES_PER_METRE
 
 
-def cut_out_parts(pictures: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """A part of each scene, stretched and perhaps mirrored: float32 [B, H, W, 3] and metres [B, H/2, W/2].
+def crop_randomly(pictures: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Takes a random part of each scene, stretches it to the full size, and mirrors half of them.
 
-    What a longer lens would show is labelled with what it looks like, a nearer thing: the same picture must not have
-    two depths.
+    What a longer lens would show is labelled as what it looks like, a nearer thing: the same picture must not have two
+    depths.
+
+    Args:
+        pictures: uint8 [B, H, W, 3].
+        codes: depth codes, uint16 [B, H, W].
+
+    Returns:
+        Pictures, float32 [B, H, W, 3] in [0, 1], and metres, float32 [B, H/2, W/2].
     """
     batch, height, width, _ = pictures.shape
 
@@ -24,7 +31,7 @@ def cut_out_parts(pictures: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.
     top, left = uniform(0, 1) * (1 - tall), uniform(0, 1) * (1 - wide)
     mirrored = uniform(0, 1) < 0.5
 
-    def cut(images, rows, columns, method):
+    def crop(images, rows, columns, method):
         # Pixel centres; crop_and_resize wants the first and the last of them, as shares of (length - 1).
         y = [(top * height + tall * height * (i + 0.5) / rows - 0.5) / (height - 1) for i in (0, rows - 1)]
         x = [(left * width + wide * width * (i + 0.5) / columns - 0.5) / (width - 1) for i in (0, columns - 1)]
@@ -33,13 +40,16 @@ def cut_out_parts(pictures: tf.Tensor, codes: tf.Tensor) -> tuple[tf.Tensor, tf.
         return tf.image.crop_and_resize(images, boxes, tf.range(batch), (rows, columns), method)
 
     metres = tf.cast(codes, tf.float32)[..., tf.newaxis] / CODES_PER_METRE
-    metres = cut(metres, height // 2, width // 2, "nearest")[..., 0]
+    metres = crop(metres, height // 2, width // 2, "nearest")[..., 0]
     metres = tf.where(metres < MAX_DEPTH, metres * tall[:, tf.newaxis, tf.newaxis], metres)
-    return cut(tf.cast(pictures, tf.float32) / 255, height, width, "bilinear"), metres
+    return crop(tf.cast(pictures, tf.float32) / 255, height, width, "bilinear"), metres
 
 
-def recoloured(x: tf.Tensor) -> tf.Tensor:
-    """[B, H, W, 3] in [0, 1] with colours varied beyond the scenes, so that shapes matter: real pictures share them."""
+def vary_colors(x: tf.Tensor) -> tf.Tensor:
+    """Varies the colours of float32 [B, H, W, 3] in [0, 1] beyond those of the scenes.
+
+    So shapes matter more than colours, and shapes are what real pictures have in common with the scenes.
+    """
     batch, height, width, _ = x.shape
 
     def uniform(low, high, *shape):

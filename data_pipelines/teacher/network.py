@@ -1,8 +1,9 @@
-"""The teacher: a network that looks at one picture and says how far away everything in it is.
+"""The teacher: a network that estimates from one picture how far away everything in it is.
 
-`load("small", (192, 256))` or `load("nyu.h5", (480, 640))` gives a `Teacher`, whose network takes pictures as float32
-`[B, H, W, 3]`, RGB in [0, 1], and answers float32 `[B, H/2, W/2, 1]` at half their size: **max_depth / depth**, which
-is 1 at `max_depth` metres and larger nearer by. Turning that into metres is the caller's (`depth.py`).
+`load_teacher("small", (192, 256))` or `load_teacher("nyu.h5", (480, 640))` returns a `Teacher`, whose network takes
+pictures as float32 `[B, H, W, 3]`, RGB in [0, 1], and returns float32 `[B, H/2, W/2, 1]` at half their size:
+**max_depth / depth**, which is 1 at `max_depth` metres and larger nearer by. `compositing.depth_labels` turns that into
+metres.
 
 The architecture is that of "High Quality Monocular Depth Estimation via Transfer Learning" (Alhashim and Wonka, 2018),
 written from the paper: a DenseNet without its top, a 1x1 convolution, four upsampling blocks with skip connections,
@@ -26,7 +27,7 @@ SMALL_WEIGHTS = Path(__file__).parents[1] / "weights" / "teacher_small.npz"
 # Of Keras's own DenseNet: with Keras's default of 1e-3, published weights give other numbers.
 BATCH_NORM_EPSILON = 1.001e-5
 SMALL_SIZE, PUBLISHED_SIZE = (192, 256), (480, 640)
-# Metres at which the published networks' answer is 1, by the data set in the file's name.
+# Metres at which the published networks return 1, by the data set in the file's name.
 PUBLISHED_MAX_DEPTH = {"nyu": 10.0, "kitti": 80.0}
 
 
@@ -34,13 +35,14 @@ PUBLISHED_MAX_DEPTH = {"nyu": 10.0, "kitti": 80.0}
 class DepthNetwork:
     """What makes one network of this design different from another.
 
-    stem_filters: channels of the first convolution, at half the picture's size.
-    growth: channels that each dense layer adds.
-    blocks: dense layers at 1/4, 1/8, 1/16 and 1/32 of the picture's size.
-    bottleneck: channels of the decoder's first convolution; each of its four blocks halves them.
-    leaky_convolutions: how many of the two convolutions in an upsampling block end in a LeakyReLU. The published
-        weights were trained with 1 (the second), although the code published beside them has 2.
-    exponential: True where the last convolution gives the logarithm of the answer, which is then always positive.
+    Attributes:
+        stem_filters: channels of the first convolution, at half the picture's size.
+        growth: channels that each dense layer adds.
+        blocks: dense layers at 1/4, 1/8, 1/16 and 1/32 of the picture's size.
+        bottleneck: channels of the decoder's first convolution; each of its four blocks halves them.
+        leaky_convolutions: how many of the two convolutions in an upsampling block end in a LeakyReLU. The published
+            weights were trained with 1 (the second), although the code published beside them has 2.
+        exponential: True where the last convolution gives the logarithm of the answer, which is then always positive.
     """
 
     stem_filters: int
@@ -61,9 +63,10 @@ SMALL = DepthNetwork(
 class Teacher:
     """A network with its weights.
 
-    network: float32 [B, H, W, 3] in [0, 1] -> float32 [B, H/2, W/2, 1], max_depth / depth.
-    input_size: (H, W), multiples of 32.
-    max_depth: metres; depths beyond it were unknown in training.
+    Attributes:
+        network: float32 [B, H, W, 3] in [0, 1] -> float32 [B, H/2, W/2, 1], max_depth / depth.
+        input_size: (H, W), multiples of 32.
+        max_depth: metres; depths beyond it were unknown in training.
     """
 
     network: keras.Model
@@ -71,47 +74,54 @@ class Teacher:
     max_depth: float
 
 
-def load(weights: str, input_size: tuple[int, int], max_depth: float | None = None) -> Teacher:
-    """Builds the network that a weight file is for, and fills it.
+def load_teacher(weights: str, input_size: tuple[int, int], max_depth: float | None = None) -> Teacher:
+    """Builds the network that a weight file is for, and loads the weights into it.
 
-    weights: "small" for the weights that come with this package, which know the demo scenes only (for photographs they
-        are no better than one depth everywhere); a local `.h5` file as DenseDepth publishes them (a whole Keras 2 model
-        or its weights only); or a local `.npz` file from tools/train_teacher.py.
-    input_size: (height, width) of the pictures, multiples of 32. Weights fit any size, but see best at their own: see
-        `usual_size`.
-    max_depth: metres. None takes what a `.npz` file says, or 10 and 80 for `.h5` files with "nyu" or "kitti" in their
-        names. A wrong one scales all depths.
+    Args:
+        weights: "small" for the weights that come with this package, which know the demo scenes only (for photographs
+            they are no better than one depth everywhere); a local `.h5` file as DenseDepth publishes them (a whole
+            Keras 2 model or its weights only); or a local `.npz` file from tools/train_teacher.py.
+        input_size: (height, width) of the pictures, multiples of 32. Weights fit any size, but are most accurate at
+            their own: see `default_input_size`.
+        max_depth: metres. None takes what a `.npz` file says, or 10 and 80 for `.h5` files with "nyu" or "kitti" in
+            their names. A wrong one scales all depths.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file does not fit, or a size or depth is not one that it can have.
     """
     path = _path(weights)
     _check_input_size(input_size)
     if path.suffix == ".npz":
         stored = teacher_weights.read_npz(path, expected_network=repr(SMALL))
         if max_depth not in (None, stored.max_depth):
-            raise ValueError(f"max_depth={max_depth}, but {path} was trained with {stored.max_depth}; leave it out.")
-        network = build(SMALL, input_size)
-        teacher_weights.assign(network, stored, path)
+            raise ValueError(
+                f"`teacher_max_depth`={max_depth}, but {path} was trained with {stored.max_depth}; leave it out."
+            )
+        network = build_network(SMALL, input_size)
+        teacher_weights.assign_weights(network, stored, path)
         assert stored.max_depth is not None  # only .h5 files lack it
         return Teacher(network, input_size, stored.max_depth)
     if max_depth is None:
         max_depth = _published_max_depth(path)
     with teacher_weights.open_h5(path) as stored:
-        network = build(_published_network(stored, path), input_size)
-        teacher_weights.assign(network, stored, path)
+        network = build_network(_published_network(stored, path), input_size)
+        teacher_weights.assign_weights(network, stored, path)
     return Teacher(network, input_size, float(max_depth))
 
 
-def usual_size(weights: str) -> tuple[int, int]:
-    """(height, width) that the weights were trained at, or for published ones were meant for."""
+def default_input_size(weights: str) -> tuple[int, int]:
+    """Returns (height, width) that the weights were trained at, or for published ones were meant for."""
     return SMALL_SIZE if weights == "small" or weights.endswith(".npz") else PUBLISHED_SIZE
 
 
-def digest(weights: str) -> str:
-    """The sha256 of the file that `load` would read, in hexadecimal: what a manifest names."""
+def hash_weights(weights: str) -> str:
+    """Returns the SHA-256 of the file that `load_teacher` would read, in hexadecimal, as manifests name it."""
     return hashlib.sha256(_path(weights).read_bytes()).hexdigest()
 
 
-def build(design: DepthNetwork, input_size: tuple[int, int]) -> keras.Model:
-    """The network, with random weights. Its layers have the published names, with `_` for `/`."""
+def build_network(design: DepthNetwork, input_size: tuple[int, int]) -> keras.Model:
+    """Builds the network, with random weights. Its layers have the published names, with `_` for `/`."""
     _check_input_size(input_size)
     height, width = input_size
     picture = keras.Input((height, width, 3), name="picture")
@@ -129,7 +139,7 @@ def build(design: DepthNetwork, input_size: tuple[int, int]) -> keras.Model:
 
 
 def _encoder(picture, design: DepthNetwork):
-    """A DenseNet without its top: features at 1/32 of the size, and the four skips from 1/2 to 1/16."""
+    """Returns the features of a DenseNet without its top, at 1/32 of the size, and the four skips from 1/2 to 1/16."""
     x = keras.layers.ZeroPadding2D(3)(picture)
     x = _convolution(x, design.stem_filters, 7, "conv1_conv", strides=2, padding="valid")
     x = _normalised_relu(x, "conv1_bn", "conv1_relu")
@@ -168,7 +178,7 @@ def _convolution(x, filters: int, kernel: int, name: str, strides: int = 1, padd
 
 
 def _upsampling_block(x, skip, filters: int, leaky_convolutions: int, name: str):
-    x = corner_aligned_doubling(x)
+    x = double_corner_aligned(x)
     x = keras.layers.Concatenate(name=f"{name}_concat")([x, skip])
     x = keras.layers.Conv2D(filters, 3, padding="same", name=f"{name}_convA")(x)
     if leaky_convolutions == 2:
@@ -182,8 +192,8 @@ def _leaky_relu(x, name: str):
     return keras.layers.LeakyReLU(0.2, name=name)(x)
 
 
-def corner_aligned_doubling(x):
-    """Bilinear upsampling of [B, h, w, c] to [B, 2h, 2w, c] that maps corner pixels to corner pixels.
+def double_corner_aligned(x):
+    """Upsamples [B, h, w, c] to [B, 2h, 2w, c], bilinearly, so that corner pixels stay corner pixels.
 
     Keras's own UpSampling2D aligns the pictures' edges instead, which would move everything against the published
     weights by up to half a pixel.
@@ -204,7 +214,7 @@ class DoubledRows(keras.layers.Layer):
     """
 
     def build(self, input_shape):
-        matrix = interpolation_matrix(input_shape[-2])
+        matrix = make_interpolation_matrix(input_shape[-2])
         self.matrix = self.add_weight(
             name="matrix", shape=matrix.shape, initializer=lambda *_, **__: matrix, trainable=False
         )
@@ -214,8 +224,8 @@ class DoubledRows(keras.layers.Layer):
         return self.matrix @ x
 
 
-def interpolation_matrix(length: int) -> np.ndarray:
-    """float32 [2 * length, length]: row i holds the shares of the inputs in output i; each row sums to 1."""
+def make_interpolation_matrix(length: int) -> np.ndarray:
+    """Returns float32 [2 * length, length]: row i holds the shares of the inputs in output i; each row sums to 1."""
     position = np.arange(2 * length) * (length - 1) / (2 * length - 1)
     distance = np.abs(position[:, np.newaxis] - np.arange(length))
     return np.maximum(1 - distance, 0).astype("float32")
@@ -228,8 +238,8 @@ def _path(weights: str) -> Path:
     if weights == "small":
         raise FileNotFoundError(f"{path} did not come with this installation; tools/train_teacher.py makes it.")
     raise FileNotFoundError(
-        f"weights={weights!r}: there is no such local file; give a downloaded .h5 file (copy it from gs:// first), "
-        'or "small".'
+        f"`teacher_weights`={weights}: there is no such local file; give a downloaded .h5 file (copy it from gs:// "
+        'first), or "small".'
     )
 
 
@@ -238,14 +248,15 @@ def _check_input_size(input_size: tuple[int, int]) -> None:
         if length < 32 or length % 32:
             nearest = max(32, 32 * round(length / 32))
             raise ValueError(
-                f"input_size={tuple(input_size)}: the {name} {length} is not a multiple of 32; take {nearest}."
+                f"`teacher_size`={input_size[0]}x{input_size[1]}: the {name} {length} is not a multiple of 32; "
+                f"take {nearest}."
             )
 
 
 def _published_max_depth(path: Path) -> float:
-    found = [metres for word, metres in PUBLISHED_MAX_DEPTH.items() if word in path.name.lower()]
-    if len(found) == 1:
-        return found[0]
+    named = [metres for word, metres in PUBLISHED_MAX_DEPTH.items() if word in path.name.lower()]
+    if len(named) == 1:
+        return named[0]
     raise ValueError(
         f"{path}: the name says neither nyu (10 metres) nor kitti (80 metres), so say it (`teacher_max_depth`): "
         "the metres at which this network's answer is 1."
@@ -253,7 +264,7 @@ def _published_max_depth(path: Path) -> float:
 
 
 def _published_network(stored: teacher_weights.StoredLayers, path: Path) -> DepthNetwork:
-    """DENSENET169 in the variant that the file is for; the arrays alone would fit others, with other answers."""
+    """Returns DENSENET169 in the variant that the file is for; the arrays alone would fit others too."""
     if "bn" not in stored.names or "conv2" not in stored.names:
         raise ValueError(
             f"{path}: has no layers bn and conv2, so it is not DenseDepth's network; take its nyu.h5 or kitti.h5."

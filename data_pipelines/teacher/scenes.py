@@ -18,7 +18,18 @@ CHUNK = 50  # scenes in a file
 
 
 def start_rendering(pool: Executor, work: Path, size: tuple[int, int], seed: int, scenes: int) -> list[Future]:
-    """Futures of the files of these scenes; what is on disk already is not rendered again."""
+    """Starts to render scenes into files; what is on disk already is not rendered again.
+
+    Args:
+        pool: that renders.
+        work: folder for the files.
+        size: (height, width), pixels.
+        seed: of the scenes.
+        scenes: how many.
+
+    Returns:
+        Futures of the files' paths.
+    """
     folder = work / f"scenes_{size[0]}x{size[1]}_seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     return [
@@ -27,6 +38,7 @@ def start_rendering(pool: Executor, work: Path, size: tuple[int, int], seed: int
 
 
 def render_chunk(folder: Path, seed: int, indices: range, size: tuple[int, int]) -> Path:
+    """Renders some scenes into a file, unless it is there, and returns its path."""
     path = folder / f"{indices[0]:06d}_{len(indices)}.npz"
     if not path.exists():
         views = [render(seed, index, size) for index in indices]
@@ -38,7 +50,7 @@ def render_chunk(folder: Path, seed: int, indices: range, size: tuple[int, int])
 
 
 def render(seed: int, index: int, size: tuple[int, int]) -> demo_sources.Rendering:
-    """Scene number `index` with up to two cards on its ground, also large ones that the picture's edge cuts."""
+    """Renders scene number `index` with up to two cards on its ground, also large ones that the picture's edge cuts."""
     height, width = size
     random = np.random.default_rng([seed, index])
     cards = []
@@ -54,14 +66,18 @@ def render(seed: int, index: int, size: tuple[int, int]) -> demo_sources.Renderi
             cards.pop()
 
 
-def wait_for(futures: Sequence[Future]) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 [N, H, W, 3] pictures and uint16 [N, H, W] depth codes of the finished files, at least one."""
+def load_scenes(futures: Sequence[Future]) -> tuple[np.ndarray, np.ndarray]:
+    """Waits for files of scenes, at least one, and loads them.
+
+    Returns:
+        Pictures, uint8 [N, H, W, 3], and depth codes, uint16 [N, H, W].
+    """
     files = [np.load(path) for path in [future.result() for future in futures]]
     return np.concatenate([file["picture"] for file in files]), np.concatenate([file["depth"] for file in files])
 
 
-def real_pictures(folder: Path, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """As `wait_for`, for pictures with measured depth; code 0 is unknown."""
+def read_real_pictures(folder: Path, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Reads pictures with measured depth, in the form of `load_scenes`; code 0 is unknown."""
     pictures, codes = [], []
     for path in sorted((folder / "depth").iterdir()):
         picture = next((folder / "rgb").glob(path.stem + ".*"))

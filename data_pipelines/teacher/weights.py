@@ -34,9 +34,10 @@ WEIGHT_NAMES = {
 class StoredLayers:
     """What a file holds.
 
-    weights: layer name -> weight name -> array, or HDF5 dataset as long as the file is open.
-    names: every layer in the file's order, also those without weights; empty for `.npz`.
-    max_depth: metres; None for `.h5`, which does not say.
+    Attributes:
+        weights: layer name -> weight name -> array, or HDF5 dataset as long as the file is open.
+        names: every layer in the file's order, also those without weights; empty for `.npz`.
+        max_depth: metres; None for `.h5`, which does not say.
     """
 
     weights: Mapping[str, Mapping[str, np.ndarray | h5py.Dataset]]
@@ -46,7 +47,11 @@ class StoredLayers:
 
 @contextlib.contextmanager
 def open_h5(path: Path) -> Iterator[StoredLayers]:
-    """A Keras 2 file's layers, readable inside the `with` block."""
+    """Yields a Keras 2 file's layers, readable inside the `with` block.
+
+    Raises:
+        ValueError: the file is damaged, or not such a file.
+    """
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -82,7 +87,15 @@ def _text(name: bytes | str) -> str:
 
 
 def read_npz(path: Path, expected_network: str) -> StoredLayers:
-    """The layers of a file that `write_npz` made; `expected_network` must be what it was given as `network`."""
+    """Reads the layers of a file that `write_npz` made.
+
+    Args:
+        path: of the file.
+        expected_network: must be the `design` that `write_npz` was given.
+
+    Raises:
+        ValueError: the file is damaged, or of another design.
+    """
     remedy = "make it again with tools/train_teacher.py."
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -112,8 +125,12 @@ def write_npz(path: Path, network: keras.Model, design: str, max_depth: float) -
     np.savez_compressed(path, network=np.array(design), max_depth=np.array(max_depth), **arrays)
 
 
-def assign(network: keras.Model, stored: StoredLayers, path: Path) -> None:
-    """Gives every layer of the network its arrays from the file; raises before it changes anything."""
+def assign_weights(network: keras.Model, stored: StoredLayers, path: Path) -> None:
+    """Gives every layer of the network its arrays from the file.
+
+    Raises:
+        ValueError: the file does not fit the network, which is then left as it was.
+    """
     layers = list(_layers_with_weights(network))
     problems = []
     for layer, weight_names in layers:
@@ -121,18 +138,22 @@ def assign(network: keras.Model, stored: StoredLayers, path: Path) -> None:
         expected = {name: tuple(value.shape) for name, value in zip(weight_names, layer.weights, strict=True)}
         shapes = {name: tuple(value.shape) for name, value in in_file.items()}
         if shapes != expected:
-            problems.append(f"layer {layer.name} is {_described(shapes)} in the file, {_described(expected)} here")
+            problems.append(
+                f"layer {layer.name} is {_describe_shapes(shapes)} in the file, {_describe_shapes(expected)} here"
+            )
     known = {layer.name for layer, _ in layers}
     for name in stored.weights.keys() - known:
         shapes = {weight: tuple(value.shape) for weight, value in stored.weights[name].items()}
-        problems.append(f"layer {name} is {_described(shapes)} in the file, absent here")
+        problems.append(f"layer {name} is {_describe_shapes(shapes)} in the file, absent here")
     if problems:
         more = f" (and {len(problems) - 1} more layers that do not fit)" if len(problems) > 1 else ""
         raise ValueError(
             f"{path}: {problems[0]}{more}. The file is for another network; take DenseDepth's nyu.h5 or kitti.h5 "
             '(DenseNet-169), or weights="small".'
         )
-    values = [[_read(stored.weights[layer.name], name, layer.name, path) for name in names] for layer, names in layers]
+    values = [
+        [_read_array(stored.weights[layer.name], name, layer.name, path) for name in names] for layer, names in layers
+    ]
     for (layer, _), arrays in zip(layers, values, strict=True):
         layer.set_weights(arrays)
 
@@ -144,11 +165,11 @@ def _layers_with_weights(network: keras.Model):
                 yield layer, names[: len(layer.weights)]
 
 
-def _described(shapes: Mapping[str, tuple[int, ...]]) -> str:
+def _describe_shapes(shapes: Mapping[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "absent"
 
 
-def _read(datasets: Mapping, name: str, layer: str, path: Path) -> np.ndarray:
+def _read_array(datasets: Mapping, name: str, layer: str, path: Path) -> np.ndarray:
     try:
         array = np.asarray(datasets[name][()], "float32")
     except OSError as error:

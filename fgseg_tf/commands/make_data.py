@@ -25,7 +25,7 @@ from data_pipelines.inspection import contact_sheet
 from data_pipelines.runtime.cli import format_flags, run_command
 from data_pipelines.runtime.files import join_path, replace_file, write_atomic
 from data_pipelines.sources.source_set import load_sources
-from data_pipelines.teacher import network as teacher
+from data_pipelines.teacher import network as teacher_network
 from data_pipelines.tfrecord.export import export_dataset
 from data_pipelines.tfrecord.manifest import Manifest
 
@@ -73,14 +73,14 @@ def make_data() -> Manifest:
     if _SOURCES.value == "folders" and config.sources.is_demo:
         raise ValueError("--sources=folders needs --backgrounds=DIR and --foregrounds=DIR.")
     own = config.teacher
-    teacher_size = own.size or teacher.usual_size(own.weights)
+    teacher_size = own.size or teacher_network.default_input_size(own.weights)
     uses_teacher = config.labels != "exact" or _COMPARE_LABELS.value
     identity = {
         "weights": own.weights,
         "size": f"{teacher_size[0]}x{teacher_size[1]}",
-        "sha256": teacher.digest(own.weights) if uses_teacher else None,
+        "sha256": teacher_network.hash_weights(own.weights) if uses_teacher else None,
     }
-    load_teacher = partial(teacher.load, own.weights, teacher_size, own.max_depth)
+    load_teacher = partial(teacher_network.load_teacher, own.weights, teacher_size, own.max_depth)
     load_once = cache(load_teacher)
     if uses_teacher:
         load_once()  # refused now, if it is, rather than after the pictures were read

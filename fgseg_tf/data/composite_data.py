@@ -10,7 +10,7 @@ from data_pipelines.compositing import depth_labels
 from data_pipelines.compositing.compositor import build_compositor, label_backgrounds
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import load_sources
-from data_pipelines.teacher import network as teacher
+from data_pipelines.teacher import network as teacher_network
 from data_pipelines.tfrecord import resume
 from fgseg_tf.data.base import Data
 
@@ -68,8 +68,8 @@ class CompositeData(Data):
 
 def load_teacher(config: DatasetConfig) -> depth_labels.Teacher:
     """Returns the teacher that the description names."""
-    size = config.teacher.size or teacher.usual_size(config.teacher.weights)
-    return teacher.load(config.teacher.weights, size, config.teacher.max_depth)
+    size = config.teacher.size or teacher_network.default_input_size(config.teacher.weights)
+    return teacher_network.load_teacher(config.teacher.weights, size, config.teacher.max_depth)
 
 
 def teacher_identity(config: DatasetConfig) -> dict:

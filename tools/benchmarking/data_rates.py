@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import TypedDict
 
 import numpy as np
 import tensorflow as tf
@@ -19,13 +20,29 @@ from data_pipelines.tfrecord import schema
 from data_pipelines.tfrecord.export import WRITTEN_AT_ONCE, make_shards, pipeline_options
 from data_pipelines.tfrecord.shards import Shard
 
-SOURCES = 24  # demo backgrounds, and as many cut-outs
+SOURCES = 24  # demo backgrounds, and as many cutouts
 
 
-def export_rates(side: int, count: int, rounds: int) -> list[dict]:
-    """Composites a second at side x side: ours, a Pillow loop on all cores, and our encoders alone.
+class Row(TypedDict):
+    """One line of the table.
 
-    Each row: what, rates (one a round), and its share of our rate by the median of the rounds' ratios.
+    Keys:
+        what: was measured.
+        rates: one of each round.
+        median: of the rates.
+        ours_by_it: our rate divided by this one, the median over the rounds.
+    """
+
+    what: str
+    rates: list[float]
+    median: float
+    ours_by_it: float
+
+
+def measure_export(side: int, count: int, rounds: int) -> list[Row]:
+    """Measures composites a second at side x side: ours, a Pillow loop on all cores, and our encoders alone.
+
+    Each row says how our rate relates to its own, by the median of the rounds' ratios.
     """
     drawn = source_set.from_demo(0, SOURCES, SOURCES, side, side)
     codes = depth_labels.to_code(drawn.true_depth).numpy()
@@ -37,15 +54,15 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
         PillowLoop(drawn.backgrounds, codes, drawn.foregrounds, folder, options.jpeg_quality) as peer,
     ):
         # Slow, but with nothing to set up, so fewer are enough.
-        pastes = _pastes(compositor, count // 5)
-        encode = _encoders(compositor, count)
+        pastes = _plan_pastes(compositor, count // 5)
+        encode = _make_encoder(compositor, count)
         starts = itertools.count(step=count)
 
         def ours():
             shard = Shard("train", 0, 1, next(starts) % (compositor.splits[0].count - count), count)
-            return _steady_rate(lambda tell: make_shards(compositor, [shard], folder, None, 1, 0, tell))
+            return _steady_rate(lambda on_records: make_shards(compositor, [shard], folder, None, 1, 0, on_records))
 
-        return in_turns(
+        return take_turns(
             {
                 "ours: composite, encode, write shards": ours,
                 "a Pillow loop on all cores, three files each": lambda: peer.rate(pastes),
@@ -55,8 +72,8 @@ def export_rates(side: int, count: int, rounds: int) -> list[dict]:
         )
 
 
-def teacher_rates(teacher: depth_labels.Teacher, side: int, count: int, batch: int, rounds: int) -> list[dict]:
-    """Composites a second with --labels=teacher, and the network alone on a constant batch of the same size."""
+def measure_teacher(teacher: depth_labels.Teacher, side: int, count: int, batch: int, rounds: int) -> list[Row]:
+    """Measures composites a second with --labels=teacher, and of the network alone on a constant batch."""
     drawn = source_set.from_demo(0, 4, 4, side, side)
     options = DatasetConfig(
         height=side, width=side, labels="teacher", placement=PlacementConfig("random", places=1000), holdout=0
@@ -65,17 +82,17 @@ def teacher_rates(teacher: depth_labels.Teacher, side: int, count: int, batch: i
     see = tf.function(lambda pictures: teacher.network(pictures, training=False))
     pictures = tf.random.stateless_uniform([batch, *teacher.input_size, 3], [1, 2])
 
-    def network(tell):
+    def network(on_records):
         for _ in range(count // batch):
             see(pictures)
-            tell(batch)
+            on_records(batch)
 
     with tempfile.TemporaryDirectory() as folder:
         shard = Shard("train", 0, 1, 0, count // batch * batch)
-        return in_turns(
+        return take_turns(
             {
                 "ours: composite, look, encode, write shards": lambda: _steady_rate(
-                    lambda tell: make_shards(compositor, [shard], folder, teacher, batch, 0, tell)
+                    lambda on_records: make_shards(compositor, [shard], folder, teacher, batch, 0, on_records)
                 ),
                 "the teacher's network alone": lambda: _steady_rate(network),
             },
@@ -84,11 +101,11 @@ def teacher_rates(teacher: depth_labels.Teacher, side: int, count: int, batch: i
 
 
 def peak_memory_mb() -> float:
-    """Of this process, so far."""
+    """Returns how much memory this process has had at most, so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _pastes(compositor: Compositor, count: int) -> list[Paste]:
+def _plan_pastes(compositor: Compositor, count: int) -> list[Paste]:
     split = compositor.splits[0]
     indices = split.indices(tf.range(count, dtype=tf.int64), compositor.grid, compositor.config.seed)
     placed = tf.nest.map_structure(lambda values: values.numpy(), compositor.place(split, indices))
@@ -107,7 +124,7 @@ def _pastes(compositor: Compositor, count: int) -> list[Paste]:
     ]
 
 
-def _encoders(compositor: Compositor, count: int) -> Callable[[Callable[[int], None]], None]:
+def _make_encoder(compositor: Compositor, count: int) -> Callable[[Callable[[int], None]], None]:
     """Encodes composites that lie in memory, over and over, with as many threads as the pipeline has."""
     some = list(compositor.plan_run(compositor.splits[0], 0, 64).map(compositor.compose))
     quality = compositor.config.jpeg_quality
@@ -126,22 +143,26 @@ def _encoders(compositor: Compositor, count: int) -> Callable[[Callable[[int], N
     dataset = tf.data.Dataset.range(count).map(encode, num_parallel_calls=tf.data.AUTOTUNE)
     dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(pipeline_options(0, False))
 
-    def run(tell):
+    def run(on_records):
         for jpegs, *_ in dataset:
-            tell(len(jpegs))
+            on_records(len(jpegs))
 
     return run
 
 
 def _steady_rate(work: Callable[[Callable[[int], None]], object]) -> float:
-    """work: tells of so many composites whenever they are done. What comes before the first, graphs, is left out."""
+    """Returns composites a second.
+
+    work: calls its argument with a number of composites whenever they are done. What comes before the first call,
+    building graphs, is left out.
+    """
     marks = []
     work(lambda count: marks.append((time.perf_counter(), count)))
     return sum(count for _, count in marks[1:]) / (marks[-1][0] - marks[0][0])
 
 
-def in_turns(measures: dict[str, Callable[[], float]], rounds: int) -> list[dict]:
-    """One uncounted round to warm up, then each in turn, so that a noisy minute hits all of them."""
+def take_turns(measures: dict[str, Callable[[], float]], rounds: int) -> list[Row]:
+    """Measures everything in turn, so that a noisy minute hits all of it, after one uncounted round to warm up."""
     rates: dict[str, list[float]] = {what: [] for what in measures}
     for turn in range(rounds + 1):
         for what, measure in measures.items():

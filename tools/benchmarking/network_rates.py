@@ -1,6 +1,6 @@
-"""What `tools/benchmark.py` measures of the network: functions that do some work and answer a rate.
+"""What `tools/benchmark.py` measures of the network: functions that do some work and return a rate.
 
-Each group answers name -> function without arguments, ours first, to be called in turns so that a noisy minute hits all
+Each group returns name -> function without arguments, ours first, to be called in turns so that a noisy minute hits all
 of them. The first call of each also builds its graph; do not count it.
 """
 
@@ -28,14 +28,16 @@ from fgseg_tf.training.step import make_step
 STAGE = Stage(1, 0, 16, 1e-3, losses.parse_loss("dice", "mask"), losses.parse_loss("ssim", "depth"))
 
 
-def training(
+def training_rates(
     network: str, side: int, batch: int, steps: int, jit_compile: bool, bfloat16: bool, masks_alone: bool
 ) -> dict[str, Callable[[], float]]:
-    """Pictures a second in training on a constant batch: ours, and a plain U-Net of as many parameters.
+    """Returns what measures pictures a second in training on a constant batch.
+
+    Compared are our network and a plain U-Net of as many parameters.
 
     jit_compile, bfloat16, masks_alone: ours also compiled by XLA, in 16 bits, with a frozen depth branch.
     """
-    ours, peer = _peers(network)
+    ours, peer = _build_both(network)
     constant = _constant_batch(side, side, batch)
     measures = {f"ours, {network}, {ours.count_params():,} parameters": _training_rate(ours, constant, steps)}
 
@@ -55,8 +57,8 @@ def training(
     return measures
 
 
-def reading(data: Data, network: str, side: int, batch: int, steps: int) -> dict[str, Callable[[], float]]:
-    """Pictures a second: training on the data, the same on a constant batch, and reading alone."""
+def reading_rates(data: Data, network: str, side: int, batch: int, steps: int) -> dict[str, Callable[[], float]]:
+    """Returns what measures pictures a second: training on the data, on a constant batch, and reading alone."""
     height, width = data.scaled_size(side)
     batches = iter(data.training(batch, (height, width), Order(deterministic=False)))
     step = _step(build(ARCHITECTURES[network]), batch)
@@ -73,9 +75,12 @@ def reading(data: Data, network: str, side: int, batch: int, steps: int) -> dict
     }
 
 
-def prediction(network: str, height: int, width: int, batch: int, calls: int) -> dict[str, Callable[[], float]]:
-    """Milliseconds a picture: ours, as it is used, with the background computed before, and a plain U-Net."""
-    ours, peer = _peers(network)
+def prediction_times(network: str, height: int, width: int, batch: int, calls: int) -> dict[str, Callable[[], float]]:
+    """Returns what measures milliseconds a picture.
+
+    Compared are our network, as it is used, with the background computed before, and a plain U-Net.
+    """
+    ours, peer = _build_both(network)
     once, rest = fold.split_background_half(ours)
     pictures = {key: value for key, value in _constant_batch(height, width, batch).items() if key in ("bg", "fg_bg")}
     features = {f"features_{n}": f for n, f in enumerate(tf.function(once)(pictures["bg"], training=False))}
@@ -89,10 +94,12 @@ def prediction(network: str, height: int, width: int, batch: int, calls: int) ->
     }
 
 
-def serving_signatures(
+def serving_times(
     network: str, height: int, width: int, batch: int, calls: int, clients: int
 ) -> dict[str, Callable[[], float]]:
-    """Milliseconds a picture: a SavedModel's signatures, loaded again, and the Keras network that it was made of.
+    """Returns what measures milliseconds a picture in serving.
+
+    Compared are a SavedModel's signatures, loaded again, and the Keras network that it was made of.
 
     clients: how many ask at a time, each `calls` times. With several, all cores have work, as on a busy server.
     """
@@ -105,27 +112,27 @@ def serving_signatures(
     encoded = signatures[saved_model.ENCODE](bg=levels["bg"])
     answer = tf.function(lambda inputs: ours(inputs, training=False))
 
-    def asked(name, inputs):
-        return timed(lambda: signatures[name](**inputs)["similarity"])
+    def time_signature(name, inputs):
+        return time_call(lambda: signatures[name](**inputs)["similarity"])
 
-    def timed(call):
-        return _calls_timed(call, batch, calls, clients)
+    def time_call(call):
+        return _time_calls(call, batch, calls, clients)
 
     return {
-        saved_model.DEFAULT: asked(saved_model.DEFAULT, levels),
-        f"the bare Keras network, {network}": timed(lambda: answer(floats)["mask"]),
-        saved_model.SEGMENT: asked(saved_model.SEGMENT, {"fg_bg": levels["fg_bg"], **encoded}),
-        saved_model.ENCODE: timed(lambda: signatures[saved_model.ENCODE](bg=levels["bg"])["bg_grey"]),
+        saved_model.DEFAULT: time_signature(saved_model.DEFAULT, levels),
+        f"the bare Keras network, {network}": time_call(lambda: answer(floats)["mask"]),
+        saved_model.SEGMENT: time_signature(saved_model.SEGMENT, {"fg_bg": levels["fg_bg"], **encoded}),
+        saved_model.ENCODE: time_call(lambda: signatures[saved_model.ENCODE](bg=levels["bg"])["bg_grey"]),
     }
 
 
-def _peers(network: str) -> tuple[keras.Model, keras.Model]:
+def _build_both(network: str) -> tuple[keras.Model, keras.Model]:
     ours = build(ARCHITECTURES[network])
     return ours, plain_unet.build(ours.count_params())
 
 
 def _training_rate(network, batch: dict, steps: int, **settings) -> Callable[[], float]:
-    """settings: as of `_step`."""
+    """Returns what measures training. settings: as of `_step`."""
     size = int(batch["bg"].shape[0])
     step = _step(network, size, **settings)
     return _rate(lambda: _run(step, [batch] * steps), steps * size)
@@ -149,8 +156,8 @@ def _step(
 
 def _run(step: Callable, batches) -> None:
     for batch in batches:
-        said = step(batch)
-    float(said["loss"])  # steps are only asked for until somebody looks
+        scores = step(batch)
+    float(scores["loss"])  # steps are only asked for until somebody looks
 
 
 def _rate(work: Callable[[], None], pictures: int) -> Callable[[], float]:
@@ -165,10 +172,10 @@ def _rate(work: Callable[[], None], pictures: int) -> Callable[[], float]:
 def _milliseconds(network: keras.Model, inputs: dict, batch: int, calls: int) -> Callable[[], float]:
     answer = tf.function(lambda inputs: network(inputs, training=False))
 
-    return _calls_timed(lambda: answer(inputs)["mask"], batch, calls)
+    return _time_calls(lambda: answer(inputs)["mask"], batch, calls)
 
 
-def _calls_timed(call: Callable, batch: int, calls: int, clients: int = 1) -> Callable[[], float]:
+def _time_calls(call: Callable, batch: int, calls: int, clients: int = 1) -> Callable[[], float]:
     def one_client(_):
         for _ in range(calls):
             answer = call()

@@ -32,7 +32,7 @@ class PillowLoop:
 
     def __init__(self, backgrounds: np.ndarray, depth_codes: np.ndarray, foregrounds, folder: str, quality: int):
         self._pool = multiprocessing.get_context("spawn").Pool(
-            os.cpu_count(), _receive, (backgrounds, depth_codes, foregrounds, folder, quality)
+            os.cpu_count(), _start_worker, (backgrounds, depth_codes, foregrounds, folder, quality)
         )
 
     def __enter__(self):
@@ -55,7 +55,7 @@ output: str
 jpeg_quality: int
 
 
-def _receive(backgrounds, depth_codes, foregrounds, folder, quality):
+def _start_worker(backgrounds, depth_codes, foregrounds, folder, quality):
     global pictures, depths, cutouts, output, jpeg_quality
     pictures = [Image.fromarray(background) for background in backgrounds]
     depths = depth_codes

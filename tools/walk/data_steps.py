@@ -1,6 +1,6 @@
 """The first half of the walk, from pictures to a record: what each step tells and shows of one composite.
 
-Nothing is made here. What is told comes from the code that makes data sets, called with what it has there.
+Nothing is made here. The text comes from the code that makes data sets, called with what it has there.
 """
 
 from dataclasses import replace
@@ -17,11 +17,21 @@ from data_pipelines.config import PlacementConfig
 from data_pipelines.inspection.depth_colors import color_depth
 from data_pipelines.sources import cutout_cleanup, folder_scan, source_set
 from data_pipelines.sources.source_set import Sources
-from data_pipelines.teacher import network as teacher
+from data_pipelines.teacher import network as teacher_network
 from data_pipelines.tfrecord import export, reader, schema, shards
 from data_pipelines.tfrecord.reader import RecordLocation, StoredDataset
 from walk import panels
-from walk.panels import Panel, Step, around, boxed, grey, over_green, over_squares, pixels, sized
+from walk.panels import (
+    Panel,
+    Step,
+    crop_around,
+    draw_boxes,
+    enlarge,
+    format_size,
+    show_over_green,
+    show_over_squares,
+    to_grey,
+)
 
 BRIM = ((9, 17), (14, 6), (0, 0))  # transparent pixels around a drawn cut-out, as a background remover leaves them
 SEAMS = {"hard": "all or nothing", "soft": "as it was drawn", "feathered": "faded inwards"}
@@ -32,19 +42,19 @@ def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
     number, cutout, _, _ = composing.grid.parts(index)
     background, origin = found.backgrounds[number], found.foreground_origins[cutout].source
     drawn = found.true_depth is not None
-    raw = _as_handed_over(found.foregrounds[cutout]) if drawn else folder_scan.read_untrimmed(origin)
+    raw = _simulate_removed_background(found.foregrounds[cutout]) if drawn else folder_scan.read_untrimmed(origin)
     trimmed = cutout_cleanup.trim(raw)
     cleaned = cutout_cleanup.clean_halo(trimmed)
     alpha = trimmed[..., 3]
     seen = alpha >= cutout_cleanup.VISIBLE
-    change = _apart(cleaned[..., :3], trimmed[..., :3]).max(-1) * seen
+    change = _difference(cleaned[..., :3], trimmed[..., :3]).max(-1) * seen
     # Where the halo is worst to look at: much colour changed, and much of it is seen.
     worst = np.unravel_index(np.argmax(change * alpha.astype(int) * (255 - alpha)), alpha.shape)
     lines = [
-        f"bg{number:03d} is {found.background_origins[number].source}: {pixels(background)} pixels.",
-        f"fg{cutout:03d} is {origin}: {pixels(raw)} pixels."
+        f"bg{number:03d} is {found.background_origins[number].source}: {format_size(background)} pixels.",
+        f"fg{cutout:03d} is {origin}: {format_size(raw)} pixels."
         + drawn * " Drawn cut-outs come clean; the brim, and the white in the soft edge, were added for this walk.",
-        f"Trimmed to what can be seen (alpha of {cutout_cleanup.VISIBLE} or more): {pixels(trimmed)}.",
+        f"Trimmed to what can be seen (alpha of {cutout_cleanup.VISIBLE} or more): {format_size(trimmed)}.",
         f"Halo: {np.count_nonzero(change):,} of {np.count_nonzero(seen):,} visible pixels take the colour of opaque "
         f"ones nearby, which changes them by {change[change > 0].mean() if change.any() else 0:.0f} levels in the "
         "mean. Alpha stays as it is.",
@@ -53,7 +63,7 @@ def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
     ]
     if drawn:
         soft = seen & (alpha < folder_scan.OPAQUE)
-        off = [_apart(of[soft][:, :3], found.foregrounds[cutout][soft][:, :3]).mean() for of in (trimmed, cleaned)]
+        off = [_difference(of[soft][:, :3], found.foregrounds[cutout][soft][:, :3]).mean() for of in (trimmed, cleaned)]
         lines[3] += f" The soft edge was {off[0]:.0f} levels off its true colour, and is {off[1]:.0f} off now."
     return Step(
         "A background and a cut-out",
@@ -62,10 +72,16 @@ def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
         tuple(lines),
         (
             Panel(f"bg{number:03d}", background, "the empty scene"),
-            Panel(f"fg{cutout:03d}", sized(over_squares(raw)), "as it is handed over"),
-            Panel("trimmed and cleaned", sized(over_squares(cleaned)), "what is placed"),
-            Panel("its edge, before", around(over_green(trimmed), worst, EDGE), "over green: the old background in it"),
-            Panel("its edge, after", around(over_green(cleaned), worst, EDGE), "over green: colour from inside"),
+            Panel(f"fg{cutout:03d}", enlarge(show_over_squares(raw)), "as it is handed over"),
+            Panel("trimmed and cleaned", enlarge(show_over_squares(cleaned)), "what is placed"),
+            Panel(
+                "its edge, before",
+                crop_around(show_over_green(trimmed), worst, EDGE),
+                "over green: the old background in it",
+            ),
+            Panel(
+                "its edge, after", crop_around(show_over_green(cleaned), worst, EDGE), "over green: colour from inside"
+            ),
         ),
     )
 
@@ -105,9 +121,13 @@ def placement_step(composing: Compositor, split: splits.Split, index: int) -> St
             f"{float(composing.stage.horizon[number]) * options.height:.0f}), and so does the height in pixels.",
         ),
         (
-            Panel("on the ground", boxed(scene, boxes, colours), "near ones are light; the one of this walk is bold"),
             Panel(
-                "in rows", boxed(scene, _boxes(in_rows)[::-1], colours[:-1]), "--placement=rows, as published: 4 x 5"
+                "on the ground", draw_boxes(scene, boxes, colours), "near ones are light; the one of this walk is bold"
+            ),
+            Panel(
+                "in rows",
+                draw_boxes(scene, _boxes(in_rows)[::-1], colours[:-1]),
+                "--placement=rows, as published: 4 x 5",
             ),
             Panel(grid.name(int(indices[0])), nearest, f"the nearest place, {metres[0]:.1f} m"),
             Panel(grid.name(int(indices[-1])), farthest, f"the farthest place, {metres[-1]:.1f} m"),
@@ -146,19 +166,24 @@ def compositing_step(composing: Compositor, plan: CompositePlan, made: dict) -> 
             f"At row {half[0]}, column {half[1]} alpha is {alpha[half]} of 255: {1 - alpha[half] / 255:.0%} of bg "
             f"{bg[half].tolist()} is left, the cut-out adds the rest, and fg_bg is {fg_bg[half].tolist()}.",
             f"Work is done in rows {top} to {bottom} and columns {left} to {right} only. Outside the mask, fg_bg and "
-            f"bg differ by {_apart(fg_bg, bg)[alpha == 0].max()} levels.",
+            f"bg differ by {_difference(fg_bg, bg)[alpha == 0].max()} levels.",
             f"The seam here is {composing.config.seam}: as the cut-out was drawn (--seam).",
         ),
         (
             Panel("bg", bg, "nobody is there"),
             Panel("fg_bg", fg_bg, "the frame"),
             Panel("mask", alpha, "white is covered"),
-            *(Panel(f"--seam={seam}", around(seen.numpy(), half, EDGE), SEAMS[seam]) for seam, seen in seams.items()),
+            *(
+                Panel(f"--seam={seam}", crop_around(seen.numpy(), half, EDGE), SEAMS[seam])
+                for seam, seen in seams.items()
+            ),
         ),
     )
 
 
-def depth_step(composing: Compositor, plan: CompositePlan, made: dict, looking: teacher.Teacher, scale: tuple) -> Step:
+def depth_step(
+    composing: Compositor, plan: CompositePlan, made: dict, looking: teacher_network.Teacher, scale: tuple
+) -> Step:
     options, number, metres = composing.config, int(plan["background"]), float(plan["metres"][0])
     scenery = depth_labels.from_code(composing.depth_codes[number]).numpy()
     patch = composing.compose(plan)
@@ -180,7 +205,7 @@ def depth_step(composing: Compositor, plan: CompositePlan, made: dict, looking: 
     return Step(
         "Depth, in metres",
         "depth",
-        (depth_labels, teacher),
+        (depth_labels, teacher_network),
         (
             f"Of the background, {scenery.min():.2f} to {scenery.max():.2f} m: {whose[options.labels]}",
             f"Of the object: it stands at {metres:.2f} m, {shape}, {reach}. Scenery {hides:.0%} nearer hides it.",
@@ -200,14 +225,14 @@ def depth_step(composing: Compositor, plan: CompositePlan, made: dict, looking: 
     )
 
 
-def record_step(dataset: StoredDataset, place: RecordLocation, serialized: bytes, made: dict) -> Step:
+def record_step(dataset: StoredDataset, location: RecordLocation, serialized: bytes, made: dict) -> Step:
     height, width = dataset.height, dataset.width
     parsed = schema.parse(serialized, schema.COMPOSITE)
     _, backgrounds, codes = schema.read_backgrounds(dataset.path(shards.BACKGROUNDS), height, width)
     back = schema.decode_composite(parsed, tf.constant(backgrounds), tf.constant(codes))
     back = {key: back[key].numpy() for key in ("bg", "fg_bg", "mask", "depth")}
     equal = {key: "equal" if np.array_equal(back[key], made[key]) else "NOT equal" for key in ("mask", "depth")}
-    off = {key: _apart(back[key], made[key]) for key in ("bg", "fg_bg")}
+    off = {key: _difference(back[key], made[key]) for key in ("bg", "fg_bg")}
     top, left, bottom, right = parsed["mask_box"].numpy().tolist()
     quality = dataset.manifest["options"]["jpeg_quality"]
     return Step(
@@ -216,8 +241,8 @@ def record_step(dataset: StoredDataset, place: RecordLocation, serialized: bytes
         (export, schema, shards, reader),
         (
             f"All {dataset.manifest['records']:,} composites of these pictures were written, to "
-            f"{len(dataset.files)} TFRecord files. This one is record {place.number} of {place.file.name}, so of the "
-            f"split {place.file.split}.",
+            f"{len(dataset.files)} TFRecord files. This one is record {location.number} of {location.file.name}, so of "
+            f"the split {location.file.split}.",
             f"It is {len(serialized):,} bytes, and 16 more for its length and checksums; fg_bg, mask and depth as "
             f"plain numbers would be {height * width * 6:,}. bg is stored once, for all records that show it.",
             f"Read back, the mask is {equal['mask']} and the depth is {equal['depth']}, to the last bit. Pictures are "
@@ -225,9 +250,9 @@ def record_step(dataset: StoredDataset, place: RecordLocation, serialized: bytes
             f"{off['fg_bg'].max()} at most, bg by {off['bg'].mean():.2f} and {off['bg'].max()}.",
         ),
         (
-            Panel("fg_bg, read back", boxed(back["fg_bg"], [(top, left, bottom, right)]), "with mask_box"),
-            Panel("what JPEG changed", grey(off["fg_bg"].max(-1), 32), "white: 32 levels or more"),
-            Panel("mask, as stored", sized(back["mask"][top:bottom, left:right, 0]), "only its box"),
+            Panel("fg_bg, read back", draw_boxes(back["fg_bg"], [(top, left, bottom, right)]), "with mask_box"),
+            Panel("what JPEG changed", to_grey(off["fg_bg"].max(-1), 32), "white: 32 levels or more"),
+            Panel("mask, as stored", enlarge(back["mask"][top:bottom, left:right, 0]), "only its box"),
         ),
         caption="What it holds",
         table=(("key", "holds", "meaning"), *(_field(feature, parsed) for feature in schema.COMPOSITE)),
@@ -237,21 +262,21 @@ def record_step(dataset: StoredDataset, place: RecordLocation, serialized: bytes
 def _field(feature: schema.Feature, parsed: dict) -> tuple[str, str, str]:
     value = parsed[feature.key].numpy()
     if feature.key == "name":
-        said = value.decode()
+        content = value.decode()
     else:
-        said = f"{len(value):,} bytes" if feature.dtype is tf.string else str(value.tolist())
-    return feature.key, said, feature.meaning
+        content = f"{len(value):,} bytes" if feature.dtype is tf.string else str(value.tolist())
+    return feature.key, content, feature.meaning
 
 
-def _as_handed_over(cutout: np.ndarray) -> np.ndarray:
-    """A cut-out as it comes from a background remover that found it before a white wall."""
+def _simulate_removed_background(cutout: np.ndarray) -> np.ndarray:
+    """Returns a cutout as it comes from a background remover that found it before a white wall."""
     alpha = cutout[..., 3:] / 255
     mixed = np.round(cutout[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     return np.pad(np.concatenate([mixed, cutout[..., 3:]], -1), BRIM)
 
 
 def _first_objects(placed: Placements) -> dict[str, np.ndarray]:
-    """Of composites with one object each."""
+    """Returns where the objects of composites with one object each stand."""
     return {key: placed[key][:, 0].numpy() for key in ("top", "left", "height", "width", "metres")}
 
 
@@ -260,6 +285,6 @@ def _boxes(placed: dict[str, np.ndarray]) -> np.ndarray:
     return np.stack([top, left, top + tall, left + wide], axis=1)
 
 
-def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Levels between two pictures."""
+def _difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Returns the levels between two pictures."""
     return np.abs(one.astype(int) - other)

@@ -1,6 +1,6 @@
 """The second half of the walk, from a record to a prediction: what each step tells and shows of one composite.
 
-Nothing is made here. What is told comes from the code that trains and predicts, called with what it has there. An
+Nothing is made here. The text comes from the code that trains and predicts, called with what it has there. An
 example is a batch of one, as `Data.scoring` gives it.
 """
 
@@ -18,7 +18,7 @@ from fgseg_tf.inference import segmenter as segmentation
 from fgseg_tf.measures import losses, metrics
 from fgseg_tf.model import depth_code, fold, two_branch, weights
 from fgseg_tf.training import schedule, step
-from walk.panels import Panel, Step, grey, pixels, sized
+from walk.panels import Panel, Step, enlarge, format_size, to_grey
 
 GOES = {
     "bg": "input",
@@ -60,11 +60,11 @@ def exposures_step(stored: tuple, side: int, composed: dict, example: dict, seve
             f"1: the nearest here, {near:.2f} m, is {float(depth_code.encode_depth(near)):.3f}.",
         ),
         (
-            Panel("bg", grey(example["bg"][0]), "one exposure"),
-            Panel("fg_bg", grey(example["fg_bg"][0]), "another one"),
-            Panel("|fg_bg - bg| as composed", grey(apart[0][0, ..., 0], 0.4), "a threshold would do"),
-            Panel("|fg_bg - bg| as two exposures", grey(apart[1][0, ..., 0], 0.4), "it takes more"),
-            Panel("mask", grey(example["mask"][0, ..., 0]), "the label, moved along"),
+            Panel("bg", to_grey(example["bg"][0]), "one exposure"),
+            Panel("fg_bg", to_grey(example["fg_bg"][0]), "another one"),
+            Panel("|fg_bg - bg| as composed", to_grey(apart[0][0, ..., 0], 0.4), "a threshold would do"),
+            Panel("|fg_bg - bg| as two exposures", to_grey(apart[1][0, ..., 0], 0.4), "it takes more"),
+            Panel("mask", to_grey(example["mask"][0, ..., 0]), "the label, moved along"),
             Panel("depth", color_depth(example["depth"][0, ..., 0], *scale), "the label, likewise"),
         ),
         caption="The example",
@@ -74,7 +74,7 @@ def exposures_step(stored: tuple, side: int, composed: dict, example: dict, seve
 
 
 def network_step(network: keras.Model, parts: dict[str, keras.Model], said: dict) -> Step:
-    """said: what `two_branch.run_parts` returns."""
+    """Tells of the network. said: what `two_branch.run_parts` returns."""
     strengths = [tf.reduce_mean(tf.abs(tensor[0]), -1).numpy() for tensor in said["joint"]]
     rows = [(name, TAKES[name], f"{part.count_params():,}", _shapes(part, said[name])) for name, part in parts.items()]
     return Step(
@@ -88,7 +88,11 @@ def network_step(network: keras.Model, parts: dict[str, keras.Model], said: dict
             "Stem and background need no frame: for a fixed camera they look at its empty scene once.",
         ),
         tuple(
-            Panel(f"joint, {_by(strength.shape)}", sized(grey(strength, strength.max())), "its channels' mean strength")
+            Panel(
+                f"joint, {_by(strength.shape)}",
+                enlarge(to_grey(strength, strength.max())),
+                "its channels' mean strength",
+            )
             for strength in strengths
         ),
         caption="Its parts",
@@ -121,10 +125,10 @@ def losses_step(example: dict, said: dict, trained: str) -> Step:
             "empty scene, which is hard to beat where objects are small.",
         ),
         (
-            Panel("mask answered", grey(said["mask"][0, ..., 0].numpy()), "probability, white is 1"),
-            Panel("its error", grey(mask), "white: wrong by 1"),
-            Panel("depth answered", grey(said["depth"][0, ..., 0].numpy()), "as its code, white is far"),
-            Panel("its error", grey(depth, 0.25), "white: wrong by 0.25 of the code or more"),
+            Panel("mask answered", to_grey(said["mask"][0, ..., 0].numpy()), "probability, white is 1"),
+            Panel("its error", to_grey(mask), "white: wrong by 1"),
+            Panel("depth answered", to_grey(said["depth"][0, ..., 0].numpy()), "as its code, white is far"),
+            Panel("its error", to_grey(depth, 0.25), "white: wrong by 0.25 of the code or more"),
         ),
         caption="All that training can minimise",
         table=(("loss", "the answer", "nobody there", "weight in training"), *rows),
@@ -135,7 +139,7 @@ def prediction_step(
     segmenter: segmentation.Segmenter, example: dict, composed: dict, name: str, folder: str, scale: tuple
 ) -> Step:
     """example: as two exposures, at the record's own size. composed: its bg, fg_bg and mask as they were made."""
-    bg, fg_bg = (grey(example[key][0].numpy()) for key in ("bg", "fg_bg"))
+    bg, fg_bg = (to_grey(example[key][0].numpy()) for key in ("bg", "fg_bg"))
     answer = segmenter.camera(bg).segment(fg_bg)
     prediction_files.prepare_folder(folder, prediction_files.KINDS, {"side": segmenter.side})
     prediction_files.write_prediction(folder, prediction_files.KINDS, name, fg_bg, answer)
@@ -152,8 +156,8 @@ def prediction_step(
         "prediction",
         (segmentation, fold, upsampling, scene_match, prediction_files, metrics),
         (
-            f"The frame, {pixels(fg_bg)} pixels, is looked at with {size[0]} x {size[1]}; the answer is as large as "
-            "the frame.",
+            f"The frame, {format_size(fg_bg)} pixels, is looked at with {size[0]} x {size[1]}; the answer is as large "
+            "as the frame.",
             f"Mask: IoU {overlap:.3f} with the truth; on the pair as it was composed, "
             f"{float(metrics.iou(composed['mask'][None] / 255, unchanged)[0][0]):.3f}.",
             f"Depth: {off:.1%} of the distance off in the mean, on the object {off_object:.1%}.",
@@ -164,8 +168,8 @@ def prediction_step(
         (
             Panel("bg", bg, "one exposure"),
             Panel("fg_bg", fg_bg, "another one"),
-            Panel("mask, the truth", grey(example["mask"][0, ..., 0].numpy())),
-            Panel("mask answered", grey(answer.mask), f"IoU {overlap:.3f}"),
+            Panel("mask, the truth", to_grey(example["mask"][0, ..., 0].numpy())),
+            Panel("mask answered", to_grey(answer.mask), f"IoU {overlap:.3f}"),
             Panel("overlay", prediction_files.draw_overlay(fg_bg, answer.mask), "what is found, outlined"),
             Panel("depth, the truth", color_depth(example["depth"][0, ..., 0].numpy(), *scale)),
             Panel("depth answered", color_depth(answer.depth, *scale), f"{off:.1%} off"),

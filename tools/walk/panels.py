@@ -22,19 +22,32 @@ GREEN, OUTLINE = (38, 122, 92), (225, 40, 90)
 
 @dataclass(frozen=True)
 class Panel:
-    """picture: uint8 [h, w, 3] or [h, w]. said: what there is to see in it."""
+    """One picture of a step.
+
+    Attributes:
+        name: what it is.
+        picture: uint8 [h, w, 3] or [h, w].
+        note: what there is to see in it.
+    """
 
     name: str
     picture: np.ndarray
-    said: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Step:
     """What one step of the walk tells and shows.
 
-    name: of its picture. modules: where it lives. table: rows of text, the heads first; caption: its own. scale: the
-    nearest and the farthest metres, if depth is shown in colour.
+    Attributes:
+        title: one line.
+        name: of its picture's file and of its section.
+        modules: where it lives.
+        lines: paragraphs of text.
+        panels: its pictures.
+        table: rows of text, the heads first.
+        caption: of the table.
+        scale: the nearest and the farthest metres, if depth is shown in colour.
     """
 
     title: str
@@ -47,12 +60,12 @@ class Step:
     scale: tuple[float, float] | None = None
 
 
-def drawn(number: int, step: Step) -> Image.Image:
-    """The pictures of a step on one sheet."""
+def draw_step(number: int, step: Step) -> Image.Image:
+    """Draws the pictures of a step on one sheet."""
     font, bold = ImageFont.load_default(CAPTION), ImageFont.load_default(TITLE - 4)
     tiles = [_tile(panel) for panel in step.panels]
     captions = [
-        [*_wrapped(panel.name, tile.width, font), *_wrapped(panel.said, tile.width, font)]
+        [*_wrap(panel.name, tile.width, font), *_wrap(panel.note, tile.width, font)]
         for panel, tile in zip(step.panels, tiles, strict=True)
     ]
     rows = _rows([tile.width for tile in tiles])
@@ -76,52 +89,55 @@ def drawn(number: int, step: Step) -> Image.Image:
     return paper
 
 
-def sized(picture: np.ndarray) -> np.ndarray:
-    """Enlarged by whole pixels, so that each of them can still be told from the next; or made smaller."""
+def enlarge(picture: np.ndarray) -> np.ndarray:
+    """Enlarges a picture by whole pixels, so that each can be told from the next; shrinks a large one."""
     longest = max(picture.shape[:2])
     if longest > LARGEST:
         small = Image.fromarray(picture)
         small.thumbnail((LARGEST, LARGEST))
         return np.asarray(small)
-    return _repeated(picture, max(1, ENLARGED // longest))
+    return _repeat(picture, max(1, ENLARGED // longest))
 
 
-def pixels(picture: np.ndarray) -> str:
-    """192 x 256, height first."""
+def format_size(picture: np.ndarray) -> str:
+    """Returns the size of a picture as 192 x 256, height first."""
     return f"{picture.shape[0]} x {picture.shape[1]}"
 
 
-def grey(values: np.ndarray, white: float = 1.0) -> np.ndarray:
-    """Numbers from 0, black, to `white` -> uint8."""
+def to_grey(values: np.ndarray, white: float = 1.0) -> np.ndarray:
+    """Turns numbers from 0, black, to `white` into uint8."""
     return np.round(np.clip(values / white, 0, 1) * 255).astype(np.uint8)
 
 
-def over_squares(rgba: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 4], straight alpha -> [h, w, 3], with squares where it is see-through."""
+def show_over_squares(rgba: np.ndarray) -> np.ndarray:
+    """Draws uint8 [h, w, 4], straight alpha, as [h, w, 3] with squares where it is see-through."""
     down, across = np.indices(rgba.shape[:2]) // SQUARE
-    return _over(rgba, np.where((down + across) % 2, LIGHT, DARK)[..., None])
+    return _lay_over(rgba, np.where((down + across) % 2, LIGHT, DARK)[..., None])
 
 
-def over_green(rgba: np.ndarray) -> np.ndarray:
-    """The same over one colour, on which a light fringe shows as a dark one does."""
-    return _over(rgba, np.array(GREEN))
+def show_over_green(rgba: np.ndarray) -> np.ndarray:
+    """Draws it over one colour instead, on which a light fringe shows as a dark one does."""
+    return _lay_over(rgba, np.array(GREEN))
 
 
-def _over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
+def _lay_over(rgba: np.ndarray, behind: np.ndarray) -> np.ndarray:
     alpha = rgba[..., 3:] / 255
     return np.round(rgba[..., :3] * alpha + behind * (1 - alpha)).astype(np.uint8)
 
 
-def around(picture: np.ndarray, centre: Iterable, side: int) -> np.ndarray:
-    """The square of `side` pixels around (row, column), or as near to it as the picture goes, enlarged."""
+def crop_around(picture: np.ndarray, centre: Iterable, side: int) -> np.ndarray:
+    """Crops a square of `side` pixels around (row, column), or as near to it as the picture goes, and enlarges it."""
     top, left = (max(0, min(at - side // 2, of - side)) for at, of in zip(centre, picture.shape[:2], strict=True))
-    return sized(picture[top : top + side, left : left + side])
+    return enlarge(picture[top : top + side, left : left + side])
 
 
-def boxed(picture: np.ndarray, boxes: Iterable, colours: Sequence[tuple] = (OUTLINE,)) -> np.ndarray:
-    """Enlarged, with boxes (top, left, bottom, right) of its pixels on it, the last in front; colours: of each."""
+def draw_boxes(picture: np.ndarray, boxes: Iterable, colours: Sequence[tuple] = (OUTLINE,)) -> np.ndarray:
+    """Enlarges a picture and draws boxes (top, left, bottom, right) of its pixels on it, the last in front.
+
+    colours: of each box.
+    """
     times = max(1, LARGEST // max(picture.shape[:2]))
-    shown = Image.fromarray(_repeated(picture, times)).convert("RGB")
+    shown = Image.fromarray(_repeat(picture, times)).convert("RGB")
     pen = ImageDraw.Draw(shown)
     for (top, left, bottom, right), colour in zip(boxes, colours, strict=True):
         corners = [round(float(side) * times) for side in (left, top, right, bottom)]
@@ -129,7 +145,7 @@ def boxed(picture: np.ndarray, boxes: Iterable, colours: Sequence[tuple] = (OUTL
     return np.asarray(shown)
 
 
-def _repeated(picture: np.ndarray, times: int) -> np.ndarray:
+def _repeat(picture: np.ndarray, times: int) -> np.ndarray:
     return picture.repeat(times, axis=0).repeat(times, axis=1)
 
 
@@ -146,12 +162,12 @@ def _tile(panel: Panel) -> Image.Image:
 
 
 def _rows(widths: list[int]) -> list[list[int]]:
-    """Numbers of the pictures in each row: as few rows as can be, and these as equally long as can be."""
-    fewest = len(_filled(widths, WIDEST))
-    return next(rows for limit in range(0, WIDEST + 1, 10) if len(rows := _filled(widths, limit)) <= fewest)
+    """Returns the numbers of the pictures in each row: as few rows as can be, and these as equally long as can be."""
+    fewest = len(_fill_rows(widths, WIDEST))
+    return next(rows for limit in range(0, WIDEST + 1, 10) if len(rows := _fill_rows(widths, limit)) <= fewest)
 
 
-def _filled(widths: list[int], widest: int) -> list[list[int]]:
+def _fill_rows(widths: list[int], widest: int) -> list[list[int]]:
     rows: list[list[int]] = [[]]
     used = 0
     for at, width in enumerate(widths):
@@ -163,7 +179,7 @@ def _filled(widths: list[int], widest: int) -> list[list[int]]:
     return rows
 
 
-def _wrapped(text: str, width: int, font) -> list[str]:
+def _wrap(text: str, width: int, font) -> list[str]:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

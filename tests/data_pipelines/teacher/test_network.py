@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from data_pipelines.teacher import network as teacher
+from data_pipelines.teacher import network as teacher_network
 from data_pipelines.teacher import weights as teacher_weights
 from data_pipelines.teacher.network import DepthNetwork
 
@@ -62,9 +62,9 @@ def write_published(path, network, root="model_weights"):
 
 @pytest.fixture
 def tiny_published(monkeypatch, tmp_path):
-    """A published file of a tiny network, `load` expecting that network, and the network itself."""
-    monkeypatch.setattr(teacher, "DENSENET169", TINY)
-    network = teacher.build(TINY, (32, 64))
+    """A published file of a tiny network, `load_teacher` expecting that network, and the network itself."""
+    monkeypatch.setattr(teacher_network, "DENSENET169", TINY)
+    network = teacher_network.build_network(TINY, (32, 64))
     randomise(network, seed=1)
     path = tmp_path / "tiny_nyu.h5"
     write_published(path, network)
@@ -73,7 +73,7 @@ def tiny_published(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def densenet169():
-    return teacher.build(teacher.DENSENET169, (64, 32))
+    return teacher_network.build_network(teacher_network.DENSENET169, (64, 32))
 
 
 # ---- upsampling --------------------------------------------------------------------------------------------------
@@ -81,16 +81,16 @@ def densenet169():
 
 def test_interpolation_matrix_keeps_the_ends():
     expected = [[1, 0], [2 / 3, 1 / 3], [1 / 3, 2 / 3], [0, 1]]
-    np.testing.assert_allclose(teacher.interpolation_matrix(2), expected, atol=1e-7)
+    np.testing.assert_allclose(teacher_network.make_interpolation_matrix(2), expected, atol=1e-7)
 
 
 def test_interpolation_matrix_of_one_row_repeats_it():
-    np.testing.assert_array_equal(teacher.interpolation_matrix(1), [[1], [1]])
+    np.testing.assert_array_equal(teacher_network.make_interpolation_matrix(1), [[1], [1]])
 
 
 def test_doubling_is_corner_aligned_bilinear():
     x = keras.Input((2, 3, 2))
-    doubling = keras.Model(x, teacher.corner_aligned_doubling(x))
+    doubling = keras.Model(x, teacher_network.double_corner_aligned(x))
     rows = np.array([[0, 5, 10], [30, 35, 40]], "float32")  # 5 a column, 30 a row
     doubled = np.array(doubling(np.stack([rows, -rows], axis=-1)[np.newaxis]))
     # Six columns over two steps of 5: 2 each. Four rows over one step of 30: 10 each.
@@ -101,7 +101,7 @@ def test_doubling_is_corner_aligned_bilinear():
 
 def test_doubling_differs_from_edge_aligned_between_corners():
     x = keras.Input((1, 3, 1))
-    doubling = keras.Model(x, teacher.corner_aligned_doubling(x))
+    doubling = keras.Model(x, teacher_network.double_corner_aligned(x))
     doubled = np.array(doubling(np.array([[[[0.0], [10.0], [0.0]]]], "float32")))
     # Positions 0, .4, .8, 1.2, 1.6, 2 (edge-aligned would give 0, 2.5, 7.5, 7.5, 2.5, 0).
     np.testing.assert_allclose(doubled[0, 0, :, 0], [0, 4, 8, 8, 4, 0], atol=1e-5)
@@ -112,11 +112,13 @@ def test_doubling_differs_from_edge_aligned_between_corners():
 
 def test_output_is_half_the_picture_with_one_channel(densenet169):
     assert densenet169.output_shape == (None, 32, 16, 1)
-    assert teacher.build(TINY, (32, 96)).output_shape == (None, 16, 48, 1)
+    assert teacher_network.build_network(TINY, (32, 96)).output_shape == (None, 16, 48, 1)
 
 
 def test_densenet169_has_the_papers_size(densenet169):
-    weights = [layer.get_weights() for layer in densenet169.layers if not isinstance(layer, teacher.DoubledRows)]
+    weights = [
+        layer.get_weights() for layer in densenet169.layers if not isinstance(layer, teacher_network.DoubledRows)
+    ]
     parameters = sum(array.size for arrays in weights for array in arrays)
     assert round(parameters / 1e6, 1) == 42.8  # of which 0.2 are the statistics of batch normalisation
     assert densenet169.get_layer("up4_convB").output.shape[1:] == (
@@ -127,15 +129,15 @@ def test_densenet169_has_the_papers_size(densenet169):
 
 
 def test_small_fits_the_package():
-    network = teacher.build(teacher.SMALL, (32, 64))
-    weights = [layer.get_weights() for layer in network.layers if not isinstance(layer, teacher.DoubledRows)]
+    network = teacher_network.build_network(teacher_network.SMALL, (32, 64))
+    weights = [layer.get_weights() for layer in network.layers if not isinstance(layer, teacher_network.DoubledRows)]
     assert 2e6 < sum(array.size for arrays in weights for array in arrays) < 4.3e6
 
 
 def test_exponential_answer_is_the_exponential_of_the_last_convolution():
-    linear = teacher.build(TINY, (32, 64))
+    linear = teacher_network.build_network(TINY, (32, 64))
     randomise(linear, seed=3)
-    positive = teacher.build(replace(TINY, exponential=True), (32, 64))
+    positive = teacher_network.build_network(replace(TINY, exponential=True), (32, 64))
     positive.set_weights(linear.get_weights())
     answer = np.array(linear(picture(32, 64)))
     assert answer.min() < 0
@@ -143,37 +145,40 @@ def test_exponential_answer_is_the_exponential_of_the_last_convolution():
 
 
 def test_second_leaky_convolution_changes_the_answer():
-    one, two = teacher.build(TINY, (32, 64)), teacher.build(replace(TINY, leaky_convolutions=2), (32, 64))
+    one, two = (
+        teacher_network.build_network(TINY, (32, 64)),
+        teacher_network.build_network(replace(TINY, leaky_convolutions=2), (32, 64)),
+    )
     randomise(one, seed=4)
     two.set_weights(one.get_weights())
     assert np.abs(np.array(one(picture(32, 64))) - np.array(two(picture(32, 64)))).max() > 1e-3
 
 
 def test_weights_fit_another_size():
-    trained, larger = teacher.build(TINY, (32, 64)), teacher.build(TINY, (96, 32))
+    trained, larger = teacher_network.build_network(TINY, (32, 64)), teacher_network.build_network(TINY, (96, 32))
     randomise(trained, seed=5)
     stored = {
         layer.name: dict(zip(names, layer.get_weights(), strict=True))
         for layer, names in teacher_weights._layers_with_weights(trained)
     }
-    teacher_weights.assign(larger, teacher_weights.StoredLayers(stored), "memory")
+    teacher_weights.assign_weights(larger, teacher_weights.StoredLayers(stored), "memory")
     np.testing.assert_array_equal(larger.get_layer("conv3").get_weights()[0], stored["conv3"]["kernel"])
 
 
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        ((224, 100), r"input_size=\(224, 100\): the width 100 is not a multiple of 32; take 96"),
+        ((224, 100), r"`teacher_size`=224x100: the width 100 is not a multiple of 32; take 96"),
         ((15, 32), r"the height 15 is not a multiple of 32; take 32"),
     ],
 )
 def test_size_that_does_not_halve_five_times_is_refused(size, message):
     with pytest.raises(ValueError, match=message):
-        teacher.build(TINY, size)
+        teacher_network.build_network(TINY, size)
 
 
 def test_network_survives_saving(tmp_path):
-    network = teacher.build(TINY, (32, 64))
+    network = teacher_network.build_network(TINY, (32, 64))
     randomise(network, seed=6)
     network.save(tmp_path / "network.keras")
     again = keras.models.load_model(tmp_path / "network.keras")
@@ -203,7 +208,7 @@ def test_file_that_keras_2_wrote_gives_its_features(densenet169, tmp_path):
     ours, theirs, features = encoders(densenet169)
     theirs.save_weights(tmp_path / "theirs.h5")
     with teacher_weights.open_h5(tmp_path / "theirs.h5") as stored:
-        teacher_weights.assign(ours, stored, tmp_path / "theirs.h5")
+        teacher_weights.assign_weights(ours, stored, tmp_path / "theirs.h5")
     assert_same_features(ours, features)
 
 
@@ -222,7 +227,7 @@ def test_encoder_gives_keras_own_features(densenet169):
 def test_published_densenet169_gives_the_same_answer_bit_for_bit(densenet169, tmp_path):
     randomise(densenet169, seed=8)
     write_published(tmp_path / "nyu.h5", densenet169)
-    loaded = teacher.load(str(tmp_path / "nyu.h5"), (64, 32))
+    loaded = teacher_network.load_teacher(str(tmp_path / "nyu.h5"), (64, 32))
     assert (loaded.input_size, loaded.max_depth) == ((64, 32), 10.0)
     np.testing.assert_array_equal(np.array(loaded.network(picture(64, 32))), np.array(densenet169(picture(64, 32))))
 
@@ -231,17 +236,17 @@ def test_published_densenet169_gives_the_same_answer_bit_for_bit(densenet169, tm
 def test_both_layouts_load(tiny_published, root):
     path, network = tiny_published
     write_published(path, network, root)
-    loaded = teacher.load(str(path), (32, 64))
+    loaded = teacher_network.load_teacher(str(path), (32, 64))
     np.testing.assert_array_equal(np.array(loaded.network(picture(32, 64))), np.array(network(picture(32, 64))))
 
 
 @pytest.mark.parametrize("variant", [{"leaky_convolutions": 2}, {"bottleneck": 32}])
 def test_file_says_which_variant_it_is(tiny_published, variant):
     path, _ = tiny_published
-    network = teacher.build(replace(TINY, **variant), (32, 64))
+    network = teacher_network.build_network(replace(TINY, **variant), (32, 64))
     randomise(network, seed=9)
     write_published(path, network)
-    loaded = teacher.load(str(path), (32, 64))
+    loaded = teacher_network.load_teacher(str(path), (32, 64))
     np.testing.assert_array_equal(np.array(loaded.network(picture(32, 64))), np.array(network(picture(32, 64))))
 
 
@@ -251,14 +256,14 @@ def test_file_says_which_variant_it_is(tiny_published, variant):
 )
 def test_max_depth_from_name_or_caller(tiny_published, name, asked, max_depth):
     path = tiny_published[0].rename(tiny_published[0].with_name(name))
-    assert teacher.load(str(path), (32, 64), asked).max_depth == max_depth
+    assert teacher_network.load_teacher(str(path), (32, 64), asked).max_depth == max_depth
 
 
 @pytest.mark.parametrize("name", ["mine.h5", "nyu_and_kitti.h5"])
 def test_max_depth_is_asked_for(tiny_published, name):
     path = tiny_published[0].rename(tiny_published[0].with_name(name))
-    with pytest.raises(ValueError, match=rf"{name}: the name says neither .*so say max_depth"):
-        teacher.load(str(path), (32, 64))
+    with pytest.raises(ValueError, match=rf"{name}: the name says neither .*so say it \(`teacher_max_depth`\)"):
+        teacher_network.load_teacher(str(path), (32, 64))
 
 
 def rename_layer(group, old, new):
@@ -313,10 +318,10 @@ def test_file_that_does_not_fit_is_named(tiny_published, damage, message):
     with h5py.File(path, "r+") as file:
         damage(file["model_weights"])
     if message is None:  # a name that says nothing about the network
-        teacher.load(str(path), (32, 64))
+        teacher_network.load_teacher(str(path), (32, 64))
         return
     with pytest.raises(ValueError, match=message) as caught:
-        teacher.load(str(path), (32, 64))
+        teacher_network.load_teacher(str(path), (32, 64))
     assert "tiny_nyu.h5" in str(caught.value)
 
 
@@ -328,7 +333,7 @@ def test_layer_too_many_is_refused(tiny_published):
         group["fc1000/fc1000/kernel:0"] = np.zeros((4, 1000), "float32")
         group["fc1000"].attrs["weight_names"] = np.array([b"fc1000/kernel:0"])
     with pytest.raises(ValueError, match=r"layer fc1000 is kernel \(4, 1000\) in the file, absent here"):
-        teacher.load(str(path), (32, 64))
+        teacher_network.load_teacher(str(path), (32, 64))
 
 
 def test_nothing_changes_when_a_file_does_not_fit(tiny_published):
@@ -338,7 +343,7 @@ def test_nothing_changes_when_a_file_does_not_fit(tiny_published):
         replace_array(file["model_weights"], "conv2/conv2/bias:0", np.zeros(16, "float32"))
     before = network.get_weights()
     with teacher_weights.open_h5(path) as stored, pytest.raises(ValueError, match="layer conv3"):
-        teacher_weights.assign(network, stored, path)
+        teacher_weights.assign_weights(network, stored, path)
     for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
@@ -349,17 +354,17 @@ def test_file_that_is_no_hdf5_is_refused(tiny_published, content):
     whole = path.read_bytes()
     path.write_bytes({"web page": b"<html>", "truncated": whole[: len(whole) // 2], "empty": b""}[content])
     with pytest.raises(ValueError, match=r"tiny_nyu\.h5: not a whole HDF5 file .*download it again"):
-        teacher.load(str(path), (32, 64))
+        teacher_network.load_teacher(str(path), (32, 64))
 
 
 def test_missing_file_is_refused():
-    with pytest.raises(FileNotFoundError, match=r"weights='gs://bucket/nyu\.h5': there is no such local file"):
-        teacher.load("gs://bucket/nyu.h5", (32, 64))
+    with pytest.raises(FileNotFoundError, match=r"`teacher_weights`=gs://bucket/nyu\.h5: there is no such local file"):
+        teacher_network.load_teacher("gs://bucket/nyu.h5", (32, 64))
 
 
 def test_usual_size_is_the_one_of_training(tiny_published):
-    assert teacher.usual_size("small") == teacher.usual_size("mine.npz") == (192, 256)
-    assert teacher.usual_size(str(tiny_published[0])) == (480, 640)
+    assert teacher_network.default_input_size("small") == teacher_network.default_input_size("mine.npz") == (192, 256)
+    assert teacher_network.default_input_size(str(tiny_published[0])) == (480, 640)
 
 
 # ---- files of tools/train_teacher.py -----------------------------------------------------------------------------
@@ -367,8 +372,8 @@ def test_usual_size_is_the_one_of_training(tiny_published):
 
 @pytest.fixture
 def tiny_trained(monkeypatch, tmp_path):
-    monkeypatch.setattr(teacher, "SMALL", TINY)
-    network = teacher.build(TINY, (32, 64))
+    monkeypatch.setattr(teacher_network, "SMALL", TINY)
+    network = teacher_network.build_network(TINY, (32, 64))
     randomise(network, seed=10)
     path = tmp_path / "trained.npz"
     teacher_weights.write_npz(path, network, repr(TINY), max_depth=40.0)
@@ -377,9 +382,9 @@ def tiny_trained(monkeypatch, tmp_path):
 
 def test_trained_file_round_trip(tiny_trained):
     path, network = tiny_trained
-    loaded = teacher.load(str(path), (32, 64))
+    loaded = teacher_network.load_teacher(str(path), (32, 64))
     assert loaded.max_depth == 40.0
-    assert teacher.load(str(path), (32, 64), max_depth=40.0).max_depth == 40.0
+    assert teacher_network.load_teacher(str(path), (32, 64), max_depth=40.0).max_depth == 40.0
     kernel = network.get_layer("conv1_conv").get_weights()[0]
     np.testing.assert_array_equal(loaded.network.get_layer("conv1_conv").get_weights()[0], kernel.astype("float16"))
     np.testing.assert_allclose(
@@ -388,20 +393,22 @@ def test_trained_file_round_trip(tiny_trained):
 
 
 def test_trained_file_says_its_own_max_depth(tiny_trained):
-    with pytest.raises(ValueError, match=r"max_depth=10, but .*trained\.npz was trained with 40\.0; leave it out"):
-        teacher.load(str(tiny_trained[0]), (32, 64), max_depth=10)
+    with pytest.raises(
+        ValueError, match=r"`teacher_max_depth`=10, but .*trained\.npz was trained with 40\.0; leave it out"
+    ):
+        teacher_network.load_teacher(str(tiny_trained[0]), (32, 64), max_depth=10)
 
 
 def test_trained_file_of_another_design_is_refused(tiny_trained, monkeypatch):
-    monkeypatch.setattr(teacher, "SMALL", replace(TINY, growth=3))
+    monkeypatch.setattr(teacher_network, "SMALL", replace(TINY, growth=3))
     with pytest.raises(ValueError, match=r"trained\.npz: was trained for .*growth=2.* this version has .*growth=3"):
-        teacher.load(str(tiny_trained[0]), (32, 64))
+        teacher_network.load_teacher(str(tiny_trained[0]), (32, 64))
 
 
 def test_npz_of_something_else_is_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(ValueError, match=r"other\.npz: has no network or no max_depth, so it is not a teacher's file"):
-        teacher.load(str(tmp_path / "other.npz"), (32, 64))
+        teacher_network.load_teacher(str(tmp_path / "other.npz"), (32, 64))
 
 
 @pytest.mark.parametrize("content", ["web page", "truncated", "empty", "flipped"])
@@ -414,31 +421,33 @@ def test_file_that_is_no_npz_is_refused(tiny_trained, content):
         {"web page": b"<html>", "truncated": whole[: len(whole) // 2], "empty": b"", "flipped": flipped}[content]
     )
     with pytest.raises(ValueError, match=r"trained\.npz: not a whole \.npz file of arrays .*tools/train_teacher\.py"):
-        teacher.load(str(path), (32, 64))
+        teacher_network.load_teacher(str(path), (32, 64))
 
 
 def test_pickled_array_is_never_opened(tmp_path):
     np.savez(tmp_path / "evil.npz", network=np.array([{"a": 1}], dtype=object), max_depth=np.array(1.0))
     with pytest.raises(ValueError, match=r"evil\.npz: not a whole \.npz file of arrays"):
-        teacher.load(str(tmp_path / "evil.npz"), (32, 64))
+        teacher_network.load_teacher(str(tmp_path / "evil.npz"), (32, 64))
 
 
 def test_small_comes_with_the_package():
-    loaded = teacher.load("small", (64, 96))
+    loaded = teacher_network.load_teacher("small", (64, 96))
     answer = np.array(loaded.network(picture(64, 96)))
     assert answer.shape == (2, 32, 48, 1)
     assert answer.min() > 0
     assert loaded.max_depth > 0
-    assert teacher.SMALL_WEIGHTS.stat().st_size < 10e6
+    assert teacher_network.SMALL_WEIGHTS.stat().st_size < 10e6
 
 
 def test_digest_is_the_files(tmp_path):
     (tmp_path / "any.h5").write_bytes(b"abc")
-    assert teacher.digest(str(tmp_path / "any.h5")) == hashlib.sha256(b"abc").hexdigest()
-    assert teacher.digest("small") == hashlib.sha256(teacher.SMALL_WEIGHTS.read_bytes()).hexdigest()
+    assert teacher_network.hash_weights(str(tmp_path / "any.h5")) == hashlib.sha256(b"abc").hexdigest()
+    assert (
+        teacher_network.hash_weights("small") == hashlib.sha256(teacher_network.SMALL_WEIGHTS.read_bytes()).hexdigest()
+    )
 
 
 def test_missing_small_names_the_remedy(monkeypatch, tmp_path):
-    monkeypatch.setattr(teacher, "SMALL_WEIGHTS", tmp_path / "teacher_small.npz")
+    monkeypatch.setattr(teacher_network, "SMALL_WEIGHTS", tmp_path / "teacher_small.npz")
     with pytest.raises(FileNotFoundError, match=r"teacher_small\.npz did not come with .*tools/train_teacher\.py"):
-        teacher.load("small", (32, 64))
+        teacher_network.load_teacher("small", (32, 64))

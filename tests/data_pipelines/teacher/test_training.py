@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from repository import ROOT
 
-from data_pipelines.teacher import network as teacher
+from data_pipelines.teacher import network as teacher_network
 
 pytestmark = pytest.mark.both_stacks
 
@@ -40,7 +40,7 @@ def test_it_trains_goes_on_and_writes_weights_that_load(tmp_path):
     assert status == 0, said
     assert "step 2 demo" in said
     assert np.isfinite(
-        teacher.load(str(tmp_path / "small.npz"), (32, 64)).network.get_layer("conv3").get_weights()[0]
+        teacher_network.load_teacher(str(tmp_path / "small.npz"), (32, 64)).network.get_layer("conv3").get_weights()[0]
     ).all()
     status, said = run(tmp_path / "work", tmp_path / "small.npz", "--steps=4")
     assert status == 0, said
