@@ -221,7 +221,8 @@ def _iterate_records(
             yield number, serialized
             number += 1
     except tf.errors.OpError as error:
-        text = f"is damaged ({describe_error(error)}); {_format_count(max(0, promised - number - 1))} after it cannot be reached"
+        unread = _format_count(max(0, promised - number - 1))
+        text = f"is damaged ({describe_error(error)}); {unread} after it cannot be reached"
         findings.add(name, "damaged", text, number)
         return
     if number != promised:
