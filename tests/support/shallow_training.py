@@ -1,0 +1,43 @@
+"""`fgseg_tf.train` with the two-branch network of one scale instead of four: a third of the layers, of every kind.
+
+Most of a short training goes into tracing each stage, layer by layer, once for the step and once for its scores. Where
+a test is about the command and not about the network, this one shows the same.
+
+    python -m shallow_training FLAGS               as python -m fgseg_tf.train FLAGS
+    shallow_training.train_each([FLAGS, ...])      one after the other in this process, which loads TensorFlow once
+"""
+
+from collections.abc import Iterable
+
+from fgseg_tf import train
+
+# isort: split
+
+from absl import flags
+
+from fgseg_tf.model import two_branch
+from fgseg_tf.model.two_branch import ARCHITECTURES, Architecture
+
+
+def make_shallow() -> None:
+    """Makes `small` a network that works at full size, a half and a quarter of it, in this process."""
+    for name, scales in (("_ENCODED", (4,)), ("_DECODED", (2, 1))):
+        assert isinstance(getattr(two_branch, name), tuple)
+        setattr(two_branch, name, scales)
+    ARCHITECTURES["small"] = Architecture(
+        stem=(4, 6), background=(8,), joint=(8,), blocks=(1,), mask=(6, 4), depth=(6, 4)
+    )
+
+
+def train_each(commands: Iterable[list[str]]) -> None:
+    """Trains by each list of flags; what each prints ends with a line that names its model.keras."""
+    make_shallow()
+    for command in commands:
+        flags.FLAGS.unparse_flags()
+        flags.FLAGS(["train", *command])
+        train.run()
+
+
+if __name__ == "__main__":
+    make_shallow()
+    train.main()
