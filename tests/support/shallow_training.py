@@ -7,6 +7,7 @@ a test is about the command and not about the network, this one shows the same.
     shallow_training.train_each([FLAGS, ...])      one after the other in this process, which loads TensorFlow once
 """
 
+import sys
 from collections.abc import Iterable
 
 from fgseg_tf import train
@@ -34,7 +35,8 @@ def train_each(commands: Iterable[list[str]]) -> None:
     make_shallow()
     for command in commands:
         flags.FLAGS.unparse_flags()
-        flags.FLAGS(["train", *command])
+        sys.argv = ["train", *command]  # which run.flags is made of
+        flags.FLAGS(sys.argv)
         train.run()
 
 
