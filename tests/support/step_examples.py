@@ -19,8 +19,8 @@ PLAIN = Optimization(optimizer="sgd", weight_decay=0.0, warmup=0.0, clip=0.0, av
 STAGE = Stage(1, 0, 5, 0.1, losses.parse_loss("dice", "mask"), losses.parse_loss("l1", "depth"))
 
 
-def batch(count: int, number: int = 0, height: int = HEIGHT, width: int = WIDTH) -> dict:
-    """`count` examples; what the `number`th step of a test sees."""
+def make_batch(count: int, number: int = 0, height: int = HEIGHT, width: int = WIDTH) -> dict:
+    """Returns a batch of `count` examples; another one for each number of a step."""
     rng = np.random.default_rng(number)
     picture = rng.random((count, height, width, 3), np.float32)
     mask = np.zeros((count, height, width, 1), np.float32)
@@ -36,8 +36,8 @@ def batch(count: int, number: int = 0, height: int = HEIGHT, width: int = WIDTH)
     }
 
 
-def little_network(synchronized: bool = False) -> keras.Model:
-    """Both inputs, one BatchNorm, both outputs: what a step needs, traced in a moment. The first weights are fixed."""
+def make_network(synchronized: bool = False) -> keras.Model:
+    """Returns a network with both inputs, one BatchNorm and both outputs, traced in a moment; its weights are fixed."""
     bg, fg_bg = keras.Input((None, None, 3), name="bg"), keras.Input((None, None, 3), name="fg_bg")
     x = keras.layers.Concatenate()([bg, fg_bg])
     x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False, kernel_initializer=ramp)(x)
@@ -54,12 +54,12 @@ def ramp(shape, dtype=None):
     return tf.reshape(tf.sin(tf.range(np.prod(shape), dtype=tf.float32)) / 4, shape)
 
 
-def arrays(variables) -> list[np.ndarray]:
+def to_arrays(variables) -> list[np.ndarray]:
     return [tf.convert_to_tensor(variable).numpy() for variable in variables]
 
 
-def prepared(strategy=None, options=PLAIN, stage=STAGE, float16=False, make=little_network, total=20, **how):
-    """(learner, optimizer, step) as training makes them."""
+def prepare_step(strategy=None, options=PLAIN, stage=STAGE, float16=False, make=make_network, total=20, **how):
+    """Returns (learner, optimizer, step) as training makes them."""
     strategy = strategy or tf.distribute.OneDeviceStrategy("/CPU:0")
     with strategy.scope():
         learner = Learner(make(strategy.num_replicas_in_sync > 1), options, float16)

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
-from step_examples import PLAIN, STAGE, arrays, batch, prepared
+from step_examples import PLAIN, STAGE, make_batch, prepare_step, to_arrays
 from training_command import USUAL, Command
 
 from fgseg_tf.data.exposures import Capture
@@ -159,7 +159,7 @@ def test_logs_for_tensorboard(diverged):
 
 
 def with_checkpoints(folder, options, stage=STAGE):
-    learner, optimizer, step = prepared(options=options, stage=stage)
+    learner, optimizer, step = prepare_step(options=options, stage=stage)
     return learner, optimizer, step, Checkpoints(str(folder), learner, writes=True)
 
 
@@ -168,7 +168,7 @@ def test_within_a_stage_everything_goes_on(tmp_path, name):
     options = Optimization(optimizer=name, weighting="learned", warmup=0.1)
     learner, optimizer, step, checkpoints = with_checkpoints(tmp_path, options)
     for number in range(3):
-        step(batch(4, number))
+        step(make_batch(4, number))
     checkpoints.stage.assign(1)
     checkpoints.step.assign(3)
     learner.examples_seen.assign(12)
@@ -183,19 +183,19 @@ def test_within_a_stage_everything_goes_on(tmp_path, name):
     other.scale.assign(1.0)
     learner.scale.assign(1.0)
     for number in range(3, 5):
-        assert float(step(batch(4, number))["loss"]) == float(its_step(batch(4, number))["loss"])
+        assert float(step(make_batch(4, number))["loss"]) == float(its_step(make_batch(4, number))["loss"])
     for one, same in zip(
-        arrays([*learner.variables, *learner.averages, *learner.weighting.weights]),
-        arrays([*other.variables, *other.averages, *other.weighting.weights]),
+        to_arrays([*learner.variables, *learner.averages, *learner.weighting.weights]),
+        to_arrays([*other.variables, *other.averages, *other.weighting.weights]),
         strict=True,
     ):
         np.testing.assert_array_equal(one, same)
-    assert all(np.any(weight) for weight in arrays(other.weighting.weights))
+    assert all(np.any(weight) for weight in to_arrays(other.weighting.weights))
 
 
 def test_between_stages_there_is_no_optimizer_to_go_on_with(tmp_path):
     learner, _, step, checkpoints = with_checkpoints(tmp_path, PLAIN)
-    step(batch(4))
+    step(make_batch(4))
     checkpoints.stage.assign(1)
     checkpoints.save()
     other, optimizer, _, found = with_checkpoints(tmp_path, PLAIN)
@@ -203,7 +203,7 @@ def test_between_stages_there_is_no_optimizer_to_go_on_with(tmp_path):
     found.restore_optimizer(optimizer)
     assert int(found.stage) == 1
     assert int(optimizer.iterations) == 0
-    np.testing.assert_array_equal(arrays(other.variables)[0], arrays(learner.variables)[0])
+    np.testing.assert_array_equal(to_arrays(other.variables)[0], to_arrays(learner.variables)[0])
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, 1e30])
