@@ -105,7 +105,7 @@ def test_the_first_bad_step_is_named(diverged):
         r"stage 2: the (loss|gradient norm) of step 2 is (nan|inf)\. The last good checkpoint is kept: the same flags",
         error,
     )
-    assert f"go on from {folder}/checkpoints/ckpt-120. If they end here again, take a lower --rate" in error
+    assert f"go on from {folder}/checkpoints/ckpt-120. If they end here again, take a lower `rate`" in error
 
 
 def test_no_checkpoint_holds_what_is_not_a_number(diverged):
@@ -178,7 +178,12 @@ def test_within_a_stage_everything_goes_on(tmp_path, name):
     other, its_optimizer, its_step, found = with_checkpoints(tmp_path, options)
     found.restore()
     found.restore_optimizer(its_optimizer)
-    assert [int(value) for value in (found.stage, found.step, other.seen, its_optimizer.iterations)] == [1, 3, 12, 3]
+    assert [int(value) for value in (found.stage, found.step, other.examples_seen, its_optimizer.iterations)] == [
+        1,
+        3,
+        12,
+        3,
+    ]
     assert float(other.scale) == 8.0
     other.scale.assign(1.0)
     learner.scale.assign(1.0)
