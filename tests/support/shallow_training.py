@@ -16,6 +16,7 @@ from fgseg_tf import train
 
 from absl import flags
 
+from data_pipelines.runtime.cli import show_help_of
 from fgseg_tf.model import two_branch
 from fgseg_tf.model.two_branch import ARCHITECTURES, Architecture
 
@@ -35,7 +36,8 @@ def train_each(commands: Iterable[list[str]]) -> None:
     make_shallow()
     for command in commands:
         flags.FLAGS.unparse_flags()
-        sys.argv = ["train", *command]  # which run.flags is made of
+        sys.argv = ["train", *command]
+        show_help_of("fgseg_tf.train")  # run.flags is made of the flags of the program that runs
         flags.FLAGS(sys.argv)
         train.run()
 
