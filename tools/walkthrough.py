@@ -128,19 +128,18 @@ def walk(output: str) -> Iterator[Step]:
 
 
 def load_pictures() -> tuple[source_set.Sources, DatasetConfig]:
-    backgrounds, foregrounds, count = _BACKGROUNDS.value, _FOREGROUNDS.value, _COUNT.value
+    sources, count = SourcesConfig(_BACKGROUNDS.value, _FOREGROUNDS.value, skip_bad=_SKIP_BAD.value), _COUNT.value
     height, width = parse_size(_IMAGE_SIZE.value)
-    drawn = not (backgrounds or foregrounds)
     at_most = [
-        count if drawn or not folder else min(count, len(image_files.in_folder(folder, "picture")[0]))
-        for folder in (backgrounds, foregrounds)
+        count if sources.is_demo else min(count, len(image_files.in_folder(folder, "picture")[0]))
+        for folder in (sources.backgrounds, sources.foregrounds)
     ]
     config = DatasetConfig(
-        sources=SourcesConfig(backgrounds, foregrounds, at_most[0], at_most[1], skip_bad=_SKIP_BAD.value),
+        sources=replace(sources, backgrounds_count=at_most[0], foregrounds_count=at_most[1]),
         height=height,
         width=width,
         seed=_SEED.value,
-        labels="exact" if drawn else "ground",
+        labels="exact" if sources.is_demo else "ground",
     )
     found = source_set.load_sources(config)
     # Of fewer, none can be held out.

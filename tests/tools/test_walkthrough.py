@@ -75,7 +75,7 @@ def test_every_step_is_told_and_drawn(walk):
     assert "http" not in page
     assert NAME in page
     # Every file that it names is there.
-    named = set(re.findall(r"(?:data_pipelines|fgseg_tf)/\w+\.py", said))
+    named = set(re.findall(r"(?:data_pipelines|fgseg_tf)(?:/\w+)+\.py", said))
     assert len(named) > 25
     assert all((ROOT / path).exists() for path in named)
 

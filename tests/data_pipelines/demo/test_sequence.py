@@ -43,11 +43,11 @@ def test_the_tool_writes_what_footage_reads(tmp_path):
         [*command, "--height=48", "--width=64"], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
-    (sequence,) = footage.find(str(tmp_path / "clips"))
+    (sequence,) = footage.find_sequences(str(tmp_path / "clips"))
     assert sequence.name == "street"
     assert sequence.masked
     wanted = list(demo_sequence.frames(100, 2, *SIZE, 3))
-    for (bg, picture, truth, millimetres), frame in zip(footage.pictures(sequence), wanted, strict=True):
+    for (bg, picture, truth, millimetres), frame in zip(footage.read_pictures(sequence), wanted, strict=True):
         np.testing.assert_array_equal(bg, demo_sequence.empty_scene(100, 2, *SIZE))
         assert np.abs(picture.astype(int) - frame.picture).mean() < 6
         np.testing.assert_array_equal(truth, frame.truth)
