@@ -36,9 +36,9 @@ JPEG_QUALITY = 85
 def draw() -> None:
     """Draws the background and the frames."""
     size = _SEED.value, _SCENE.value, _HEIGHT.value, _WIDTH.value
-    write("background/bg.png", demo_sequence.empty_scene(*size))
+    write("background/bg.png", demo_sequence.draw_background(*size))
     with Progress("drawing", _COUNT.value, "frames") as shown:
-        for number, frame in enumerate(demo_sequence.frames(*size, _COUNT.value), 1):
+        for number, frame in enumerate(demo_sequence.draw_frames(*size, _COUNT.value), 1):
             write(f"input/in{number:06d}.jpg", frame.picture, quality=JPEG_QUALITY)
             write(f"groundtruth/gt{number:06d}.png", frame.truth)
             write(f"depth/d{number:06d}.png", (frame.depth * 1000).round().clip(0, 65535).astype("u2"))

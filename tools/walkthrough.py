@@ -84,11 +84,11 @@ def walk(output: str) -> Iterator[Step]:
     if not 0 <= index < grid.size:
         raise ValueError(f"--index={index}: these pictures make {grid.size} composites, counted from 0.")
     exposures = Capture(_CAPTURE.value, _CAPTURE.value)
-    name = grid.name(index)
+    name = grid.format_name(index)
     begin(output, name)
     yield data_steps.sources_step(found, compositor, index)
 
-    background, cutout, _, _ = grid.parts(index)
+    background, cutout, _, _ = grid.decode(index)
     split = next(s for s in compositor.splits if background in s.backgrounds and cutout in s.foregrounds)
     yield data_steps.placement_step(compositor, split, index)
 
@@ -97,7 +97,7 @@ def walk(output: str) -> Iterator[Step]:
     made = {key: value.numpy() for key, value in whole.items()}
     yield data_steps.compositing_step(compositor, plan, made)
 
-    metres = depth_labels.from_code(made["depth"]).numpy()
+    metres = depth_labels.decode_depth(made["depth"]).numpy()
     scale = float(metres.min()), float(metres.max()) * 1.01
     yield data_steps.depth_step(compositor, plan, made, load_teacher(), scale)
 
@@ -131,7 +131,7 @@ def load_pictures() -> tuple[source_set.Sources, DatasetConfig]:
     sources, count = SourcesConfig(_BACKGROUNDS.value, _FOREGROUNDS.value, skip_bad=_SKIP_BAD.value), _COUNT.value
     height, width = parse_size(_IMAGE_SIZE.value)
     at_most = [
-        count if sources.is_demo else min(count, len(image_files.in_folder(folder, "picture")[0]))
+        count if sources.is_demo else min(count, len(image_files.list_pictures(folder, "picture")[0]))
         for folder in (sources.backgrounds, sources.foregrounds)
     ]
     config = DatasetConfig(

@@ -14,7 +14,7 @@ from data_pipelines.compositing.backgrounds import Backgrounds, Example, Layer, 
 from data_pipelines.compositing.compose import Composite, compose
 from data_pipelines.compositing.placement import Placements, Stage, draw_numbers, place_objects
 from data_pipelines.compositing.plan import CompositePlan, Materials, load_materials, plan_composites
-from data_pipelines.compositing.splits import Grid, Split, limit, make_splits
+from data_pipelines.compositing.splits import Grid, Split, limit_splits, make_splits
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Sources
 
@@ -51,7 +51,7 @@ class Compositor:
         """Returns where objects stand in composites of a split, given their numbers, int64 [n]."""
         config = self.config
         return place_objects(
-            self.grid.parts(indices),
+            self.grid.decode(indices),
             draw_numbers(config.seed, indices, config.placement.max_objects),
             tf.constant(split.foregrounds, tf.int64),
             config.placement,
@@ -148,8 +148,8 @@ def label_backgrounds(sources: Sources, config: DatasetConfig, load_teacher: Cal
             )
         metres = sources.true_depth
     else:
-        metres = depths.look_at_all(load_teacher(), sources.backgrounds, batch)
-    codes = depths.to_code(metres).numpy()
+        metres = depths.label_pictures(load_teacher(), sources.backgrounds, batch)
+    codes = depths.encode_depth(metres).numpy()
     if not codes.all():
         raise ValueError("The depth of a background is unknown in places; labels are made from dense maps only.")
     return codes
@@ -166,12 +166,14 @@ def build_compositor(sources: Sources, depth_codes: np.ndarray, config: DatasetC
     grid = Grid(len(sources.backgrounds), len(sources.foregrounds), config.placement.places)
     splits = make_splits(grid, config.split, config.holdout, config.seed)
     if config.limit:
-        splits = limit(splits, config.limit)
+        splits = limit_splits(splits, config.limit)
     points, horizon, without_floor = _find_floors(sources, depth_codes, config)
     # Composites that the teacher will look at are pasted over their background, as published, unless they stand in it.
     in_depth = config.labels != "teacher" or config.placement.layout == "ground"
     largest = config.placement.largest(config.height, config.width)
-    levels = cutout_pyramid.build(sources.foregrounds, sources.reliefs if config.labels == "exact" else None, largest)
+    levels = cutout_pyramid.build_pyramid(
+        sources.foregrounds, sources.reliefs if config.labels == "exact" else None, largest
+    )
     materials = load_materials(
         sources.backgrounds,
         depth_codes if in_depth else None,
@@ -198,7 +200,7 @@ def _find_floors(sources: Sources, depth_codes: np.ndarray, config: DatasetConfi
         return None, None, ()
     points, horizons, without = [], [], []
     for number, codes in enumerate(depth_codes):
-        floor = ground.find_ground(depths.from_code(codes).numpy(), seed=config.seed % (1 << 32))
+        floor = ground.find_ground(depths.decode_depth(codes).numpy(), seed=config.seed % (1 << 32))
         if not floor.found:
             without.append(number)
         near_to_far, horizon = _keep_useful_places(floor.points, sources, number, config)

@@ -1,6 +1,6 @@
-"""Cut-outs scaled once, so that a composite only has to interpolate a little.
+"""Cutouts scaled once, so that a composite only has to interpolate a little.
 
-Every cut-out is kept at sizes that fall by the square root of two, each made by area averaging, in one flat array. A
+Every cutout is kept at sizes that fall by the square root of two, each made by area averaging, in one flat array. A
 composite takes the smallest level that is not smaller than what it needs; interpolation from there can neither blur nor
 alias by more than that factor, and costs a tenth of an antialiased resize.
 
@@ -21,14 +21,17 @@ RELIEF_UNIT = 1 / 1024  # metres
 
 @dataclass(frozen=True)
 class Pyramid:
-    """levels of all cut-outs.
+    """All levels of all cutouts.
 
-    pixels: uint8 [n], premultiplied RGBA of every level, one after the other.
-    reliefs: int16 [n / 4] in RELIEF_UNIT at the same places, or None; how far behind its standing plane a pixel is.
-    offset, height, width: int32 or int64 [cut-outs, levels]; where a level starts in pixels, its size with the border.
-    longest: float32 [cut-outs, levels], longest side without the border; levels that a small cut-out lacks repeat its
-        smallest.
-    aspect: float32 [cut-outs, 2], height and width of the cut-out, the longer one 1.
+    Attributes:
+        pixels: uint8 [n], premultiplied RGBA of every level, one after the other.
+        reliefs: int16 [n / 4] in RELIEF_UNIT at the same places, or None; how far behind its standing plane a pixel is.
+        offset: int64 [cutouts, levels], where a level starts in `pixels`.
+        height: int32 [cutouts, levels], with the border.
+        width: int32 [cutouts, levels], likewise.
+        longest: float32 [cutouts, levels], longest side without the border; levels that a small cutout lacks repeat its
+            smallest.
+        aspect: float32 [cutouts, 2], height and width of the cutout, the longer one 1.
     """
 
     pixels: np.ndarray
@@ -40,12 +43,15 @@ class Pyramid:
     aspect: np.ndarray
 
 
-def build(
+def build_pyramid(
     cutouts: Sequence[np.ndarray], reliefs: Sequence[np.ndarray] | None = None, largest: int | None = None
 ) -> Pyramid:
-    """cutouts: uint8 [h, w, 4] each, straight alpha; reliefs: float32 [h, w] metres each.
+    """Scales every cutout to all levels.
 
-    largest: the longest side that will ever be needed; larger levels are not kept.
+    Args:
+        cutouts: uint8 [h, w, 4] each, straight alpha.
+        reliefs: float32 [h, w] each, metres.
+        largest: the longest side that will ever be needed; larger levels are not kept.
     """
     pixels, depths, rows, aspects = [], [], [], []
     at = 0

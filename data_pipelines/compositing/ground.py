@@ -31,10 +31,12 @@ DEPTH_BINS, COLUMN_BINS = 24, 12
 
 @dataclass(frozen=True)
 class Ground:
-    """Places to stand. points: float32 [count, 3], from near to far.
+    """Places to stand.
 
-    row, column: of the pixel's centre, as a share of the picture's height and width; depth: metres of the floor there.
-    found: False when no floor was seen and the lower third of the picture stands in for it.
+    Attributes:
+        points: float32 [count, 3], from near to far: row and column of the pixel's centre, as shares of the picture's
+            height and width, and metres of the floor there.
+        found: whether there is a floor; where there is none, the lower third of the picture stands in for it.
     """
 
     points: np.ndarray
@@ -44,8 +46,16 @@ class Ground:
 def find_ground(depth: np.ndarray, seed: int = 0, count: int = 1024) -> Ground:
     """Finds the floor and `count` places on it, spread evenly over log(depth) and across the columns.
 
-    depth: float [height, width], metres along the optical axis; 0, negative and not finite are unknown. Same map,
-    seed and count, same points. A point comes twice only when the floor has hardly more pixels than are asked for.
+    The same map, seed and count give the same points. A point comes twice only when the floor has hardly more pixels
+    than are asked for.
+
+    Args:
+        depth: float [height, width], metres along the optical axis; 0, negative and not finite are unknown.
+        seed: of the search and of the choice of points.
+        count: how many points.
+
+    Raises:
+        ValueError: the map is too small or unknown everywhere.
     """
     if depth.ndim != 2 or min(depth.shape) < 4:
         raise ValueError(f"depth has shape {depth.shape}: [height, width] with at least 4 a side is needed.")
@@ -102,7 +112,7 @@ def _find_plane(
     scores = _score(planes, basis, values, slopes)
     planes = planes[np.argsort(-scores, kind="stable")[:8]]
     for _ in range(4):
-        planes = np.stack([_refined(plane, basis, values, slopes, TOLERANCE) for plane in planes])
+        planes = np.stack([_refine(plane, basis, values, slopes, TOLERANCE) for plane in planes])
     scores = np.where(_is_floor(planes, width / height), _score(planes, basis, values, slopes), -1)
     if scores.max() < LEAST_SHARE:
         return None, 0.0
@@ -114,7 +124,7 @@ def _find_plane(
         near = _lies_on(on_plane, plane[0], values, slopes, TOLERANCE)
         off = np.abs(values[near] / on_plane[near] - 1)
         noise = float(np.clip(4.4 * np.median(off), 0.01, 0.15)) if off.size else TOLERANCE
-        plane = _refined(plane, basis, values, slopes, noise)
+        plane = _refine(plane, basis, values, slopes, noise)
     return plane, noise
 
 
@@ -156,7 +166,7 @@ def _score(planes: np.ndarray, basis: np.ndarray, values: np.ndarray, slopes: np
     return np.where(reaches_down, near.mean(axis=1) - 0.5 * behind.mean(axis=1), -1)
 
 
-def _refined(
+def _refine(
     plane: np.ndarray, basis: np.ndarray, values: np.ndarray, slopes: np.ndarray, tolerance: float
 ) -> np.ndarray:
     """Least squares of the relative distance, over what lies on the plane."""

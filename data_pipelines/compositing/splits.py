@@ -1,15 +1,15 @@
 """Which composites there are, what each is called, and which split it belongs to.
 
-A composite is a number, its index: (background, cut-out, mirrored, place) in mixed radix, the place fastest. From the
+A composite is a number, its index: (background, cutout, mirrored, place) in mixed radix, the place fastest. From the
 index come its name, its random numbers and so its bytes; how many shards, threads or machines made it does not matter.
 
-Splits hold out sources, not composites. With 16 % of the backgrounds and 16 % of the cut-outs held out:
+Splits hold out sources, not composites. With 16 % of the backgrounds and 16 % of the cutouts held out:
 
-    train         seen background, seen cut-out        69 %
+    train         seen background, seen cutout        69 %
     seen_both     the same sources, other composites    1 %
-    unseen_fg     seen background, unseen cut-out      13 %
-    unseen_bg     unseen background, seen cut-out      13 %
-    unseen_both   unseen background, unseen cut-out     3 %
+    unseen_fg     seen background, unseen cutout      13 %
+    unseen_bg     unseen background, seen cutout      13 %
+    unseen_both   unseen background, unseen cutout     3 %
 
 The leaky split of the published versions, `random`, shuffles all composites and cuts at 70 %: train and test.
 """
@@ -30,7 +30,13 @@ Whole = TypeVar("Whole", int, np.ndarray, tf.Tensor)  # number, or many of them
 
 @dataclass(frozen=True)
 class Grid:
-    """All composites of a data set."""
+    """All composites of a data set.
+
+    Attributes:
+        backgrounds: how many there are.
+        foregrounds: how many cutouts there are.
+        places: of each pair of a background and a cutout.
+    """
 
     backgrounds: int
     foregrounds: int
@@ -38,25 +44,30 @@ class Grid:
 
     @property
     def size(self) -> int:
+        """The number of composites; every cutout comes mirrored as well."""
         return self.backgrounds * self.foregrounds * 2 * self.places
 
-    def parts(self, index: Whole) -> tuple[Whole, Whole, Whole, Whole]:
-        """Index (an integer, array or tensor of any shape) -> (background, cut-out, mirrored, place)."""
+    def decode(self, index: Whole) -> tuple[Whole, Whole, Whole, Whole]:
+        """Returns (background, cutout, mirrored, place) of an index, an integer, array or tensor of any shape."""
         rest, place = index // self.places, index % self.places
         rest, flipped = rest // 2, rest % 2
         return rest // self.foregrounds, rest % self.foregrounds, flipped, place
 
-    def index(self, background: Whole, foreground: Whole, flipped: Whole, place: Whole) -> Whole:
-        """The inverse of `parts`."""
+    def encode(self, background: Whole, foreground: Whole, flipped: Whole, place: Whole) -> Whole:
+        """Returns the index of a background, cutout, mirroring and place, as `decode` took it apart."""
         return ((background * self.foregrounds + foreground) * 2 + flipped) * self.places + place
 
-    def name(self, index: int) -> str:
-        """The name that everything can be read back from: bg005-fg073-flip-p07."""
-        background, foreground, flipped, place = self.parts(int(index))
+    def format_name(self, index: int) -> str:
+        """Returns the name that everything can be read back from, such as bg005-fg073-flip-p07."""
+        background, foreground, flipped, place = self.decode(int(index))
         return f"bg{background:03d}-fg{foreground:03d}{'-flip' if flipped else ''}-p{place:02d}"
 
-    def index_of(self, name: str) -> int:
-        """The inverse of `name`."""
+    def parse_name(self, name: str) -> int:
+        """Returns the index of a name.
+
+        Raises:
+            ValueError: it is not a name, or not one of this data set.
+        """
         match = NAME.fullmatch(name)
         if not match:
             raise ValueError(f"{name!r} is not the name of a composite, which look like bg005-fg073-flip-p07.")
@@ -68,7 +79,7 @@ class Grid:
         ):
             if value >= count:
                 raise ValueError(f"{name!r} asks for {kind} {value}; this data set has {count}, counted from 0.")
-        return self.index(background, foreground, int(match[3] is not None), place)
+        return self.encode(background, foreground, int(match[3] is not None), place)
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,13 @@ class Split:
     """Some composites, in a fixed shuffled order: positions 0 .. count-1.
 
     The order is that of all composites of `backgrounds` x `foregrounds`; the split is the run of it from `first`.
+
+    Attributes:
+        name: such as "train".
+        backgrounds: numbers of the backgrounds in it.
+        foregrounds: numbers of the cutouts in it.
+        first: the first composite's place in the order.
+        count: how many composites it has.
     """
 
     name: str
@@ -85,14 +103,17 @@ class Split:
     count: int
 
     def indices(self, positions: tf.Tensor, grid: Grid, seed: int) -> tf.Tensor:
-        """int64 [n] positions -> int64 [n] indices; a bijection, so that nothing is lost or made twice."""
+        """Returns the indices, int64 [n], of the composites at some positions, int64 [n].
+
+        It is a bijection, so that nothing is lost or made twice.
+        """
         cell = Grid(len(self.backgrounds), len(self.foregrounds), grid.places)
         # Hashed, since of each word of its key the shuffle takes only as many bits as half of its length has (10 of 32
         # for 400 000). Its length is in it, so cells of unlike size do not share an order.
         key = np.random.SeedSequence([seed, cell.size]).generate_state(2).astype(np.int32)
         shuffled = tf.random.experimental.index_shuffle(positions + self.first, seed=key, max_index=cell.size - 1)
-        background, foreground, flipped, place = cell.parts(shuffled)
-        return grid.index(
+        background, foreground, flipped, place = cell.decode(shuffled)
+        return grid.encode(
             tf.gather(tf.constant(self.backgrounds, tf.int64), background),
             tf.gather(tf.constant(self.foregrounds, tf.int64), foreground),
             flipped,
@@ -101,7 +122,17 @@ class Split:
 
 
 def make_splits(grid: Grid, how: str, holdout: float, seed: int) -> tuple[Split, ...]:
-    """The splits of a data set. how: "sources" or "random"; holdout: share of each kind of source that is held out."""
+    """Makes the splits of a data set.
+
+    Args:
+        grid: all its composites.
+        how: "sources" or "random".
+        holdout: share of each kind of source that is held out, 0 to under 1.
+        seed: of the data set.
+
+    Raises:
+        ValueError: `how` is another, or the share leaves nothing to train or to test on.
+    """
     everything = tuple(range(grid.backgrounds)), tuple(range(grid.foregrounds))
     if how == "random":
         train = round(grid.size * RANDOM_TRAIN_SHARE)
@@ -126,8 +157,8 @@ def make_splits(grid: Grid, how: str, holdout: float, seed: int) -> tuple[Split,
     return tuple(splits)
 
 
-def limit(splits: Sequence[Split], total: int) -> tuple[Split, ...]:
-    """The first composites of each split, `total` in all, in proportion and at least one of each."""
+def limit_splits(splits: Sequence[Split], total: int) -> tuple[Split, ...]:
+    """Keeps the first composites of each split, `total` in all, in proportion and at least one of each."""
     if total < len(splits):
         raise ValueError(f"`limit`={total} is less than the {len(splits)} splits; take at least {len(splits)}, or 0.")
     sizes = np.array([split.count for split in splits])

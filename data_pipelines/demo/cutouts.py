@@ -31,7 +31,7 @@ class Foreground:
     kind: str
 
 
-def foreground(seed: int, index: int, height: int = 256) -> Foreground:
+def draw_foreground(seed: int, index: int, height: int = 256) -> Foreground:
     """Draws the cutout of an index, `height` pixels high.
 
     Raises:

@@ -9,7 +9,7 @@ from data_pipelines.demo.raycast import Scene
 BUILDERS = (room, corridor, street, land)
 
 
-def scene(seed: int, index: int) -> Scene:
+def build_scene(seed: int, index: int) -> Scene:
     """Builds the scene of an index: camera, solids and light, independent of resolution.
 
     Args:

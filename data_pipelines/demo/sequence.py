@@ -1,6 +1,6 @@
-"""A drawn sequence of a fixed camera: an empty scene, and frames of somebody who walks through it, with true labels.
+"""A drawn sequence of a fixed camera: a background, and frames of somebody who walks through it, with true labels.
 
-    background/bg.png        uint8, the empty scene
+    background/bg.png        uint8, the background
     input/in000001.jpg       frames: another exposure each, noise, a shadow that walks along
     groundtruth/gt000001.png 255 foreground, 0 background, 170 where a pixel is only partly covered
     depth/d000001.png        16 bits, millimetres
@@ -27,51 +27,60 @@ EXPOSURE, NOISE = 0.06, 2.0  # logarithm of the gain; standard deviation in leve
 
 @dataclass(frozen=True)
 class Frame:
-    """picture: uint8 [H, W, 3]. truth: uint8 [H, W], as in groundtruth. depth: float32 [H, W], metres."""
+    """One frame with true labels.
+
+    Attributes:
+        picture: uint8 [height, width, 3].
+        truth: uint8 [height, width], as in groundtruth.
+        depth: float32 [height, width], metres.
+    """
 
     picture: np.ndarray
     truth: np.ndarray
     depth: np.ndarray
 
 
-def empty_scene(seed: int, number: int, height: int, width: int) -> np.ndarray:
-    return demo_sources.background(seed, number, height, width).picture
+def draw_background(seed: int, number: int, height: int, width: int) -> np.ndarray:
+    """Draws what the camera sees when nobody is there, uint8 [height, width, 3]."""
+    return demo_sources.draw_background(seed, number, height, width).picture
 
 
-def frames(seed: int, number: int, height: int, width: int, count: int) -> Iterator[Frame]:
-    """As somebody walks from the left to the right, and somebody else the other way."""
-    scene = demo_sources.scene(seed, number)
-    walkers = [demo_sources.foreground(seed + 1, 4 * (number + k), CUTOUT_HEIGHT) for k in range(WALKERS)]
-    ways = _ways(scene, height, width, walkers)
+def draw_frames(seed: int, number: int, height: int, width: int, count: int) -> Iterator[Frame]:
+    """Draws `count` frames, in which somebody walks from the left to the right and somebody else the other way."""
+    scene = demo_sources.build_scene(seed, number)
+    walkers = [demo_sources.draw_foreground(seed + 1, 4 * (number + k), CUTOUT_HEIGHT) for k in range(WALKERS)]
+    ways = _find_ways(scene, height, width, walkers)
     rng = np.random.default_rng([seed, number])
     for place in np.linspace(0, 1, count):
         cards = [
             demo_sources.Card(walker, start + (end - start) * place, row, flipped=end < start)
             for walker, (row, start, end) in zip(walkers, ways, strict=True)
         ]
-        seen = demo_sources.render(scene, height, width, cards)
+        rendering = demo_sources.render_scene(scene, height, width, cards)
         gain = np.exp(EXPOSURE * rng.uniform(-1, 1, 3))
-        picture = seen.picture * gain + rng.normal(0, NOISE, seen.picture.shape)
-        truth = np.where(seen.mask > DECIDED[1], FOREGROUND, np.where(seen.mask < DECIDED[0], 0, UNDECIDED))
-        yield Frame(np.clip(picture.round(), 0, 255).astype(np.uint8), truth.astype(np.uint8), seen.depth)
+        picture = rendering.picture * gain + rng.normal(0, NOISE, rendering.picture.shape)
+        truth = np.where(rendering.mask > DECIDED[1], FOREGROUND, np.where(rendering.mask < DECIDED[0], 0, UNDECIDED))
+        yield Frame(np.clip(picture.round(), 0, 255).astype(np.uint8), truth.astype(np.uint8), rendering.depth)
 
 
-def _ways(scene, height: int, width: int, walkers: list) -> list[tuple[float, float, float]]:
-    """For each walker (row, first column, last column), every other one from right to left."""
-    found = []
+def _find_ways(scene, height: int, width: int, walkers: list) -> list[tuple[float, float, float]]:
+    """Returns for each walker (row, first column, last column), every other one from right to left."""
+    free = []
     for row in ROWS:
         ground = [column for column in COLUMNS if _is_ground(scene, height, width, walkers[0], column, row)]
         if ground and ground[-1] - ground[0] >= LEAST_WAY:
-            found.append((row, ground[0] + MARGIN, ground[-1] - MARGIN))
-    if not found:
+            free.append((row, ground[0] + MARGIN, ground[-1] - MARGIN))
+    if not free:
         raise ValueError("there is no room to walk in this scene; take another number.")
-    ways = [found[min(k, len(found) - 1)] for k in range(len(walkers))]
+    ways = [free[min(k, len(free) - 1)] for k in range(len(walkers))]
     return [(row, *((last, first) if k % 2 else (first, last))) for k, (row, first, last) in enumerate(ways)]
 
 
 def _is_ground(scene, height: int, width: int, walker, column: float, row: float) -> bool:
     try:
-        demo_sources.render(scene, max(4, height // 8), max(4, width // 8), [demo_sources.Card(walker, column, row)])
+        demo_sources.render_scene(
+            scene, max(4, height // 8), max(4, width // 8), [demo_sources.Card(walker, column, row)]
+        )
     except ValueError:  # a wall, or the sky
         return False
     return True

@@ -1,26 +1,26 @@
-"""The embedded default source of pictures: procedural backgrounds with exact depth, and procedural cut-outs.
+"""The embedded default source of pictures: procedural backgrounds with exact depth, and procedural cutouts.
 
-  background(seed, index, height, width) -> Background
+  draw_background(seed, index, height, width) -> Background
     picture         uint8 [height, width, 3]
     depth           float32 [height, width], metres along the optical axis (z-depth, not ray length), in (0, MAX_DEPTH];
                     sampled at the pixel's centre, never averaged
     field_of_view   vertical, degrees
     kind            "room" | "corridor" | "street" | "land", in turn by index
-  foreground(seed, index, height) -> Foreground
+  draw_foreground(seed, index, height) -> Foreground
     picture         uint8 [h, w, 4], straight (not premultiplied) alpha, soft edges, trimmed to its alpha; h = height
     relief          float32 [h, w], metres behind (+) or before (-) the standing plane; finite everywhere
     physical_height metres
     kind            "person" | "animal" | "vehicle" | "furniture"
-  render(scene, height, width, cards) -> Rendering
+  render_scene(scene, height, width, cards) -> Rendering
     picture, depth  as above, with the cards in it
     mask            uint8 [height, width], alpha of the visible parts of the cards (0..255)
 
-Everything is a function of (seed, index): index 7 is the same whatever was drawn before. `render` with cards is an
-independent truth for what the pipeline makes in image space: cards are placed and hidden in three dimensions.
+Everything is a function of (seed, index): index 7 is the same whatever was drawn before. `render_scene` with cards is
+an independent truth for what the pipeline makes in image space: cards are placed and hidden in three dimensions.
 
 A card's plane faces the camera (one z for the whole card, plus relief) and goes through the point of the ground that is
-seen at (column, row). Scenery hides it where it is nearer; the ground plane itself never does, so that the far feet of
-something drawn from above stay visible. A card throws a shadow, which is not part of the mask.
+seen at (column, row). The scene hides it where it is nearer; the ground plane itself never does, so that the far feet
+of something drawn from above stay visible. A card throws a shadow, which is not part of the mask.
 """
 
 import math
@@ -29,13 +29,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.demo.cutouts import Foreground, foreground
+from data_pipelines.demo.cutouts import Foreground, draw_foreground
 from data_pipelines.demo.light import SAMPLES, Standing, photograph
 from data_pipelines.demo.raycast import Scene, cast
-from data_pipelines.demo.scenes import scene
+from data_pipelines.demo.scenes import build_scene
 
 __all__ = ["MAX_DEPTH", "Background", "Card", "Foreground", "Rendering", "Scene"]
-__all__ += ["background", "foreground", "render", "scene"]
+__all__ += ["build_scene", "draw_background", "draw_foreground", "render_scene"]
 
 MAX_DEPTH = 80.0  # metres; sky and everything farther has this depth
 NEAREST_DEPTH = 0.05  # metres; a card's bulge comes no nearer to the camera than this
@@ -43,6 +43,8 @@ NEAREST_DEPTH = 0.05  # metres; a card's bulge comes no nearer to the camera tha
 
 @dataclass(frozen=True)
 class Background:
+    """A drawn background and what is known of it; see the top of this file."""
+
     picture: np.ndarray
     depth: np.ndarray
     field_of_view: float
@@ -51,7 +53,7 @@ class Background:
 
 @dataclass(frozen=True)
 class Card:
-    """A cut-out that stands in a scene: where its base centre is seen, as shares of the picture's width and height."""
+    """A cutout that stands in a scene: where its base centre is seen, as shares of the picture's width and height."""
 
     foreground: Foreground
     column: float
@@ -61,30 +63,32 @@ class Card:
 
 @dataclass(frozen=True)
 class Rendering:
+    """What is seen of a scene with cards in it; see the top of this file."""
+
     picture: np.ndarray
     depth: np.ndarray
     mask: np.ndarray
 
 
-def background(seed: int, index: int, height: int, width: int) -> Background:
-    """The empty scene number `index`."""
-    view = scene(seed, index)
-    rendering = render(view, height, width)
+def draw_background(seed: int, index: int, height: int, width: int) -> Background:
+    """Draws background number `index`."""
+    view = build_scene(seed, index)
+    rendering = render_scene(view, height, width)
     return Background(rendering.picture, rendering.depth, view.camera.field_of_view, view.kind)
 
 
-def render(scene: Scene, height: int, width: int, cards: Sequence[Card] = ()) -> Rendering:
-    """The scene with `cards` standing in it; see the top of this file.
+def render_scene(scene: Scene, height: int, width: int, cards: Sequence[Card] = ()) -> Rendering:
+    """Renders a scene with `cards` standing in it; see the top of this file.
 
     Raises:
       ValueError: where a card's base is above the horizon, beyond MAX_DEPTH or behind a wall.
     """
-    placed = sorted((_Placed(scene, card, width / height) for card in cards), key=lambda card: -card.z)
+    placed = sorted((_PlacedCard(scene, card, width / height) for card in cards), key=lambda card: -card.z)
     photo = photograph(scene, height * SAMPLES, width * SAMPLES, [card.standing for card in placed])
     display, cover = photo.display, np.zeros(photo.t.shape, np.float32)
     nearest = np.where(photo.owner == 0, np.inf, photo.t)
     for card in placed:
-        window, alpha, z, colour = card.seen(*photo.t.shape)
+        window, alpha, z, colour = card.sample(*photo.t.shape)
         alpha = np.where(z < nearest[window], alpha, 0)
         display[window] = display[window] * (1 - alpha[..., None]) + colour * (alpha[..., None])
         cover[window] = 1 - (1 - cover[window]) * (1 - alpha)
@@ -94,7 +98,7 @@ def render(scene: Scene, height: int, width: int, cards: Sequence[Card] = ()) ->
     depth = np.minimum(t, np.float32(MAX_DEPTH))
     nearest = np.where(owner == 0, np.inf, t)
     for card in placed:
-        window, alpha, z, _ = card.seen(height, width)
+        window, alpha, z, _ = card.sample(height, width)
         there = (alpha >= 0.5) & (z < nearest[window])
         nearest[window] = np.where(there, z, nearest[window])
         depth[window] = np.where(there, np.clip(z, NEAREST_DEPTH, MAX_DEPTH), depth[window])
@@ -104,7 +108,7 @@ def render(scene: Scene, height: int, width: int, cards: Sequence[Card] = ()) ->
     return Rendering((picture * 255 + 0.5).astype(np.uint8), depth, (mask * 255 + 0.5).astype(np.uint8))
 
 
-class _Placed:
+class _PlacedCard:
     """A card at its place in the scene."""
 
     def __init__(self, scene: Scene, card: Card, aspect: float):
@@ -132,8 +136,8 @@ class _Placed:
         behind = float((self.relief[feet] * alpha[feet, :, 0]).sum() / max(float(alpha[feet].sum()), 1e-3))
         self.standing = Standing(base, tall * picture.shape[1] / picture.shape[0], tall, behind, alpha[..., 0])
 
-    def seen(self, height: int, width: int):
-        """Its window of a picture of that size, and in the window: alpha, depth, straight colour."""
+    def sample(self, height: int, width: int):
+        """Returns its window of a picture of that size, and in the window: alpha, depth, straight colour."""
         rows, columns = self.relief.shape
         tall = self.share * height
         wide = tall * columns / rows
@@ -142,8 +146,8 @@ class _Placed:
             slice(*np.clip([math.floor(top), math.ceil(top + tall)], 0, height).tolist()),
             slice(*np.clip([math.floor(left), math.ceil(left + wide)], 0, width).tolist()),
         )
-        down, row = _overlaps(window[0], top, tall, rows)
-        across, column = _overlaps(window[1], left, wide, columns)
+        down, row = _compute_overlaps(window[0], top, tall, rows)
+        across, column = _compute_overlaps(window[1], left, wide, columns)
         seen = np.tensordot(np.tensordot(down, self.premultiplied, (1, 0)), across, (1, 1)).transpose(0, 2, 1)
         alpha = np.clip(seen[..., 3], 0, 1)
         colour = seen[..., :3] / np.maximum(alpha, 1e-4)[..., None]
@@ -151,8 +155,8 @@ class _Placed:
         return window, alpha, z, np.clip(colour, 0, 1)
 
 
-def _overlaps(window: slice, start: float, length: float, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """How `count` source pixels laid over [start, start + length) fill the pixels of `window`.
+def _compute_overlaps(window: slice, start: float, length: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Computes how `count` source pixels laid over [start, start + length) fill the pixels of `window`.
 
     Returns:
       float32 [pixels, count], each row the shares of a pixel's area (of a source pixel's, where those are wider);

@@ -62,7 +62,7 @@ class Examiner:
         self._report(
             batch, ~inside, "index", lambda at: f"has index {batch['index'][at]} of {grid.size}, counted from 0"
         )
-        names = [grid.name(index).encode() for index in batch["index"].tolist()]
+        names = [grid.format_name(index).encode() for index in batch["index"].tolist()]
         self._report(
             batch,
             inside & (batch["name"] != np.array(names, object)),
@@ -97,7 +97,7 @@ class Examiner:
         for name, order in self._orders.items():
             missing = order[self._first_positions[order] < 0]
             if len(missing):
-                one = self._dataset.grid.name(missing[0])
+                one = self._dataset.grid.format_name(missing[0])
                 self._findings.add(
                     name, "missing", f"lacks {len(missing):,} of its {len(order):,} composites: {one} ..."
                 )
@@ -120,7 +120,7 @@ class Examiner:
             self._report(batch, outside.any(1), f"{key}_box", describe)
 
     def _check_sources(self, batch: MeasuredBatch) -> None:
-        background, foreground, flipped, _ = self._dataset.grid.parts(batch["index"])
+        background, foreground, flipped, _ = self._dataset.grid.decode(batch["index"])
         named = (batch["fg_index"] == foreground[:, None]) & (batch["fg_flipped"] == flipped[:, None])
         count = (batch["fg_index"] != ABSENT).sum(1)
         self._report(
@@ -161,7 +161,9 @@ class Examiner:
             own & (batch["index"] != promised),
             "order",
             lambda at: (
-                f"is not {grid.name(int(promised[at]))}, which belongs there" if promised[at] >= 0 else "is too many"
+                f"is not {grid.format_name(int(promised[at]))}, which belongs there"
+                if promised[at] >= 0
+                else "is too many"
             ),
         )
         for at in np.flatnonzero(own).tolist():

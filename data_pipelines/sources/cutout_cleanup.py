@@ -1,4 +1,4 @@
-"""Trims, cleans and shrinks cut-outs: numpy arrays, uint8 [h, w, 4], straight alpha.
+"""Trims, cleans and shrinks cutouts: numpy arrays, uint8 [h, w, 4], straight alpha.
 
 A background remover leaves two things behind: stray alpha of next to nothing far from the object, and a fringe of the
 old background's colour where alpha is soft. Over another background that fringe is a white or dark line around the
@@ -8,12 +8,12 @@ object, and a network learns to look for the line.
 import numpy as np
 from PIL import Image
 
-# Below this, of 255, alpha is stray: it does not count when a cut-out is trimmed.
+# Below this, of 255, alpha is stray: it does not count when a cutout is trimmed.
 VISIBLE = 8
 
 
-def bounds_of_visible(alpha: np.ndarray) -> tuple[int, int, int, int]:
-    """top, bottom, left, right (bottom and right just past the end) of what can be seen; all 0 if nothing can."""
+def find_visible_bounds(alpha: np.ndarray) -> tuple[int, int, int, int]:
+    """Returns top, bottom, left, right of what can be seen, the ends just past it; all 0 if nothing can."""
     visible = alpha >= VISIBLE
     rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
     if not rows.size:
@@ -22,8 +22,8 @@ def bounds_of_visible(alpha: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def trim(rgba: np.ndarray) -> np.ndarray:
-    """The smallest rectangle that holds everything that can be seen, as a copy."""
-    top, bottom, left, right = bounds_of_visible(rgba[..., 3])
+    """Returns the smallest rectangle that holds everything that can be seen, as a copy."""
+    top, bottom, left, right = find_visible_bounds(rgba[..., 3])
     return rgba[top:bottom, left:right].copy()
 
 
@@ -46,7 +46,10 @@ def clean_halo(rgba: np.ndarray) -> np.ndarray:
 
 
 def shrink(rgba: np.ndarray, longest: int) -> np.ndarray:
-    """At most `longest` high and wide, with alpha premultiplied so that invisible colours do not bleed in."""
+    """Shrinks a cutout to at most `longest` high and wide.
+
+    Alpha is premultiplied on the way, so that invisible colours do not bleed in.
+    """
     height, width = rgba.shape[:2]
     scale = longest / max(height, width)
     if scale >= 1:
@@ -54,12 +57,12 @@ def shrink(rgba: np.ndarray, longest: int) -> np.ndarray:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     alpha = rgba[..., 3].astype(np.float32)
 
-    def resized(channel: np.ndarray) -> np.ndarray:
+    def resize(channel: np.ndarray) -> np.ndarray:
         # A triangle filter: sharper ones ring, and ringing around an edge is a halo again.
         return np.asarray(Image.fromarray(channel).resize(size, Image.Resampling.BILINEAR))
 
-    small_alpha = resized(alpha)
-    lit = np.stack([resized(rgba[..., k] * alpha) for k in range(3)], axis=-1)
+    small_alpha = resize(alpha)
+    lit = np.stack([resize(rgba[..., k] * alpha) for k in range(3)], axis=-1)
     colour = np.rint(lit / np.maximum(small_alpha, 1e-3)[..., None]).clip(0, 255).astype(np.uint8)
     known = small_alpha > 0.5
     colour = _spread(colour, known, _highest_around(_highest_around(known)) & ~known, reach=2)
@@ -67,7 +70,7 @@ def shrink(rgba: np.ndarray, longest: int) -> np.ndarray:
 
 
 def _highest_around(values: np.ndarray) -> np.ndarray:
-    """Each pixel's highest value among itself and its eight neighbours."""
+    """Returns each pixel's highest value among itself and its eight neighbours."""
     rows = values.copy()
     np.maximum(rows[1:], values[:-1], out=rows[1:])
     np.maximum(rows[:-1], values[1:], out=rows[:-1])
@@ -80,7 +83,7 @@ def _highest_around(values: np.ndarray) -> np.ndarray:
 def _spread(colour: np.ndarray, known: np.ndarray, wanted: np.ndarray, reach: int) -> np.ndarray:
     """Fills wanted pixels from known ones, ring by ring, each with the mean of its neighbours that have a colour.
 
-    Work goes by the number of wanted pixels, not by the picture's size: on most cut-outs these are one in twenty.
+    Work goes by the number of wanted pixels, not by the picture's size: on most cutouts these are one in twenty.
     """
     height, width = known.shape
     stride = width + 2  # one unknown pixel all around spares every look over the edge

@@ -24,10 +24,10 @@ FLAT = 0.5
 MARK_SIZE = 4 * (SIDE - 1) ** 2
 
 
-def marks_of(grey: Image.Image, alpha: Image.Image | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """The mark of a picture and the mark of its mirror image.
+def compute_marks(grey: Image.Image, alpha: Image.Image | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the mark of a picture and the mark of its mirror image.
 
-    grey and alpha are pictures of mode L and one size; a cut-out comes trimmed, with its grey laid over a middle grey.
+    grey and alpha are pictures of mode L and one size; a cutout comes trimmed, with its grey laid over a middle grey.
     """
     # Outlines alone are much alike (people who stand, cupboards): a quarter of alpha counts.
     thumbnails = [_thumbnail(grey), np.zeros((SIDE, SIDE), np.float32) if alpha is None else _thumbnail(alpha) / 4]
@@ -35,7 +35,7 @@ def marks_of(grey: Image.Image, alpha: Image.Image | None = None) -> tuple[np.nd
 
 
 def find_copies(digests: list[str], marks: np.ndarray, mirrored: np.ndarray) -> dict[int, tuple[int, str]]:
-    """Which pictures are copies of an earlier one: {index: (index of the one to keep, in which way it is a copy)}.
+    """Finds pictures that are copies of an earlier one: {index: (index of the one to keep, in which way it is a copy)}.
 
     digests: one a picture, equal when the pixels are equal; marks, mirrored: float32 [count, MARK_SIZE].
     Earlier pictures are kept, and no two that are kept are copies of each other.

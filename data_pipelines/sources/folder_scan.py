@@ -1,6 +1,6 @@
-"""Finds and decodes source pictures: backgrounds (empty scenes) and cut-outs (RGBA), every refusal named.
+"""Finds and decodes source pictures: backgrounds and cutouts (RGBA), every refusal named.
 
-A folder holds pictures of the kinds of `pictures.py`; sub-folders, hidden files and other files are passed over.
+A folder holds pictures of the kinds of `image_files.py`; sub-folders, hidden files and other files are passed over.
 
 A scan decodes every picture once, since a file that was cut short shows only then, and returns the usable ones in
 natural order (img2 before img10), whatever the order of the file system. What it refuses, it refuses by name and with a
@@ -23,17 +23,17 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from data_pipelines.sources.cutout_cleanup import bounds_of_visible, clean_halo, shrink, trim
-from data_pipelines.sources.duplicates import find_copies, marks_of
+from data_pipelines.sources.cutout_cleanup import clean_halo, find_visible_bounds, shrink, trim
+from data_pipelines.sources.duplicates import compute_marks, find_copies
 from data_pipelines.sources.image_files import (
     ENDINGS,
     MAX_PIXELS,
     MIN_SIDE,
     PILLOW_MAX_PIXELS,
-    Refused,
+    Refusal,
     SourceError,
-    decode,
-    in_folder,
+    decode_picture,
+    list_pictures,
     read_bytes,
 )
 
@@ -51,7 +51,12 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Scan:
-    """What a folder holds. files: usable, in natural order; refused: (path, reason), copies among them."""
+    """What a folder holds.
+
+    Attributes:
+        files: the usable pictures, in natural order.
+        refused: (path, reason) of the others, copies among them.
+    """
 
     files: tuple[SourceFile, ...]
     refused: tuple[tuple[str, str], ...]
@@ -67,11 +72,17 @@ def scan_backgrounds(
 ) -> Scan:
     """Finds the usable backgrounds in a folder.
 
-    skip_bad: go on without the pictures that are refused; otherwise any of them is a SourceError that lists them all.
-    keep_duplicates: copies are usable, so the test scores may be better than they should.
-    count: take the first so many usable pictures and look no further; fewer is a SourceError.
+    Args:
+        folder: local or on gs://.
+        skip_bad: goes on without the pictures that are refused.
+        keep_duplicates: copies are usable, so the test scores may be better than they should.
+        max_pixels: of a usable picture.
+        count: takes the first so many usable pictures and looks no further.
+
+    Raises:
+        SourceError: pictures are refused, all of which it lists; or there are fewer than `count`.
     """
-    return _scan(folder, "background", _look_at_background, skip_bad, keep_duplicates, max_pixels, count)
+    return _scan(folder, "background", _examine_background, skip_bad, keep_duplicates, max_pixels, count)
 
 
 def scan_foregrounds(
@@ -82,13 +93,13 @@ def scan_foregrounds(
     max_pixels: int = MAX_PIXELS,
     count: int | None = None,
 ) -> Scan:
-    """Finds the usable cut-outs in a folder; arguments as in scan_backgrounds."""
-    return _scan(folder, "cut-out", _look_at_foreground, skip_bad, keep_duplicates, max_pixels, count)
+    """Finds the usable cutouts in a folder; arguments and errors are those of `scan_backgrounds`."""
+    return _scan(folder, "cut-out", _examine_foreground, skip_bad, keep_duplicates, max_pixels, count)
 
 
 def read_background(path: str, height: int, width: int) -> np.ndarray:
-    """The background, uint8 [height, width, 3]: its middle at the asked shape, resized with antialiasing."""
-    picture = _or_source_error(path, lambda: _decode_background(read_bytes(path), PILLOW_MAX_PIXELS))
+    """Reads a background, uint8 [height, width, 3]: its middle at that shape, resized with antialiasing."""
+    picture = _refuse_by_path(path, lambda: _decode_background(read_bytes(path), PILLOW_MAX_PIXELS))
     scale = min(picture.width / width, picture.height / height)
     left, top = (picture.width - width * scale) / 2, (picture.height - height * scale) / 2
     box = (left, top, left + width * scale, top + height * scale)
@@ -96,7 +107,7 @@ def read_background(path: str, height: int, width: int) -> np.ndarray:
 
 
 def read_foreground(path: str, longest: int | None = None) -> np.ndarray:
-    """The cut-out, uint8 [h, w, 4], straight alpha: trimmed, its halo cleaned, at most `longest` high and wide.
+    """Reads a cutout, uint8 [h, w, 4], straight alpha: trimmed, its halo cleaned, at most `longest` high and wide.
 
     It is never enlarged. Colours under zero alpha are continued outwards for a pixel or two, so a small later resize
     brings no halo back; a large one should go through `longest`.
@@ -106,12 +117,12 @@ def read_foreground(path: str, longest: int | None = None) -> np.ndarray:
 
 
 def read_untrimmed(path: str) -> np.ndarray:
-    """The cut-out as it is in its file, uint8 [h, w, 4], straight alpha."""
-    return _or_source_error(path, lambda: _decode_foreground(read_bytes(path), PILLOW_MAX_PIXELS))
+    """Reads a cutout as it is in its file, uint8 [h, w, 4], straight alpha."""
+    return _refuse_by_path(path, lambda: _decode_foreground(read_bytes(path), PILLOW_MAX_PIXELS))
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Examination:
     """What is remembered of a picture after it was decoded and let go."""
 
     file: SourceFile
@@ -123,7 +134,7 @@ class _Look:
 def _scan(
     folder: str,
     kind: str,
-    look_at: Callable[[str, int], _Look],
+    examine: Callable[[str, int], _Examination],
     skip_bad: bool,
     keep_duplicates: bool,
     max_pixels: int,
@@ -135,16 +146,16 @@ def _scan(
         )
     if count is not None and count < 1:
         raise SourceError(f"count is {count}: ask for at least one {kind}.")
-    paths, others = in_folder(folder, kind)
+    paths, others = list_pictures(folder, kind)
     wanted = len(paths) if count is None else count
 
-    def look_or_reason(path: str) -> _Look | str:
+    def examine_or_refuse(path: str) -> _Examination | str:
         try:
-            return look_at(path, max_pixels)
-        except Refused as refused:
+            return examine(path, max_pixels)
+        except Refusal as refused:
             return str(refused)
 
-    seen: dict[str, _Look | str] = {}
+    seen: dict[str, _Examination | str] = {}
     usable: list[SourceFile] = []
     refused: list[tuple[str, str]] = []
     # Decoding releases Python's lock. No more pictures are looked at than it takes to find `count`, so whether a
@@ -152,7 +163,7 @@ def _scan(
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         while len(usable) < wanted and len(seen) < len(paths):
             ahead = paths[len(seen) : len(seen) + wanted - len(usable)]
-            seen.update(zip(ahead, pool.map(look_or_reason, ahead), strict=True))
+            seen.update(zip(ahead, pool.map(examine_or_refuse, ahead), strict=True))
             usable, refused = _sort_out(seen, keep_duplicates)
 
     reasons = "\n".join(f"  {os.path.basename(path)} {reason}" for path, reason in refused)
@@ -171,10 +182,12 @@ def _scan(
     return Scan(tuple(usable), tuple(refused))
 
 
-def _sort_out(seen: dict[str, _Look | str], keep_duplicates: bool) -> tuple[list[SourceFile], list[tuple[str, str]]]:
+def _sort_out(
+    seen: dict[str, _Examination | str], keep_duplicates: bool
+) -> tuple[list[SourceFile], list[tuple[str, str]]]:
     """Parts what was seen into usable and refused, both in the order seen; the first of two equals is kept."""
     refused = {path: reason for path, reason in seen.items() if isinstance(reason, str)}
-    looks: dict[str, _Look] = {}
+    looks: dict[str, _Examination] = {}
     for path, look in seen.items():
         if isinstance(look, str):
             continue
@@ -192,62 +205,62 @@ def _sort_out(seen: dict[str, _Look | str], keep_duplicates: bool) -> tuple[list
     return usable, [(path, refused[path]) for path in seen if path in refused]
 
 
-def _look_at_background(path: str, max_pixels: int) -> _Look:
+def _examine_background(path: str, max_pixels: int) -> _Examination:
     data = read_bytes(path)
     picture = _decode_background(data, max_pixels)
-    return _look(path, data, picture, *marks_of(picture.convert("L")))
+    return _examine(path, data, picture, *compute_marks(picture.convert("L")))
 
 
-def _look_at_foreground(path: str, max_pixels: int) -> _Look:
+def _examine_foreground(path: str, max_pixels: int) -> _Examination:
     data = read_bytes(path)
     rgba = _decode_foreground(data, max_pixels)
     trimmed = Image.fromarray(trim(rgba))
     alpha = trimmed.getchannel("A")
     over_grey = Image.composite(trimmed.convert("L"), Image.new("L", trimmed.size, 128), alpha)
-    return _look(path, data, Image.fromarray(rgba), *marks_of(over_grey, alpha))
+    return _examine(path, data, Image.fromarray(rgba), *compute_marks(over_grey, alpha))
 
 
-def _look(path: str, data: bytes, picture: Image.Image, mark: np.ndarray, mirrored: np.ndarray) -> _Look:
+def _examine(path: str, data: bytes, picture: Image.Image, mark: np.ndarray, mirrored: np.ndarray) -> _Examination:
     name = os.path.splitext(os.path.basename(path))[0]
     pixels = hashlib.sha256(repr(picture.size).encode() + picture.tobytes()).hexdigest()
-    return _Look(SourceFile(name, path, hashlib.sha256(data).hexdigest()), pixels, mark, mirrored)
+    return _Examination(SourceFile(name, path, hashlib.sha256(data).hexdigest()), pixels, mark, mirrored)
 
 
-def _or_source_error(path: str, decode: Callable):
+def _refuse_by_path(path: str, decode_picture: Callable):
     try:
-        return decode()
-    except Refused as refused:
+        return decode_picture()
+    except Refusal as refused:
         raise SourceError(f"{path} {refused}") from refused
 
 
 def _decode_background(data: bytes, max_pixels: int) -> Image.Image:
     """RGB."""
-    picture = decode(data, max_pixels)
+    picture = decode_picture(data, max_pixels)
     if "A" in picture.getbands() or "transparency" in picture.info:
         see_through = np.mean(np.asarray(picture.convert("RGBA"))[..., 3] < OPAQUE)
         if see_through > 0.01:
-            raise Refused(f"is see-through in {see_through:.0%} of its pixels: is it a cut-out in the wrong folder?")
+            raise Refusal(f"is see-through in {see_through:.0%} of its pixels: is it a cut-out in the wrong folder?")
     return picture.convert("RGB")
 
 
 def _decode_foreground(data: bytes, max_pixels: int) -> np.ndarray:
     """uint8 [h, w, 4], not trimmed."""
-    rgba = np.asarray(decode(data, max_pixels).convert("RGBA"))
+    rgba = np.asarray(decode_picture(data, max_pixels).convert("RGBA"))
     alpha = rgba[..., 3]
     if alpha.min() >= OPAQUE:
-        raise Refused(
+        raise Refusal(
             "has no transparency that says where the object ends: remove its background (with rembg or a picture "
             "editor) and save it as PNG with alpha"
         )
-    top, bottom, left, right = bounds_of_visible(alpha)
+    top, bottom, left, right = find_visible_bounds(alpha)
     if bottom == top:
-        raise Refused("is transparent everywhere: there is nothing to cut out")
+        raise Refusal("is transparent everywhere: there is nothing to cut out")
     if min(bottom - top, right - left) < MIN_SIDE:
         size = f"{right - left} x {bottom - top}"
-        raise Refused(f"shows only {size} pixels once its transparent border is gone; {MIN_SIDE} a side are needed")
+        raise Refusal(f"shows only {size} pixels once its transparent border is gone; {MIN_SIDE} a side are needed")
     clear, soft = np.mean(alpha < 8), np.mean((alpha >= 8) & (alpha < OPAQUE))
     if clear < 0.05 and soft > 0.5:
-        raise Refused(
+        raise Refusal(
             f"is half see-through in {soft:.0%} of its pixels and clear in hardly any: the old background lies around "
             "the object like a veil; erase it or cut the object out again"
         )

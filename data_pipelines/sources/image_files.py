@@ -25,20 +25,35 @@ class SourceError(ValueError):
     """Source pictures cannot be used: what, where and what to do about it, one line a file."""
 
 
-class Refused(Exception):
+class Refusal(Exception):
     """Why one file is refused; whoever catches it adds the path."""
 
 
-def read(path: str) -> np.ndarray:
-    """uint8 [H, W, 3], at its own size. Raises SourceError."""
+def read_picture(path: str) -> np.ndarray:
+    """Reads a picture, uint8 [height, width, 3], at its own size.
+
+    Raises:
+        SourceError: it cannot be used.
+    """
     try:
-        return np.asarray(decode(read_bytes(path), MAX_PIXELS).convert("RGB"))
-    except Refused as refused:
+        return np.asarray(decode_picture(read_bytes(path), MAX_PIXELS).convert("RGB"))
+    except Refusal as refused:
         raise SourceError(f"{path} {refused}") from refused
 
 
-def in_folder(folder: str, kind: str) -> tuple[list[str], str]:
-    """Paths of the pictures, in natural order, and a phrase that counts what else there is ('2 .txt, 1 .heic')."""
+def list_pictures(folder: str, kind: str) -> tuple[list[str], str]:
+    """Lists the pictures in a folder.
+
+    Args:
+        folder: local or on gs://.
+        kind: of picture, for messages: "background".
+
+    Returns:
+        Their paths in natural order, and a phrase that counts what else there is ('2 .txt, 1 .heic').
+
+    Raises:
+        SourceError: there is no such folder.
+    """
     if not folder:
         raise SourceError(f"No folder of {kind}s is given (its name is empty).")
     if not tf.io.gfile.isdir(folder):
@@ -61,39 +76,47 @@ def _natural(file_name: str) -> tuple[list[str | int], str]:
 
 
 def read_bytes(path: str) -> bytes:
+    """Reads a file whole; raises a `Refusal` where that fails."""
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
             return file.read()
     except (OSError, tf.errors.OpError) as error:
-        raise Refused(f"cannot be read ({error})") from error
+        raise Refusal(f"cannot be read ({error})") from error
 
 
-def decode(data: bytes, max_pixels: int) -> Image.Image:
-    """The picture's first frame, upright; any 8-bit mode that converts to RGB and RGBA without loss of meaning."""
+def decode_picture(data: bytes, max_pixels: int) -> Image.Image:
+    """Decodes a picture's first frame, upright.
+
+    Returns:
+        A picture of any 8-bit mode that converts to RGB and RGBA without loss of meaning.
+
+    Raises:
+        Refusal: it is empty, damaged, too large, too small or of another kind.
+    """
     if not data:
-        raise Refused("is empty (0 bytes)")
+        raise Refusal("is empty (0 bytes)")
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise Refused(
+        raise Refusal(
             "is not a JPEG, PNG, WebP or BMP picture, whatever its name says, or its header is damaged"
         ) from error
     except Image.DecompressionBombError as error:
-        raise Refused(
+        raise Refusal(
             f"is too large: its header claims over {PILLOW_MAX_PIXELS} pixels, {max_pixels} are allowed"
         ) from error
     except MemoryError:
         raise
     except Exception as error:  # on damaged data Pillow's readers raise nearly anything
-        raise Refused(f"is damaged in its header ({_in_words(error)})") from error
+        raise Refusal(f"is damaged in its header ({_describe(error)})") from error
     width, height = picture.size
     if width * height > max_pixels:
-        raise Refused(
+        raise Refusal(
             f"is too large: {width} x {height} = {width * height} pixels, {max_pixels} are allowed; "
             "shrink it or raise max_pixels"
         )
     if min(width, height) < MIN_SIDE:
-        raise Refused(f"is too small: {width} x {height} pixels, at least {MIN_SIDE} a side are needed")
+        raise Refusal(f"is too small: {width} x {height} pixels, at least {MIN_SIDE} a side are needed")
     try:
         ImageOps.exif_transpose(picture, in_place=True)
         picture.load()
@@ -101,10 +124,10 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
     except MemoryError:
         raise
     except Exception as error:
-        raise Refused(f"is damaged or cut short ({_in_words(error)}); fetch it again") from error
+        raise Refusal(f"is damaged or cut short ({_describe(error)}); fetch it again") from error
 
 
-def _in_words(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"{error}" or type(error).__name__
 
 

@@ -16,14 +16,19 @@ from data_pipelines.demo import sources as demo_sources
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.sources import folder_scan
 
-DEMO_COUNT = 100  # of demo backgrounds and of demo cut-outs unless said otherwise, as published
-DEMO_CUTOUT_HEIGHT = 256  # pixels that a demo cut-out is drawn with, or the picture's height if that is more
+DEMO_COUNT = 100  # of demo backgrounds and of demo cutouts unless said otherwise, as published
+DEMO_CUTOUT_HEIGHT = 256  # pixels that a demo cutout is drawn with, or the picture's height if that is more
 DEMO_DRAWN_ALONE = 400  # demo sources, fewer than which one process draws: a second one takes seconds to start
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a picture came from. digest: SHA-256 of the file; for a demo source, of its pixels."""
+    """Where a picture came from.
+
+    Attributes:
+        source: path of the file, or what was drawn.
+        digest: SHA-256 of the file; for a demo source, of its pixels.
+    """
 
     source: str
     digest: str
@@ -31,11 +36,18 @@ class Origin:
 
 @dataclass(frozen=True)
 class Sources:
-    """backgrounds: uint8 [n, height, width, 3]. foregrounds: uint8 [h, w, 4] each, straight alpha, trimmed.
+    """The pictures that a data set is made from.
 
-    true_depth: float32 [n, height, width] metres, and reliefs: float32 [h, w] metres each; only demo sources know them.
-    field_of_view: float32 [n], vertical, degrees. physical_height: float32 [cut-outs, 2], metres, from and to.
-    refused: (path, reason) of pictures that --skip_bad left out.
+    Attributes:
+        backgrounds: uint8 [n, height, width, 3].
+        background_origins: where each came from.
+        foregrounds: cutouts, uint8 [h, w, 4] each, straight alpha, trimmed.
+        foreground_origins: where each came from.
+        field_of_view: float32 [n], vertical, degrees.
+        physical_height: float32 [cutouts, 2], metres, from and to.
+        true_depth: float32 [n, height, width], metres; only demo sources know it.
+        reliefs: float32 [h, w] each, metres a pixel is behind the plane of the cutout; only demo sources know them.
+        refused: (path, reason) of pictures that `skip_bad` left out.
     """
 
     backgrounds: np.ndarray
@@ -53,14 +65,14 @@ def load_sources(config: DatasetConfig) -> Sources:
     """Reads, or draws, the pictures that a data set is described to be made from, at its size."""
     wanted, placement = config.sources, config.placement
     if wanted.backgrounds is None or wanted.foregrounds is None:
-        return from_demo(
+        return draw_sources(
             config.seed,
             wanted.backgrounds_count or DEMO_COUNT,
             wanted.foregrounds_count or DEMO_COUNT,
             config.height,
             config.width,
         )
-    return from_folders(
+    return read_sources(
         wanted.backgrounds,
         wanted.foregrounds,
         config.height,
@@ -75,24 +87,24 @@ def load_sources(config: DatasetConfig) -> Sources:
     )
 
 
-def from_demo(seed: int, backgrounds: int, foregrounds: int, height: int, width: int) -> Sources:
-    """Procedural scenes and cut-outs."""
+def draw_sources(seed: int, backgrounds: int, foregrounds: int, height: int, width: int) -> Sources:
+    """Draws demo backgrounds and cutouts."""
     drawn = []
     with (
-        _mapping(backgrounds + foregrounds) as mapped,
+        _open_map(backgrounds + foregrounds) as map_numbers,
         Progress("drawing", backgrounds + foregrounds, "pictures") as progress,
     ):
-        scenes = mapped(partial(_scene, seed, height, width), range(backgrounds))
-        cutouts = mapped(partial(_cutout, seed, max(DEMO_CUTOUT_HEIGHT, height)), range(foregrounds))
+        scenes = map_numbers(partial(_draw_background, seed, height, width), range(backgrounds))
+        cutouts = map_numbers(partial(_draw_cutout, seed, max(DEMO_CUTOUT_HEIGHT, height)), range(foregrounds))
         for picture in itertools.chain(scenes, cutouts):
             drawn.append(picture)
             progress.add()
     scenes, cutouts = drawn[:backgrounds], drawn[backgrounds:]
     return Sources(
         backgrounds=np.stack([scene.picture for scene in scenes]),
-        background_origins=_demo_origins("background", seed, scenes),
+        background_origins=_describe_origins("background", seed, scenes),
         foregrounds=tuple(cutout.picture for cutout in cutouts),
-        foreground_origins=_demo_origins("foreground", seed, cutouts),
+        foreground_origins=_describe_origins("foreground", seed, cutouts),
         field_of_view=np.array([scene.field_of_view for scene in scenes], np.float32),
         physical_height=np.array([[cutout.physical_height] * 2 for cutout in cutouts], np.float32),
         true_depth=np.stack([scene.depth for scene in scenes]),
@@ -100,7 +112,7 @@ def from_demo(seed: int, backgrounds: int, foregrounds: int, height: int, width:
     )
 
 
-def from_folders(
+def read_sources(
     backgrounds: str,
     foregrounds: str,
     height: int,
@@ -114,7 +126,24 @@ def from_folders(
     skip_bad: bool = False,
     keep_duplicates: bool = False,
 ) -> Sources:
-    """Pictures of two folders. longest: the longest side, in pixels, that a cut-out is ever shown with."""
+    """Reads the pictures of two folders.
+
+    Args:
+        backgrounds: the folder of backgrounds.
+        foregrounds: the folder of cutouts.
+        height: that backgrounds are read at, pixels.
+        width: likewise.
+        longest: the longest side, in pixels, that a cutout is ever shown with.
+        field_of_view: of the cameras, vertical, degrees.
+        physical_height: least and most length of the longer side of the cutouts, metres.
+        background_count: takes the first so many; None for all.
+        foreground_count: likewise.
+        skip_bad: goes on without pictures that are refused.
+        keep_duplicates: copies are usable.
+
+    Raises:
+        SourceError: a folder, or a picture in it, cannot be used.
+    """
     background_scan = folder_scan.scan_backgrounds(
         backgrounds, skip_bad=skip_bad, keep_duplicates=keep_duplicates, count=background_count
     )
@@ -139,8 +168,8 @@ def from_folders(
 
 
 @contextlib.contextmanager
-def _mapping(count: int):
-    """map, by several processes where it is worth starting them: threads would draw in turns."""
+def _open_map(count: int):
+    """Yields a `map`, by several processes where it is worth starting them: threads would draw in turns."""
     if count < DEMO_DRAWN_ALONE:
         yield map
         return
@@ -155,15 +184,15 @@ def _mapping(count: int):
             pool.shutdown(cancel_futures=True)
 
 
-def _scene(seed: int, height: int, width: int, number: int) -> demo_sources.Background:
-    return demo_sources.background(seed, number, height, width)
+def _draw_background(seed: int, height: int, width: int, number: int) -> demo_sources.Background:
+    return demo_sources.draw_background(seed, number, height, width)
 
 
-def _cutout(seed: int, height: int, number: int) -> demo_sources.Foreground:
-    return demo_sources.foreground(seed, number, height)
+def _draw_cutout(seed: int, height: int, number: int) -> demo_sources.Foreground:
+    return demo_sources.draw_foreground(seed, number, height)
 
 
-def _demo_origins(kind: str, seed: int, drawn) -> tuple[Origin, ...]:
+def _describe_origins(kind: str, seed: int, drawn) -> tuple[Origin, ...]:
     return tuple(
         Origin(
             f"demo {kind} {number} of seed {seed} ({picture.kind})",

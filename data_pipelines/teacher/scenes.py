@@ -55,13 +55,13 @@ def render(seed: int, index: int, size: tuple[int, int]) -> demo_sources.Renderi
     random = np.random.default_rng([seed, index])
     cards = []
     for _ in range(random.choice(3, p=[0.3, 0.4, 0.3])):
-        foreground = demo_sources.foreground(seed, int(random.integers(100_000)), height=height)
+        foreground = demo_sources.draw_foreground(seed, int(random.integers(100_000)), height=height)
         place = random.uniform(0, 1), random.uniform(0.5, 1.2)
         cards.append(demo_sources.Card(foreground, *place, flipped=bool(random.integers(2))))
-    scene = demo_sources.scene(seed, index)
+    scene = demo_sources.build_scene(seed, index)
     while True:
         try:
-            return demo_sources.render(scene, height, width, cards)
+            return demo_sources.render_scene(scene, height, width, cards)
         except ValueError:  # one stands behind a wall or above the horizon
             cards.pop()
 

@@ -247,7 +247,7 @@ def encode_composites(
         return add_depth(element, made["depth"], made["box"]) if teacher is None else element
 
     def add_teacher_depth(element):
-        codes = depths.to_code(element.pop("metres"))[..., None]
+        codes = depths.encode_depth(element.pop("metres"))[..., None]
         values = tf.cast(codes, tf.float64)
         element["depth_sums"] = tf.stack([tf.reduce_sum(values), tf.reduce_sum(values * values)])
         return add_depth(element, codes, tf.constant([0, 0, height, width]))
@@ -255,7 +255,9 @@ def encode_composites(
     made = planned.map(make, num_parallel_calls=tf.data.AUTOTUNE)
     if teacher is None:
         return made
-    return depths.label(made, teacher, teacher_batch).map(add_teacher_depth, num_parallel_calls=tf.data.AUTOTUNE)
+    return depths.label_composites(made, teacher, teacher_batch).map(
+        add_teacher_depth, num_parallel_calls=tf.data.AUTOTUNE
+    )
 
 
 def _take_apart(compositor: Compositor, batch: EncodedBatch) -> Iterator[schema.CompositeRecord]:
@@ -266,7 +268,7 @@ def _take_apart(compositor: Compositor, batch: EncodedBatch) -> Iterator[schema.
     for at, index in enumerate(lists["index"]):
         count = lists["count"][at]
         yield {
-            "name": compositor.grid.name(index),
+            "name": compositor.grid.format_name(index),
             "index": index,
             "bg_index": lists["bg_index"][at],
             "bg_flipped": int(lists["bg_flipped"][at]),
@@ -341,7 +343,9 @@ def _compare_labels(compositor: Compositor, teacher: depths.Teacher, batch: int,
         lambda plan: {**{key: plan[key] for key in ("background", "background_flipped")}, **compositor.compose(plan)}
     )
     pictures = made.map(lambda element: {"fg_bg": element["fg_bg"]})
-    by_teacher = [element["metres"] for element in depths.label(pictures, teacher, batch).as_numpy_iterator()]
+    by_teacher = [
+        element["metres"] for element in depths.label_composites(pictures, teacher, batch).as_numpy_iterator()
+    ]
     by_labels = []
     for element in made.as_numpy_iterator():
         codes = compositor.depth_codes[element["background"]]
@@ -349,8 +353,8 @@ def _compare_labels(compositor: Compositor, teacher: depths.Teacher, batch: int,
         top, left, bottom, right = element["box"]
         patch = element["depth"][..., 0]
         codes[top:bottom, left:right] = np.where(patch > 0, patch, codes[top:bottom, left:right])
-        by_labels.append(depths.from_code(codes).numpy())
-    return {"composites": len(by_labels), **depths.disagreement(np.stack(by_labels), np.stack(by_teacher))}
+        by_labels.append(depths.decode_depth(codes).numpy())
+    return {"composites": len(by_labels), **depths.compare_depths(np.stack(by_labels), np.stack(by_teacher))}
 
 
 def _build_manifest(

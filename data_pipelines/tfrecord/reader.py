@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.compositing.splits import Grid, Split, limit, make_splits
+from data_pipelines.compositing.splits import Grid, Split, limit_splits, make_splits
 from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.files import join_path
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, DatasetError, Manifest, check_keys, read_manifest
@@ -109,7 +109,7 @@ def _interpret_manifest(folder: str, manifest: Manifest) -> StoredDataset:
     height, width = manifest["image_size"]
     splits = make_splits(grid, options["split"], options["holdout"], options["seed"])
     if options["limit"]:
-        splits = limit(splits, options["limit"])
+        splits = limit_splits(splits, options["limit"])
     check_keys(manifest)
     files = []
     for name, split in manifest["splits"].items():
@@ -183,7 +183,7 @@ def locate(dataset: StoredDataset, names: Sequence[str]) -> list[RecordLocation]
     Raises:
         ValueError: a name is not one of a composite, or the data set does not hold it.
     """
-    wanted = np.array([dataset.grid.index_of(name) for name in names], np.int64)
+    wanted = np.array([dataset.grid.parse_name(name) for name in names], np.int64)
     locations: dict[int, RecordLocation] = {}
     for split in dataset.splits:
         order = dataset.order(split)

@@ -108,12 +108,12 @@ class Data(ABC):
         digest: str,
         description: dict,
         backgrounds: Backgrounds,
-        from_code: Callable[[tf.Tensor], tf.Tensor],
+        decode_depth: Callable[[tf.Tensor], tf.Tensor],
     ):
         """Takes the attributes, the backgrounds, and what decodes depth as it is stored to float32 in depth_unit."""
         self.height, self.width, self.depth_unit = height, width, depth_unit
         self.labels, self.counts, self.digest, self.description = labels, counts, digest, description
-        self._backgrounds, self._from_code = backgrounds, from_code
+        self._backgrounds, self._from_code = backgrounds, decode_depth
 
     @property
     def test_splits(self) -> tuple[str, ...]:

@@ -39,11 +39,11 @@ class CompositeData(Data):
             digest=hashlib.sha256(options.encode()).hexdigest(),
             description={"recipe": config.to_dict()},
             backgrounds=self._compositor.backgrounds,
-            from_code=depth_labels.from_code,
+            decode_depth=depth_labels.decode_depth,
         )
 
     def name(self, index: int) -> str:
-        return self._compositor.grid.name(index)
+        return self._compositor.grid.format_name(index)
 
     def explain_failure(self) -> str:
         return "the pictures are in memory, so no file is to blame."

@@ -45,11 +45,11 @@ class ShardData(Data):
             digest=shards.measure_file(join_path(folder, MANIFEST_FILE))[1],
             description={"shards": folder},
             backgrounds=backgrounds,
-            from_code=partial(depth_labels.from_code, depth_scale=manifest["depth_scale"]),
+            decode_depth=partial(depth_labels.decode_depth, depth_scale=manifest["depth_scale"]),
         )
 
     def name(self, index: int) -> str:
-        return self._grid.name(index)
+        return self._grid.format_name(index)
 
     def explain_failure(self) -> str:
         """Which record is broken, when reading failed; reads every file to the first one that is."""

@@ -21,8 +21,7 @@ import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path
 from data_pipelines.sources.image_files import ENDINGS as PICTURE_ENDINGS
-from data_pipelines.sources.image_files import in_folder as pictures_in_folder
-from data_pipelines.sources.image_files import read as read_picture
+from data_pipelines.sources.image_files import list_pictures, read_picture
 from fgseg_tf.evaluation import baselines, mask_alignment
 
 FOREGROUND, LEFT_OUT = 255, (85, 170)
@@ -210,9 +209,7 @@ def _find_sequence(folder: str, name: str) -> Sequence | None:
     if tf.io.gfile.isdir(join_path(folder, BACKGROUND)):
         # One with depth may lie beside it.
         shown = [
-            where
-            for where in pictures_in_folder(join_path(folder, BACKGROUND), "background")[0]
-            if "depth" not in where
+            where for where in list_pictures(join_path(folder, BACKGROUND), "background")[0] if "depth" not in where
         ]
         if not shown:
             raise ValueError(
@@ -230,7 +227,7 @@ def _first_of(folder: str, names: tuple[str, ...]) -> dict[str, str]:
     """Returns number -> path of the pictures in the first of these folders that is there."""
     for name in names:
         if tf.io.gfile.isdir(join_path(folder, name)):
-            return {_number(where): where for where in pictures_in_folder(join_path(folder, name), name)[0]}
+            return {_number(where): where for where in list_pictures(join_path(folder, name), name)[0]}
     return {}
 
 

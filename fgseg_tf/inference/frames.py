@@ -14,8 +14,7 @@ import tensorflow as tf
 from data_pipelines.runtime.progress import ProgressFactory
 from data_pipelines.sources.image_files import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.sources.image_files import SourceError as PictureError
-from data_pipelines.sources.image_files import in_folder as pictures_in_folder
-from data_pipelines.sources.image_files import read as read_picture
+from data_pipelines.sources.image_files import list_pictures, read_picture
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".h264")
 MEDIAN = "median"
@@ -67,7 +66,7 @@ def find_frames(where: str) -> list[str]:
     _refuse_video(where)
     if tf.io.gfile.exists(where) and not tf.io.gfile.isdir(where):
         return [where]
-    paths, others = pictures_in_folder(where, "frame")
+    paths, others = list_pictures(where, "frame")
     if not paths:
         videos = sorted(name for name in tf.io.gfile.listdir(where) if name.lower().endswith(VIDEO_ENDINGS))
         if videos:

@@ -16,8 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from data_pipelines.compositing.depth_labels import DEPTH_SCALE
-from data_pipelines.compositing.depth_labels import to_code as depth_to_code
+from data_pipelines.compositing.depth_labels import DEPTH_SCALE, encode_depth
 from data_pipelines.runtime.files import join_path, write_atomic, write_json
 from fgseg_tf.inference.segmenter import Result
 
@@ -54,7 +53,7 @@ def write_prediction(folder: str, kinds: tuple[str, ...], name: str, frame: np.n
     """Writes the files of a frame, uint8 [H, W, 3]: KIND/NAME with its ending, for each of `kinds`."""
     make = {
         "mask": lambda: tf.io.encode_png(_levels(result.mask)[..., None]),
-        "depth": lambda: tf.io.encode_png(depth_to_code(result.depth[..., None])),
+        "depth": lambda: tf.io.encode_png(encode_depth(result.depth[..., None])),
         "overlay": lambda: tf.io.encode_jpeg(draw_overlay(frame, result.mask), quality=90),
     }
     endings = {"mask": "png", "depth": "png", "overlay": "jpg"}

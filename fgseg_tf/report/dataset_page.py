@@ -65,7 +65,7 @@ def render_dataset_page(
 
 def _facets(dataset: StoredDataset, example: Example) -> dict[str, list[str]]:
     """The values of the filters that a composite is shown for."""
-    *_, flipped, _ = dataset.grid.parts(example.index)
+    *_, flipped, _ = dataset.grid.decode(example.index)
     return {
         "split": [example.split],
         "background": [_background(example)],
@@ -150,7 +150,7 @@ def _picture(caption: str, picture: np.ndarray, name: str) -> str:
 
 
 def _facts(dataset: StoredDataset, backgrounds: BackgroundPictures, example: Example) -> dict[str, str]:
-    *_, place = dataset.grid.parts(example.index)
+    *_, place = dataset.grid.decode(example.index)
     source = _file(backgrounds.sources[example.background])
     facts = {
         "split": example.split,

@@ -16,7 +16,7 @@ import keras
 import pytest
 from PIL import Image
 
-from data_pipelines.sources.source_set import from_demo
+from data_pipelines.sources.source_set import draw_sources
 
 ROOT = documented.ROOT
 # Commands that need the network, a server or an hour, and where else they are tried.
@@ -73,7 +73,7 @@ def desk(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("desk")
     for name in ("tools", "fgseg_tf", "data_pipelines"):
         (folder / name).symlink_to(ROOT / name)
-    sources = from_demo(0, 12, 12, 64, 64)
+    sources = draw_sources(0, 12, 12, 64, 64)
     for name, pictures in (("backgrounds", sources.backgrounds), ("foregrounds", sources.foregrounds)):
         (folder / name).mkdir()
         for number, picture in enumerate(pictures):

@@ -44,8 +44,8 @@ def measure_export(side: int, count: int, rounds: int) -> list[Row]:
 
     Each row says how our rate relates to its own, by the median of the rounds' ratios.
     """
-    drawn = source_set.from_demo(0, SOURCES, SOURCES, side, side)
-    codes = depth_labels.to_code(drawn.true_depth).numpy()
+    drawn = source_set.draw_sources(0, SOURCES, SOURCES, side, side)
+    codes = depth_labels.encode_depth(drawn.true_depth).numpy()
     # 100 places a pair are more composites than are asked for; the rest is the published set's.
     options = DatasetConfig(height=side, width=side, labels="ground", placement=PlacementConfig(places=100), holdout=0)
     compositor = build_compositor(drawn, codes, options)
@@ -74,7 +74,7 @@ def measure_export(side: int, count: int, rounds: int) -> list[Row]:
 
 def measure_teacher(teacher: depth_labels.Teacher, side: int, count: int, batch: int, rounds: int) -> list[Row]:
     """Measures composites a second with --labels=teacher, and of the network alone on a constant batch."""
-    drawn = source_set.from_demo(0, 4, 4, side, side)
+    drawn = source_set.draw_sources(0, 4, 4, side, side)
     options = DatasetConfig(
         height=side, width=side, labels="teacher", placement=PlacementConfig("random", places=1000), holdout=0
     )

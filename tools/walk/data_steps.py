@@ -39,7 +39,7 @@ EDGE = 24  # pixels a side, of what is shown of an edge
 
 
 def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
-    number, cutout, _, _ = composing.grid.parts(index)
+    number, cutout, _, _ = composing.grid.decode(index)
     background, origin = found.backgrounds[number], found.foreground_origins[cutout].source
     drawn = found.true_depth is not None
     raw = _simulate_removed_background(found.foregrounds[cutout]) if drawn else folder_scan.read_untrimmed(origin)
@@ -88,11 +88,11 @@ def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
 
 def placement_step(composing: Compositor, split: splits.Split, index: int) -> Step:
     grid, options = composing.grid, composing.config
-    number, cutout, flipped, place = grid.parts(index)
+    number, cutout, flipped, place = grid.decode(index)
     assert composing.stage.horizon is not None, "on the ground there is one"
     scene, focal = composing.pictures[number], float(composing.stage.focal[number]) * options.height
     published = replace(composing, config=replace(options, placement=PlacementConfig(layout="rows")))
-    indices = tf.constant(grid.index(number, cutout, flipped, np.arange(grid.places)))
+    indices = tf.constant(grid.encode(number, cutout, flipped, np.arange(grid.places)))
     standing, in_rows = (_first_objects(each.place(split, indices)) for each in (composing, published))
     feet, tall, metres = standing["top"] + standing["height"], standing["height"], standing["metres"]
     # Far ones first, so that near ones are drawn over them.
@@ -107,7 +107,7 @@ def placement_step(composing: Compositor, split: splits.Split, index: int) -> St
         "placement",
         (splits, ground, placement),
         (
-            f"Composite {index} of {grid.size} is {grid.name(index)}: background {number}, cut-out {cutout}, "
+            f"Composite {index} of {grid.size} is {grid.format_name(index)}: background {number}, cut-out {cutout}, "
             f"{'mirrored' if flipped else 'not mirrored'}, place {place}. Name and number say the same: "
             f"(({number} x {grid.foregrounds} + {cutout}) x 2 + {flipped}) x {grid.places} + {place} = {index}. Random "
             "numbers are keyed by it and the seed, so it is the same on every machine and in any order.",
@@ -129,8 +129,8 @@ def placement_step(composing: Compositor, split: splits.Split, index: int) -> St
                 draw_boxes(scene, _boxes(in_rows)[::-1], colours[:-1]),
                 "--placement=rows, as published: 4 x 5",
             ),
-            Panel(grid.name(int(indices[0])), nearest, f"the nearest place, {metres[0]:.1f} m"),
-            Panel(grid.name(int(indices[-1])), farthest, f"the farthest place, {metres[-1]:.1f} m"),
+            Panel(grid.format_name(int(indices[0])), nearest, f"the nearest place, {metres[0]:.1f} m"),
+            Panel(grid.format_name(int(indices[-1])), farthest, f"the farthest place, {metres[-1]:.1f} m"),
         ),
         caption="Some of its places",
         table=(
@@ -185,14 +185,14 @@ def depth_step(
     composing: Compositor, plan: CompositePlan, made: dict, looking: teacher_network.Teacher, scale: tuple
 ) -> Step:
     options, number, metres = composing.config, int(plan["background"]), float(plan["metres"][0])
-    scenery = depth_labels.from_code(composing.depth_codes[number]).numpy()
+    scenery = depth_labels.decode_depth(composing.depth_codes[number]).numpy()
     patch = composing.compose(plan)
-    own = depth_labels.from_code(pad_to_frame(patch["depth"], patch["box"], options.height, options.width)).numpy()[
+    own = depth_labels.decode_depth(pad_to_frame(patch["depth"], patch["box"], options.height, options.width)).numpy()[
         ..., 0
     ]
-    both = depth_labels.from_code(made["depth"]).numpy()[..., 0]
-    guess = depth_labels.look_at_all(looking, composing.pictures[[number]], 1)[0]
-    off, hides = depth_labels.disagreement(guess, scenery), HIDES_WHEN_NEARER[options.labels]
+    both = depth_labels.decode_depth(made["depth"]).numpy()[..., 0]
+    guess = depth_labels.label_pictures(looking, composing.pictures[[number]], 1)[0]
+    off, hides = depth_labels.compare_depths(guess, scenery), HIDES_WHEN_NEARER[options.labels]
     whose = {
         "exact": "drawn scenes know it (--labels=exact). Of a photograph it is a teacher's guess; the packaged one "
         f"would be {off['abs_rel']:.1%} off here.",
@@ -212,8 +212,9 @@ def depth_step(
             "Together: the object's depth where it covers half of a pixel or more "
             f"({np.count_nonzero(own):,} pixels), the scenery's elsewhere. Nothing in between is ever made up.",
             "Metres along the optical axis; larger is farther. In 16 bits "
-            f"{metres:.2f} m is code {int(depth_labels.to_code(metres))} ({depth_labels.DEPTH_SCALE:.0f} a metre, so a "
-            f"step is {1000 / depth_labels.DEPTH_SCALE:.1f} mm); 0 is unknown, here {np.sum(both == 0)} pixels.",
+            f"{metres:.2f} m is code {int(depth_labels.encode_depth(metres))} "
+            f"({depth_labels.DEPTH_SCALE:.0f} a metre, so a step is {1000 / depth_labels.DEPTH_SCALE:.1f} mm); "
+            f"0 is unknown, here {np.sum(both == 0)} pixels.",
         ),
         (
             Panel("depth of bg", color_depth(scenery, *scale), "as it is labelled"),

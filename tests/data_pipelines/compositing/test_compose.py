@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from data_pipelines.compositing.compose import compose
-from data_pipelines.compositing.cutout_pyramid import RELIEF_UNIT, build
+from data_pipelines.compositing.cutout_pyramid import RELIEF_UNIT, build_pyramid
 from data_pipelines.compositing.plan import load_materials, plan_composites
 
 HEIGHT, WIDTH = 12, 16
@@ -24,7 +24,7 @@ CUTOUTS = OPAQUE, HALF, SOFT, BLOCK
 
 
 def stuff(cutouts=CUTOUTS, depth=FAR, backgrounds=BACKGROUNDS, reliefs=None, hides=0.05):
-    return load_materials(backgrounds, depth, SCALE, hides, build(cutouts, reliefs))
+    return load_materials(backgrounds, depth, SCALE, hides, build_pyramid(cutouts, reliefs))
 
 
 def thing(foreground, top, left, height, width, metres=5.0, flipped=False, relief_scale=1.0):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from data_pipelines.compositing.ground import find_ground
-from data_pipelines.demo.sources import background
+from data_pipelines.demo.sources import draw_background
 
 HEIGHT, WIDTH = 96, 128
 FOCAL = 0.9 * HEIGHT
@@ -162,7 +162,7 @@ def test_a_slope_above_eye_level_is_no_floor():
 @pytest.mark.parametrize("index", range(6))
 def test_demo_scenes(index):
     """Furnished rooms, corridors, streets and meadows: every point is in one plane, at exact depth."""
-    ground = find_ground(background(0, index, 112, 160).depth)
+    ground = find_ground(draw_background(0, index, 112, 160).depth)
     assert ground.found
     row, column, depth = ground.points.astype(float).T
     basis = np.stack([row, column, np.ones_like(row)], axis=1) * depth[:, None]

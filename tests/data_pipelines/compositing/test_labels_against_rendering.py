@@ -17,13 +17,13 @@ SEED, SCENES, CUTOUTS, HEIGHT, WIDTH = 11, 8, 6, 96, 128
 
 @pytest.fixture(scope="module")
 def drawn():
-    return source_set.from_demo(SEED, SCENES, CUTOUTS, HEIGHT, WIDTH)
+    return source_set.draw_sources(SEED, SCENES, CUTOUTS, HEIGHT, WIDTH)
 
 
 def compared(drawn, labels: str, count: int = 40):
     """For composites whose size perspective alone decided: their labels, and the rendering."""
     options = DatasetConfig(height=HEIGHT, width=WIDTH, labels=labels, placement=PlacementConfig(places=4), holdout=0)
-    codes = depth_labels.to_code(drawn.true_depth).numpy()
+    codes = depth_labels.encode_depth(drawn.true_depth).numpy()
     compositor = build_compositor(drawn, codes, options)
     split = compositor.splits[0]
     indices = split.indices(np.arange(split.count), compositor.grid, options.seed)
@@ -32,16 +32,16 @@ def compared(drawn, labels: str, count: int = 40):
     pairs = []
     for at, made in enumerate(composites.as_numpy_iterator()):
         top, left, tall, wide = (float(placed[key][at, 0]) for key in ("top", "left", "height", "width"))
-        background, cutout, flipped, _ = compositor.grid.parts(int(made["index"]))
+        background, cutout, flipped, _ = compositor.grid.decode(int(made["index"]))
         if abs(made["relief_scale"][0] - 1) > 0.001:
             continue
         card = demo_sources.Card(
-            demo_sources.foreground(SEED, cutout, max(source_set.DEMO_CUTOUT_HEIGHT, HEIGHT)),
+            demo_sources.draw_foreground(SEED, cutout, max(source_set.DEMO_CUTOUT_HEIGHT, HEIGHT)),
             column=(left + wide / 2) / WIDTH,
             row=(top + tall) / HEIGHT,
             flipped=bool(flipped),
         )
-        truth = demo_sources.render(demo_sources.scene(SEED, background), HEIGHT, WIDTH, [card])
+        truth = demo_sources.render_scene(demo_sources.build_scene(SEED, background), HEIGHT, WIDTH, [card])
         top, left, bottom, right = made["box"]
         mask = np.zeros((HEIGHT, WIDTH), np.uint8)
         mask[top:bottom, left:right] = made["mask"][..., 0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_pipelines.compositing.splits import Grid, Split, limit, make_splits
+from data_pipelines.compositing.splits import Grid, Split, limit_splits, make_splits
 
 GRID = Grid(backgrounds=3, foregrounds=5, places=4)
 
@@ -15,34 +15,34 @@ def everything(split, grid, seed):
 
 def test_index_by_hand():
     # ((2 * 5 + 3) * 2 + 1) * 4 + 1
-    assert GRID.index(2, 3, 1, 1) == 109
-    assert GRID.parts(109) == (2, 3, 1, 1)
+    assert GRID.encode(2, 3, 1, 1) == 109
+    assert GRID.decode(109) == (2, 3, 1, 1)
     assert GRID.size == 3 * 5 * 2 * 4
-    assert GRID.parts(GRID.size - 1) == (2, 4, 1, 3)
+    assert GRID.decode(GRID.size - 1) == (2, 4, 1, 3)
 
 
 @pytest.mark.parametrize("kind", [np.asarray, lambda n: tf.constant(n, tf.int64)])
 def test_parts_and_index_are_inverse(kind):
     indices = np.arange(GRID.size).reshape(6, 20)
-    parts = GRID.parts(kind(indices))
-    np.testing.assert_array_equal(GRID.index(*parts), indices)
+    parts = GRID.decode(kind(indices))
+    np.testing.assert_array_equal(GRID.encode(*parts), indices)
     for index in range(GRID.size):
-        assert tuple(int(np.asarray(part).flat[index]) for part in parts) == GRID.parts(index)
-        assert GRID.index(*GRID.parts(index)) == index
-    assert {GRID.parts(index) for index in range(GRID.size)} == {
+        assert tuple(int(np.asarray(part).flat[index]) for part in parts) == GRID.decode(index)
+        assert GRID.encode(*GRID.decode(index)) == index
+    assert {GRID.decode(index) for index in range(GRID.size)} == {
         (b, f, m, p) for b in range(3) for f in range(5) for m in range(2) for p in range(4)
     }
 
 
 def test_names():
-    names = [GRID.name(index) for index in range(GRID.size)]
+    names = [GRID.format_name(index) for index in range(GRID.size)]
     assert len(set(names)) == GRID.size
-    assert [GRID.index_of(name) for name in names] == list(range(GRID.size))
-    assert GRID.name(109) == "bg002-fg003-flip-p01"
-    assert GRID.name(np.int64(105)) == "bg002-fg003-p01"
+    assert [GRID.parse_name(name) for name in names] == list(range(GRID.size))
+    assert GRID.format_name(109) == "bg002-fg003-flip-p01"
+    assert GRID.format_name(np.int64(105)) == "bg002-fg003-p01"
     wide = Grid(1200, 1, 101)
-    assert wide.name(wide.size - 1) == "bg1199-fg000-flip-p100"
-    assert wide.index_of("bg1199-fg000-flip-p100") == wide.size - 1
+    assert wide.format_name(wide.size - 1) == "bg1199-fg000-flip-p100"
+    assert wide.parse_name("bg1199-fg000-flip-p100") == wide.size - 1
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_names():
 )
 def test_bad_names(name, complaint):
     with pytest.raises(ValueError, match=complaint):
-        GRID.index_of(name)
+        GRID.parse_name(name)
 
 
 def test_order_is_the_same_on_every_stack():
@@ -95,7 +95,7 @@ def test_sources_are_held_out():
     seen_bg, seen_fg = set(splits["train"].backgrounds), set(splits["train"].foregrounds)
     assert (len(seen_bg), len(seen_fg)) == (5, 6)  # 0.3 x 7 = 2.1, 0.3 x 9 = 2.7
     for name, split in splits.items():
-        background, foreground, _, _ = grid.parts(everything(split, grid, 5))
+        background, foreground, _, _ = grid.decode(everything(split, grid, 5))
         assert set(background.tolist()) <= set(split.backgrounds)
         assert set(foreground.tolist()) <= set(split.foregrounds)
         in_bg = name in ("train", "seen_both", "unseen_fg")
@@ -125,8 +125,8 @@ def test_random_split_leaks():
     train, test = make_splits(grid, "random", 0.16, seed=0)
     assert (train.name, train.count, test.name, test.count) == ("train", 280, "test", 120)
     for part in range(2):
-        seen = set(grid.parts(everything(train, grid, 0))[part].tolist())
-        assert set(grid.parts(everything(test, grid, 0))[part].tolist()) <= seen
+        seen = set(grid.decode(everything(train, grid, 0))[part].tolist())
+        assert set(grid.decode(everything(test, grid, 0))[part].tolist()) <= seen
 
 
 def test_without_holdout():
@@ -170,7 +170,7 @@ def test_held_out_sources_are_the_same_on_every_stack():
 
 def test_limit():
     splits = make_splits(Grid(100, 100, 20), "sources", 0.16, seed=0)
-    limited = limit(splits, 1000)
+    limited = limit_splits(splits, 1000)
     assert sum(split.count for split in limited) == 1000
     for before, after in zip(splits, limited, strict=True):
         assert abs(after.count - before.count / 400) < len(splits)
@@ -185,20 +185,20 @@ def test_limit():
 @pytest.mark.parametrize("total", [5, 6, 7, 59, 119, 120, 10_000])
 def test_limit_of_few(total):
     splits = make_splits(GRID, "sources", 0.3, seed=0)
-    limited = limit(splits, total)
+    limited = limit_splits(splits, total)
     assert sum(split.count for split in limited) == min(total, 120)
     assert all(1 <= after.count <= before.count for before, after in zip(splits, limited, strict=True))
 
 
 def test_limit_is_a_beginning():
     split = make_splits(GRID, "sources", 0.3, seed=0)[0]
-    short = limit(make_splits(GRID, "sources", 0.3, seed=0), 30)[0]
+    short = limit_splits(make_splits(GRID, "sources", 0.3, seed=0), 30)[0]
     np.testing.assert_array_equal(everything(short, GRID, 0), everything(split, GRID, 0)[: short.count])
 
 
 def test_limit_below_the_number_of_splits():
     with pytest.raises(ValueError, match="`limit`=4 is less than the 5 splits; take at least 5, or 0"):
-        limit(make_splits(GRID, "sources", 0.3, seed=0), 4)
+        limit_splits(make_splits(GRID, "sources", 0.3, seed=0), 4)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ SIZE = (48, 64)
 
 @pytest.mark.parametrize("number", range(4))
 def test_walkers_in_every_kind_of_scene(number):
-    bg = demo_sequence.empty_scene(100, number, *SIZE)
-    found = list(demo_sequence.frames(100, number, *SIZE, 3))
+    bg = demo_sequence.draw_background(100, number, *SIZE)
+    found = list(demo_sequence.draw_frames(100, number, *SIZE, 3))
     for frame in found:
         assert frame.picture.shape == (*SIZE, 3)
         assert frame.truth.shape == frame.depth.shape == SIZE
@@ -31,7 +31,7 @@ def test_walkers_in_every_kind_of_scene(number):
 
 
 def test_the_same_again():
-    one, again = (list(demo_sequence.frames(3, 2, *SIZE, 2)) for _ in range(2))
+    one, again = (list(demo_sequence.draw_frames(3, 2, *SIZE, 2)) for _ in range(2))
     for first, second in zip(one, again, strict=True):
         np.testing.assert_array_equal(first.picture, second.picture)
         np.testing.assert_array_equal(first.truth, second.truth)
@@ -46,9 +46,9 @@ def test_the_tool_writes_what_footage_reads(tmp_path):
     (sequence,) = footage.find_sequences(str(tmp_path / "clips"))
     assert sequence.name == "street"
     assert sequence.masked
-    wanted = list(demo_sequence.frames(100, 2, *SIZE, 3))
+    wanted = list(demo_sequence.draw_frames(100, 2, *SIZE, 3))
     for (bg, picture, truth, millimetres), frame in zip(footage.read_pictures(sequence), wanted, strict=True):
-        np.testing.assert_array_equal(bg, demo_sequence.empty_scene(100, 2, *SIZE))
+        np.testing.assert_array_equal(bg, demo_sequence.draw_background(100, 2, *SIZE))
         assert np.abs(picture.astype(int) - frame.picture).mean() < 6
         np.testing.assert_array_equal(truth, frame.truth)
         np.testing.assert_allclose(millimetres / 1000, np.minimum(frame.depth, 65.535), atol=1e-3)

@@ -6,9 +6,9 @@ from data_pipelines.sources import source_set
 
 
 def test_it_does_not_matter_who_draws(monkeypatch):
-    alone = source_set.from_demo(3, 3, 2, 24, 32)
+    alone = source_set.draw_sources(3, 3, 2, 24, 32)
     monkeypatch.setattr(source_set, "DEMO_DRAWN_ALONE", 1)
-    together = source_set.from_demo(3, 3, 2, 24, 32)
+    together = source_set.draw_sources(3, 3, 2, 24, 32)
     assert together.background_origins == alone.background_origins
     assert together.foreground_origins == alone.foreground_origins
     np.testing.assert_array_equal(together.backgrounds, alone.backgrounds)

@@ -83,9 +83,9 @@ def test_every_composite_is_made_once_and_says_which_it_is(tiny_sources, finishe
         for record in serialized:
             parsed = schema.parse(record, schema.COMPOSITE)
             names.append(parsed["name"].numpy().decode())
-            assert grid.index_of(names[-1]) == int(parsed["index"])
+            assert grid.parse_name(names[-1]) == int(parsed["index"])
             if len(parsed["fg_index"]):
-                assert grid.parts(int(parsed["index"]))[1] in parsed["fg_index"].numpy()
+                assert grid.decode(int(parsed["index"]))[1] in parsed["fg_index"].numpy()
     assert len(names) == len(set(names)) == grid.size == finished.manifest["records"]
 
 
@@ -109,7 +109,7 @@ def test_another_seed_is_another_data_set(tiny_sources, finished, tmp_path):
 
 @pytest.mark.both_stacks
 def test_any_record_can_be_made_again_alone(tiny_sources, finished):
-    codes = depth_labels.to_code(tiny_sources.true_depth).numpy()
+    codes = depth_labels.encode_depth(tiny_sources.true_depth).numpy()
     compositor = build_compositor(tiny_sources, codes, config_for(tiny_sources))
     split = compositor.splits[0]
     position = split.count - 2
@@ -221,7 +221,7 @@ def test_teacher_labels_are_what_the_teacher_sees_in_the_composite(tiny_sources,
     export(tiny_sources, options, tmp_path, load_teacher=lambda: small_teacher, teacher_identity={})
     compositor = build_compositor(tiny_sources, np.ones(tiny_sources.backgrounds.shape[:3], np.uint16), options)
     made = next(iter(compositor.plan_run(compositor.splits[0], 0, 1).map(compositor.compose)))
-    wanted = depth_labels.to_code(depth_labels.look(small_teacher, made["fg_bg"][None]))[0]
+    wanted = depth_labels.encode_depth(depth_labels.predict_depth(small_teacher, made["fg_bg"][None]))[0]
     parsed = schema.parse(records_of(tmp_path)["train"][0], schema.COMPOSITE)
     stored = tf.io.decode_png(parsed["depth"], dtype=tf.uint16)[..., 0]
     np.testing.assert_allclose(stored.numpy().astype(int), wanted.numpy().astype(int), atol=1)

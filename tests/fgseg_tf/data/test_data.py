@@ -12,7 +12,7 @@ import tensorflow as tf
 from data_pipelines.compositing import depth_labels
 from data_pipelines.compositing.backgrounds import Backgrounds
 from data_pipelines.config import DatasetConfig, PlacementConfig
-from data_pipelines.sources.source_set import from_demo
+from data_pipelines.sources.source_set import draw_sources
 from data_pipelines.tfrecord.export import export_dataset
 from fgseg_tf.data import data_echoing
 from fgseg_tf.data.base import Data, Order
@@ -91,7 +91,9 @@ def test_training_shapes_are_static(data):
 
 
 def test_composites_made_on_the_fly_are_those_of_the_shards(composite_data, tmp_path):
-    sources = from_demo(RECIPE.seed, RECIPE.sources.backgrounds_count, RECIPE.sources.foregrounds_count, HEIGHT, WIDTH)
+    sources = draw_sources(
+        RECIPE.seed, RECIPE.sources.backgrounds_count, RECIPE.sources.foregrounds_count, HEIGHT, WIDTH
+    )
     placement = PlacementConfig(
         places=2, max_objects=2, truncation=0.3, object_size=(0.2, 1.2), empty=0.2, flip_backgrounds=True
     )
@@ -326,7 +328,7 @@ class ByHand(Data):
         depths = {
             "depth_unit": "metre",
             "labels": "exact",
-            "from_code": partial(depth_labels.from_code, depth_scale=2.0),
+            "decode_depth": partial(depth_labels.decode_depth, depth_scale=2.0),
         }
         super().__init__(
             height=4,
