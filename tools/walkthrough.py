@@ -131,7 +131,7 @@ def load_pictures() -> tuple[source_set.Sources, DatasetConfig]:
     sources, count = SourcesConfig(_BACKGROUNDS.value, _FOREGROUNDS.value, skip_bad=_SKIP_BAD.value), _COUNT.value
     height, width = parse_size(_IMAGE_SIZE.value)
     at_most = [
-        count if sources.is_demo else min(count, len(image_files.list_pictures(folder, "picture")[0]))
+        min(count, len(image_files.list_pictures(folder, "picture")[0])) if folder else count
         for folder in (sources.backgrounds, sources.foregrounds)
     ]
     config = DatasetConfig(
