@@ -1,5 +1,4 @@
-"""One description of a data set: where its pictures come from, how objects are placed, how depth is labelled, what is
-held out.
+"""One description of a data set: its pictures, how objects are placed, how depth is labelled, what is held out.
 
 The export command and the training command make it from the same flags (`dataset_flags.py`); a manifest and the
 `run.json` of a training hold it as `DatasetConfig.to_dict` returns it. The defaults are those of the flags.

@@ -92,6 +92,7 @@ flags.adopt_module_key_flags(dataset_flags)
 
 
 def run() -> None:
+    """Trains as the flags say, and keeps the flags in the run folder."""
     # First of all: workers and TPUs cannot be set up once TensorFlow has begun.
     strategy = distribution.make_strategy(_STRATEGY.value, _TPU.value)
     training = training_from_flags()

@@ -55,6 +55,7 @@ UNITS = {
 
 
 def main(argv):
+    """Measures what is asked for, and prints a table."""
     if len(argv) != 2 or argv[1] not in UNITS:
         raise app.UsageError(f"say what to measure: python tools/benchmark.py {'|'.join(UNITS)}")
     what = argv[1]
@@ -78,6 +79,7 @@ def main(argv):
 
 
 def measure(what: str) -> list[data_rates.Row]:
+    """Returns a row for each way of doing it, ours first."""
     side, rounds = _SIDE.value, _ROUNDS.value
     if what == "export" and _TEACHER.value:
         looking = teacher_network.load_teacher(

@@ -72,7 +72,7 @@ def claim(variant: training_comparison.Variant) -> None:
 
 def run_module(module: str, *given: str) -> None:
     """Runs a command of the package, and fails if it does."""
-    done = subprocess.run([sys.executable, "-m", f"fgseg_tf.{module}", *given], stdout=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, "-m", f"fgseg_tf.{module}", *given], stdout=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise ValueError(f"{module} {' '.join(given)} ended with exit status {done.returncode}; see above.")
 

@@ -128,6 +128,7 @@ def walk(output: str) -> Iterator[Step]:
 
 
 def load_pictures() -> tuple[source_set.Sources, DatasetConfig]:
+    """Returns the sources that the flags name, and the data set to make of them."""
     sources, count = SourcesConfig(_BACKGROUNDS.value, _FOREGROUNDS.value, skip_bad=_SKIP_BAD.value), _COUNT.value
     height, width = parse_size(_IMAGE_SIZE.value)
     at_most = [
@@ -148,6 +149,7 @@ def load_pictures() -> tuple[source_set.Sources, DatasetConfig]:
 
 
 def make_summary_step(steps: list[Step]) -> Step:
+    """Returns the last step: which module does what."""
     rows = []
     for number, step in enumerate(steps, 1):
         for at, (module, path) in enumerate(zip(step.modules, walk_page.source_files(step), strict=True)):
@@ -167,6 +169,7 @@ def make_summary_step(steps: list[Step]) -> Step:
 
 
 def show(number: int, step: Step, output: str) -> None:
+    """Writes the picture of a step, and prints what it tells."""
     picture = io.BytesIO()
     panels.draw_step(number, step).save(picture, "PNG")
     path = f"{output}/{number}_{step.name}.png"
@@ -194,6 +197,7 @@ def table(rows: tuple[tuple[str, ...], ...]) -> str:
 
 
 def refuse_other_folders(output: str) -> None:
+    """Raises ValueError for a folder that is not new and not of a walk."""
     if not tf.io.gfile.exists(output):
         return
     if not tf.io.gfile.isdir(output):
@@ -211,6 +215,7 @@ def begin(output: str, name: str) -> None:
 
 
 def write(path: str, content: bytes) -> None:
+    """Writes a file."""
     with tf.io.gfile.GFile(path, "wb") as file:
         file.write(content)
 

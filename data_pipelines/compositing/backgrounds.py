@@ -79,9 +79,7 @@ class Backgrounds:
 
     @staticmethod
     def mirror(pictures: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
-        """Mirrors some of a batch left to right: of `pictures` [n, height, width, channels] those where `which`,
-        bool [n], is true.
-        """
+        """Mirrors left to right those of `pictures` [n, height, width, channels] where `which`, bool [n], is true."""
         _, height, width, channels = pictures.shape
         count = tf.shape(pictures)[0]
         # tf.reverse has a fast way for three dimensions.

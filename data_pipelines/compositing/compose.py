@@ -145,8 +145,9 @@ def _is_solid(alpha):
 
 
 def _sample_cutout(plan: CompositePlan, number: int, materials: Materials, size):
-    """Returns an object over its window: premultiplied RGBA, float32 [h, w, 4], 0 to 255, and its relief, float32
-    [h, w, 1], metres, or None.
+    """Returns an object over its window, and its relief.
+
+    The object is premultiplied RGBA, float32 [h, w, 4], 0 to 255; the relief float32 [h, w, 1], metres, or None.
     """
     height, width = plan["level_height"][number], plan["level_width"][number]
     offset, sample = plan["offset"][number], plan["sample"][number][None]

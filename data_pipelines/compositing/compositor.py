@@ -1,5 +1,7 @@
-"""The compositor of a data set: all that is made once (depth of the backgrounds, floors, scaled cutouts, splits), and
-the way from the number of a composite to the composite, which from then on is a pure function.
+"""The compositor of a data set: from the number of a composite to the composite.
+
+What all composites share is made once (depth of the backgrounds, floors, scaled cutouts, splits); from then on a
+composite is a pure function of its number.
 """
 
 from collections.abc import Callable

@@ -24,13 +24,16 @@ class Teacher(Protocol):
     """A network that predicts depth, as in `teacher/network.py`, which is not imported here since it brings Keras."""
 
     @property
-    def network(self) -> Callable: ...
+    def network(self) -> Callable:
+        """Returns what computes the output of the teacher from pictures."""
 
     @property
-    def input_size(self) -> tuple[int, int]: ...
+    def input_size(self) -> tuple[int, int]:
+        """Returns height and width of the pictures that it is given."""
 
     @property
-    def max_depth(self) -> float: ...
+    def max_depth(self) -> float:
+        """Returns the metres that it was trained to see at most."""
 
 
 def decode_teacher(teacher_output: tf.Tensor, max_depth: float) -> tf.Tensor:

@@ -155,8 +155,9 @@ def plan_composites(indices: tf.Tensor, placements: Placements, materials: Mater
 
 
 def _find_extent(start, length, level_length, room: int):
-    """Returns the pixels [begin, end) that an object covers along one axis, and where the centres of the first and the
-    last lie in its level, 0 to 1.
+    """Returns which pixels an object covers along one axis, and where they are in its level.
+
+    The pixels are [begin, end); where the centres of the first and the last of them lie in the level is from 0 to 1.
     """
     begin = tf.clip_by_value(tf.cast(tf.floor(start), tf.int32), 0, room - 1)
     end = tf.clip_by_value(tf.cast(tf.math.ceil(start + length), tf.int32), begin + 1, room)

@@ -108,8 +108,7 @@ def verify(folder: str) -> Verdict:
 def _check_folder(dataset: StoredDataset, findings: Findings) -> tuple[str, ...]:
     expected = {*BELONG, *(file.name for file in dataset.files)}
     others = []
-    for name in sorted(tf.io.gfile.listdir(dataset.folder)):
-        name = name.rstrip("/")
+    for name in sorted(name.rstrip("/") for name in tf.io.gfile.listdir(dataset.folder)):
         if name in expected or name.startswith("."):
             continue
         if name.endswith(AMONG_FILES) or name == shards.PROGRESS:

@@ -214,6 +214,7 @@ class DoubledRows(keras.layers.Layer):
     """
 
     def build(self, input_shape):
+        """Makes the matrix, which is not trained."""
         matrix = make_interpolation_matrix(input_shape[-2])
         self.matrix = self.add_weight(
             name="matrix", shape=matrix.shape, initializer=lambda *_, **__: matrix, trainable=False
@@ -221,6 +222,7 @@ class DoubledRows(keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, x):
+        """Returns x [..., n, channels] with 2 n rows."""
         return self.matrix @ x
 
 

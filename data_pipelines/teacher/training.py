@@ -155,9 +155,9 @@ def score_network(network: keras.Model, pictures: np.ndarray, codes: np.ndarray)
     rows = []
     for first in range(0, len(pictures), 20):
         output = np.array(network(pictures[first : first + 20].astype("float32") / 255, training=False))[..., 0]
-        for predicted, code in zip(MAX_DEPTH / np.clip(output, 1, 100), codes[first : first + 20], strict=True):
+        for metres, code in zip(MAX_DEPTH / np.clip(output, 1, 100), codes[first : first + 20], strict=True):
             true = code[1::2, 1::2] / CODES_PER_METRE
-            predicted, true = predicted[true > 0], true[true > 0]
+            predicted, true = metres[true > 0], true[true > 0]
             scaled = predicted * np.median(true) / np.median(predicted)
             flat, *_ = depth_errors(np.median(true), true)
             rows.append([*depth_errors(predicted, true), *depth_errors(scaled, true), flat])

@@ -154,7 +154,8 @@ def choose_evenly(dataset: StoredDataset, count: int, split: str | None = None) 
         by_split.setdefault(file.split, []).append(file)
     shares = _divide_evenly(count, [sum(file.records for file in files) for files in by_split.values()])
     chosen = []
-    for files, share in zip(by_split.values(), shares, strict=True):
+    for all_files, share in zip(by_split.values(), shares, strict=True):
+        files = all_files
         if 0 < share < len(files):
             files = [files[at] for at in np.linspace(0, len(files) - 1, share).round().astype(int)]
         numbers = _divide_evenly(share, [file.records for file in files])

@@ -54,6 +54,7 @@ flags.set_default(dataset_flags.LABELS_FROM, DatasetConfig.labels)
 
 
 def export() -> None:
+    """Makes the data set that the flags describe, and prints what is in it."""
     manifest = make_data()
     print(f"{manifest['records']:,} composites, {manifest['bytes'] / 1e6:,.1f} MB in {_OUTPUT.value}")
     for name, split in manifest["splits"].items():

@@ -36,6 +36,7 @@ def verify_folder(folder: str) -> int:
 
 
 def print_problems(folder: str, verdict: Verdict) -> None:
+    """Prints what is wrong with a data set, the first --problems=N of it."""
     count, shown = len(verdict.problems), verdict.problems[: _PROBLEMS.value]
     print(f"{folder} is not what its manifest says: {count} problem{'s' * (count > 1)}")
     for problem in shown:
@@ -45,6 +46,7 @@ def print_problems(folder: str, verdict: Verdict) -> None:
 
 
 def print_summary(folder: str, verdict: Verdict) -> None:
+    """Prints what is in a data set that is intact."""
     dataset = verdict.dataset
     manifest, grid = dataset.manifest, dataset.grid
     print(

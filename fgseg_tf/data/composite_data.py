@@ -43,9 +43,11 @@ class CompositeData(Data):
         )
 
     def name(self, index: int) -> str:
+        """Returns the name of a composite."""
         return self._compositor.grid.format_name(index)
 
     def explain_failure(self) -> str:
+        """Returns a sentence about where a broken composite came from."""
         return "the pictures are in memory, so no file is to blame."
 
     def _in_order(self, split):

@@ -52,7 +52,8 @@ class Capture:
     """How much two exposures differ: the severity is drawn evenly for each example, from least to most.
 
     Attributes:
-        least, most: severities, from 0 (no difference) to SEVEREST.
+        least: least severity, from 0 (no difference) to SEVEREST.
+        most: most of it.
         nobody: share of examples whose object is taken away.
         ghosts: share of examples whose background shows an object that has left since.
     """
@@ -92,7 +93,10 @@ def simulate_exposures(
     Args:
         example: with `pictures` and `depth`, of known size, and with or without `bg_depth`.
         seed: int32 or int64 [2].
-        least, most, nobody, ghosts: as in `Capture`.
+        least: least severity, from 0 to SEVEREST.
+        most: most of it.
+        nobody: share of examples whose object is taken away.
+        ghosts: share of examples whose background shows an object that has left since.
     """
     draws = Draws(seed)
     strength = draws.between(least / SEVEREST, most / SEVEREST)

@@ -49,10 +49,11 @@ class ShardData(Data):
         )
 
     def name(self, index: int) -> str:
+        """Returns the name of a composite."""
         return self._grid.format_name(index)
 
     def explain_failure(self) -> str:
-        """Which record is broken, when reading failed; reads every file to the first one that is."""
+        """Returns which record is broken, when reading failed; reads every file to the first one that is."""
         for split in self._splits.values():
             for entry in split["shards"]:
                 number, path = 0, join_path(self._folder, entry["file"])

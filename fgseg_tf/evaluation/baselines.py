@@ -42,6 +42,7 @@ class Difference:
     median: int = 1
 
     def __call__(self, bg: np.ndarray | tf.Tensor, fg_bg: np.ndarray | tf.Tensor) -> np.ndarray:
+        """Returns the mask of fg_bg."""
         return self.threshold_difference(compute_difference(bg, fg_bg))
 
     def threshold_difference(self, difference: tf.Tensor) -> np.ndarray:
@@ -66,6 +67,7 @@ class Subtractor:
     threshold: float
 
     def __call__(self, bg: np.ndarray | tf.Tensor, fg_bg: np.ndarray | tf.Tensor) -> np.ndarray:
+        """Returns the mask of fg_bg."""
         return self.learn_background(bg)(fg_bg)
 
     def learn_background(self, bg: np.ndarray | tf.Tensor) -> Callable[[np.ndarray | tf.Tensor], np.ndarray]:

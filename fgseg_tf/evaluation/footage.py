@@ -75,14 +75,17 @@ class PixelCounts:
 
     @property
     def precision(self) -> float:
+        """Returns the share of what was found that is foreground."""
         return self.hit / max(1, self.hit + self.alarm)
 
     @property
     def recall(self) -> float:
+        """Returns the share of the foreground that was found."""
         return self.hit / max(1, self.hit + self.missed)
 
     @property
     def f(self) -> float:
+        """Returns the harmonic mean of precision and recall."""
         return 2 * self.hit / max(1, 2 * self.hit + self.alarm + self.missed)
 
 

@@ -193,6 +193,7 @@ class LearnedWeights(keras.layers.Layer):
         return tf.add_n(terms)
 
     def get_config(self) -> dict:
+        """Returns what Keras needs to build it again."""
         return {**super().get_config(), "names": list(self.names)}
 
 

@@ -139,7 +139,7 @@ def ssim(target_code: tf.Tensor, predicted_code: tf.Tensor, known: tf.Tensor) ->
 
 
 def split_regions(mask: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns the regions in which depth is scored, bool [B, H, W, 1] each, of a target mask:
+    """Returns the regions of a target mask in which depth is scored, bool [B, H, W, 1] each.
 
     object   foreground
     ring     within 5 px (straight line) of a pixel of the other kind: along the outline, on both sides of it.

@@ -96,7 +96,8 @@ def _widen_kernel(kernel: np.ndarray, widths: list[int], learned: np.ndarray, le
     Args:
         kernel: random, [h, w, inputs, outputs].
         widths: channels of the tensors that are concatenated to make the inputs.
-        learned, learned_widths: the same of the smaller network.
+        learned: the kernel of the smaller network.
+        learned_widths: its `widths`.
     """
     outputs = learned.shape[-1]
     blocks = []

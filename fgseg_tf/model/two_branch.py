@@ -220,10 +220,12 @@ class Distance(keras.layers.Layer):
     """Computes |a - b| of [a, b]."""
 
     def call(self, inputs):
+        """Returns |a - b|."""
         one, other = inputs
         return abs(one - other)
 
     def compute_output_shape(self, input_shape: list[tuple]) -> tuple:
+        """Returns the shape of what `call` returns."""
         return input_shape[0]
 
 
@@ -232,10 +234,12 @@ class CroppedTo(keras.layers.Layer):
     """Crops x, of [x, like], at its lower and right edge to the height and width of `like`."""
 
     def call(self, inputs):
+        """Returns x, cropped."""
         x, like = inputs
         shape = _shape(like)  # a tensor on Keras 2, which cannot be unpacked
         return x[:, : shape[1], : shape[2]]
 
     def compute_output_shape(self, input_shape: list[tuple]) -> tuple:
+        """Returns the shape of what `call` returns."""
         x, like = input_shape
         return (*like[:3], x[3])

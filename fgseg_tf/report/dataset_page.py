@@ -1,5 +1,6 @@
-"""A page to browse a data set: some composites, which can be filtered and enlarged, and statistics of all of them. One
-file, nothing fetched.
+"""A page to browse a data set: one file that fetches nothing.
+
+It shows some composites, which can be filtered and enlarged, and statistics of all of them.
 
 Filters are a native <select> each, and their state is the fragment of the URL, `#split=train&background=bg005`, so that
 a view can be linked to. What the script needs to know of a composite are data attributes with the same names.

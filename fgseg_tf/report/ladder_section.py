@@ -1,6 +1,6 @@
-"""The section of the ladder: a table for each score of masks by severity, and for some a chart as inline SVG, to see
-where lines cross.
+"""The section of the ladder: a table for each score of masks by severity.
 
+For some scores there is a chart too, as inline SVG, to see where lines cross.
 No line has to be told from another by its colour: each baseline has dashes of its own, every line its name at its end.
 """
 

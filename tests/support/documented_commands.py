@@ -44,8 +44,8 @@ def list_commands(*languages: str) -> list[str]:
     """Returns the distinct commands of all blocks in these languages, each on one line, without comments."""
     commands: list[str] = []
     for block in read_blocks(*languages):
-        for line in re.sub(r"\\\n\s*", "", block.text).splitlines():
-            line = re.sub(r"(^|\s+)#.*", "", line)
+        text = re.sub(r"\\\n\s*", "", block.text)
+        for line in re.sub(r"(^|[ \t]+)#.*", "", text, flags=re.MULTILINE).splitlines():
             if line.startswith("  "):  # a quoted string goes on
                 commands[-1] += "\n" + line
             elif line:

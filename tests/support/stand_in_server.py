@@ -50,7 +50,7 @@ class _Grpc(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, models: Models):
         self._models = models
 
-    def Predict(self, request, context):
+    def Predict(self, request, context):  # noqa: N802 (gRPC names it)
         spec = request.model_spec
         inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
         try:

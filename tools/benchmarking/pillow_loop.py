@@ -42,6 +42,7 @@ class PillowLoop:
         self._pool.terminate()
 
     def rate(self, pastes: list[Paste]) -> float:
+        """Returns composites made a second."""
         start = time.perf_counter()
         sum(self._pool.imap_unordered(_write, enumerate(pastes), chunksize=64))
         return len(pastes) / (time.perf_counter() - start)
@@ -56,7 +57,7 @@ jpeg_quality: int
 
 
 def _start_worker(backgrounds, depth_codes, foregrounds, folder, quality):
-    global pictures, depths, cutouts, output, jpeg_quality
+    global pictures, depths, cutouts, output, jpeg_quality  # noqa: PLW0603 (a worker process has no other place)
     pictures = [Image.fromarray(background) for background in backgrounds]
     depths = depth_codes
     cutouts = [Image.fromarray(foreground) for foreground in foregrounds]

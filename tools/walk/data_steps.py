@@ -39,6 +39,7 @@ EDGE = 24  # pixels a side, of what is shown of an edge
 
 
 def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
+    """Shows the two pictures, and what is done to a cutout before it is used."""
     number, cutout, _, _ = composing.grid.decode(index)
     background, origin = found.backgrounds[number], found.foreground_origins[cutout].source
     drawn = found.true_depth is not None
@@ -87,6 +88,7 @@ def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
 
 
 def placement_step(composing: Compositor, split: splits.Split, index: int) -> Step:
+    """Shows where the object stands, and where the published layout would put it."""
     grid, options = composing.grid, composing.config
     number, cutout, flipped, place = grid.decode(index)
     assert composing.stage.horizon is not None, "on the ground there is one"
@@ -149,6 +151,7 @@ def placement_step(composing: Compositor, split: splits.Split, index: int) -> St
 
 
 def compositing_step(composing: Compositor, plan: CompositePlan, made: dict) -> Step:
+    """Shows bg, fg_bg and mask, and how the seam is made."""
     bg, fg_bg, alpha = made["bg"], made["fg_bg"], made["mask"][..., 0]
     half = np.unravel_index(np.argmin(np.abs(alpha.astype(int) - 128)), alpha.shape)
     top, left, bottom, right = plan["window"][0].numpy().tolist()
@@ -184,6 +187,7 @@ def compositing_step(composing: Compositor, plan: CompositePlan, made: dict) -> 
 def depth_step(
     composing: Compositor, plan: CompositePlan, made: dict, looking: teacher_network.Teacher, scale: tuple
 ) -> Step:
+    """Shows how depth of the background and of the object become one."""
     options, number, metres = composing.config, int(plan["background"]), float(plan["metres"][0])
     scenery = depth_labels.decode_depth(composing.depth_codes[number]).numpy()
     patch = composing.compose(plan)
@@ -227,6 +231,7 @@ def depth_step(
 
 
 def record_step(dataset: StoredDataset, location: RecordLocation, serialized: bytes, made: dict) -> Step:
+    """Shows what is in the record, and what of it is read back unchanged."""
     height, width = dataset.height, dataset.width
     parsed = schema.parse(serialized, schema.COMPOSITE)
     _, backgrounds, codes = schema.read_backgrounds(dataset.path(shards.BACKGROUNDS), height, width)
