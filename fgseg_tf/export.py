@@ -171,10 +171,10 @@ def parse_file_size(side: int) -> tuple[int, int]:
     """Returns the height and width that --file_size says, or a square."""
     if _FILE_SIZE.value is None:
         return side, side
-    found = re.fullmatch(r"(\d+)x(\d+)", _FILE_SIZE.value)
-    if not found or not all(32 <= int(length) <= 4096 for length in found.groups()):
+    match = re.fullmatch(r"(\d+)x(\d+)", _FILE_SIZE.value)
+    if not match or not all(32 <= int(length) <= 4096 for length in match.groups()):
         raise ValueError(f"--file_size={_FILE_SIZE.value} is not HEIGHTxWIDTH in pixels, such as 144x192.")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 def main() -> None:

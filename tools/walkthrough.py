@@ -75,10 +75,10 @@ def tell_walk() -> None:
 
 def walk(output: str) -> Iterator[Step]:
     """The whole project, in the order in which a record goes through it."""
-    found, config = load_pictures()
+    sources, config = load_pictures()
     load_teacher = cache(lambda: teacher_network.load_teacher("small", teacher_network.default_input_size("small")))
-    codes = label_backgrounds(found, config, load_teacher, 8)
-    compositor = build_compositor(found, codes, config)
+    codes = label_backgrounds(sources, config, load_teacher, 8)
+    compositor = build_compositor(sources, codes, config)
     grid = compositor.grid
     index = min(USUAL_INDEX, grid.size - 1) if _INDEX.value is None else _INDEX.value
     if not 0 <= index < grid.size:
@@ -86,7 +86,7 @@ def walk(output: str) -> Iterator[Step]:
     exposures = Capture(_CAPTURE.value, _CAPTURE.value)
     name = grid.format_name(index)
     begin(output, name)
-    yield data_steps.sources_step(found, compositor, index)
+    yield data_steps.sources_step(sources, compositor, index)
 
     background, cutout, _, _ = grid.decode(index)
     split = next(s for s in compositor.splits if background in s.backgrounds and cutout in s.foregrounds)
@@ -102,7 +102,7 @@ def walk(output: str) -> Iterator[Step]:
     yield data_steps.depth_step(compositor, plan, made, load_teacher(), scale)
 
     folder = f"{output}/shards"
-    export_dataset(found, config, folder, load_teacher=load_teacher, teacher_identity={"weights": "small"})
+    export_dataset(sources, config, folder, load_teacher=load_teacher, teacher_identity={"weights": "small"})
     dataset = reader.open_dataset(folder)
     (location,) = reader.locate(dataset, [name])
     ((_, serialized),) = reader.read_records(dataset, [location])
@@ -117,10 +117,10 @@ def walk(output: str) -> Iterator[Step]:
     yield network_steps.exposures_step(stored, side, composed, example, exposures.most, scale)
 
     parts = {part: network.get_layer(part) for part in two_branch.PARTS}
-    said = two_branch.run_parts(parts, example["bg"], example["fg_bg"])
-    yield network_steps.network_step(network, parts, said)
+    outputs = two_branch.run_parts(parts, example["bg"], example["fg_bg"])
+    yield network_steps.network_step(network, parts, outputs)
 
-    yield network_steps.losses_step(example, said, weights.read_cards()[NETWORK]["settings"]["stages"][-1])
+    yield network_steps.losses_step(example, outputs, weights.read_cards()[NETWORK]["settings"]["stages"][-1])
 
     (large,) = this(size=stored, change=exposures.change)
     segmenter = segmentation.Segmenter(network, side)
@@ -142,10 +142,10 @@ def load_pictures() -> tuple[source_set.Sources, DatasetConfig]:
         seed=_SEED.value,
         labels="exact" if sources.is_demo else "ground",
     )
-    found = source_set.load_sources(config)
+    pictures = source_set.load_sources(config)
     # Of fewer, none can be held out.
-    enough = min(len(found.backgrounds), len(found.foregrounds)) >= 4
-    return found, config if enough else replace(config, holdout=0.0)
+    enough = min(len(pictures.backgrounds), len(pictures.foregrounds)) >= 4
+    return pictures, config if enough else replace(config, holdout=0.0)
 
 
 def make_summary_step(steps: list[Step]) -> Step:
@@ -153,8 +153,8 @@ def make_summary_step(steps: list[Step]) -> Step:
     rows = []
     for number, step in enumerate(steps, 1):
         for at, (module, path) in enumerate(zip(step.modules, walk_page.source_files(step), strict=True)):
-            said = re.split(r"[:;.](?:\s|$)", module.__doc__ or "")[0].replace("\n", " ")
-            rows.append((f"{number} {step.name}" if at == 0 else "", path, said))
+            purpose = re.split(r"[:;.](?:\s|$)", module.__doc__ or "")[0].replace("\n", " ")
+            rows.append((f"{number} {step.name}" if at == 0 else "", path, purpose))
     shown = [steps[at].panels[panel] for at, panel in ((0, 0), (2, 1), (2, 2), (3, 3), (5, 1), (8, 4))]
     names = "bg", "fg_bg", "mask", "depth", "another exposure", "the answer"
     return Step(

@@ -203,7 +203,7 @@ def _find_floors(sources: Sources, depth_codes: np.ndarray, config: DatasetConfi
     points, horizons, without = [], [], []
     for number, codes in enumerate(depth_codes):
         floor = ground.find_ground(depths.decode_depth(codes).numpy(), seed=config.seed % (1 << 32))
-        if not floor.found:
+        if not floor.has_floor:
             without.append(number)
         near_to_far, horizon = _keep_useful_places(floor.points, sources, number, config)
         points.append(near_to_far)

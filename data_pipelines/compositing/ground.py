@@ -36,11 +36,11 @@ class Ground:
     Attributes:
         points: float32 [count, 3], from near to far: row and column of the pixel's centre, as shares of the picture's
             height and width, and metres of the floor there.
-        found: whether there is a floor; where there is none, the lower third of the picture stands in for it.
+        has_floor: whether there is a floor; where there is none, the lower third of the picture stands in for it.
     """
 
     points: np.ndarray
-    found: bool
+    has_floor: bool
 
 
 def find_ground(depth: np.ndarray, seed: int = 0, count: int = 1024) -> Ground:
@@ -79,8 +79,8 @@ def find_ground(depth: np.ndarray, seed: int = 0, count: int = 1024) -> Ground:
         inside = _mean_around(region, reach) >= 0.75 * _mean_around(known, reach)
         region &= _mean_around(inside & region, reach) > 0
         region = _large_pieces(region, max(1, height // 56))
-    found = bool(min(region.mean(), region[height // 2 :].mean()) >= LEAST_SHARE)
-    if not found:
+    has_floor = bool(min(region.mean(), region[height // 2 :].mean()) >= LEAST_SHARE)
+    if not has_floor:
         region = known.copy()
         region[: height - max(1, height // 3)] = False
         region = region if region.any() else known
@@ -91,7 +91,7 @@ def find_ground(depth: np.ndarray, seed: int = 0, count: int = 1024) -> Ground:
     step_down, step_right = np.divmod(np.arange(9), 3)
     metres = np.nanmedian(around[rows[:, None] + step_down, columns[:, None] + step_right], axis=1)
     points = np.stack([(rows + 0.5) / height, (columns + 0.5) / width, metres], axis=1).astype(np.float32)
-    return Ground(points[np.argsort(points[:, 2], kind="stable")], found)
+    return Ground(points[np.argsort(points[:, 2], kind="stable")], has_floor)
 
 
 def _find_plane(

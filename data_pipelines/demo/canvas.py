@@ -58,9 +58,9 @@ def draw(parts: Sequence[Part], height: int, light: StudioLight) -> tuple[np.nda
             slice(max(int((high - y1) * scale) - 1, 0), int((high - y0) * scale) + 2),
             slice(max(int((x0 - left) * scale) - 1, 0), int((x1 - left) * scale) + 2),
         )
-        found = part.depth(x[None, window[1]], y[window[0], None])
-        nearer = found < z[window]
-        np.copyto(z[window], found, where=nearer, casting="same_kind")
+        depth = part.depth(x[None, window[1]], y[window[0], None])
+        nearer = depth < z[window]
+        np.copyto(z[window], depth, where=nearer, casting="same_kind")
         owner[window][nearer] = index
 
     covered = owner >= 0

@@ -149,9 +149,9 @@ def cast(scene: Scene, height: int, width: int, rays: Vector | None = None) -> t
             window = _window(scene.camera, solid, height, width)
             if window is None:
                 continue
-            found = solid.hit(scene.camera.origin, tuple(d[window] for d in rays))
-            nearer = found < t[window]
-            np.copyto(t[window], found, where=nearer, casting="same_kind")
+            distance = solid.hit(scene.camera.origin, tuple(d[window] for d in rays))
+            nearer = distance < t[window]
+            np.copyto(t[window], distance, where=nearer, casting="same_kind")
             owner[window][nearer] = index
     return t, owner
 

@@ -98,10 +98,10 @@ def spell_flags(text: str) -> str:
     Libraries name settings as Python does, `limit`=5; who typed a command wants to read --limit=5.
     """
 
-    def as_flag(found: re.Match) -> str:
-        name = found[1]
+    def as_flag(match: re.Match) -> str:
+        name = match[1]
         known = name in flags.FLAGS or name.removeprefix("no") in flags.FLAGS
-        return f"--{name}" if known else found[0]
+        return f"--{name}" if known else match[0]
 
     return re.sub(r"`(\w+)`", as_flag, text)
 

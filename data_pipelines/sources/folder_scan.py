@@ -174,8 +174,8 @@ def _scan(
             + "Mend or remove them, or go on without them with `skip_bad` (`keep_duplicates` keeps the copies)."
         )
     if not usable or (count is not None and len(usable) < count):
-        found = f"{len(usable)} usable {kind}s, {count} are asked for" if usable else f"no usable {kind}"
-        parts = [f"{folder} holds {found}. Looked for {' '.join(ENDINGS)}, not in sub-folders."]
+        contents = f"{len(usable)} usable {kind}s, {count} are asked for" if usable else f"no usable {kind}"
+        parts = [f"{folder} holds {contents}. Looked for {' '.join(ENDINGS)}, not in sub-folders."]
         parts += [f"Passed over: {others}."] if others else []
         parts += [f"Refused:\n{reasons}"] if refused else []
         raise SourceError(" ".join(parts))

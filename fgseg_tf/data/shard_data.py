@@ -106,6 +106,6 @@ def _check_files(folder: str, manifest: Manifest) -> None:
         path = join_path(folder, entry["file"])
         if not tf.io.gfile.exists(path):
             raise ValueError(f"{path} is missing; copy it again, or delete manifest.json and export again.")
-        found = tf.io.gfile.stat(path).length
-        if found != entry["bytes"]:
-            raise ValueError(f"{path} has {found} bytes, its manifest says {entry['bytes']}; copy or export it again.")
+        size = tf.io.gfile.stat(path).length
+        if size != entry["bytes"]:
+            raise ValueError(f"{path} has {size} bytes, its manifest says {entry['bytes']}; copy or export it again.")

@@ -37,18 +37,18 @@ def find_offset(frames: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> 
     """Returns the best offset for all frames of a sequence together.
 
     Args:
-        frames: For each frame (found, inside, outside), bool [H, W], all of one size: where the difference says
+        frames: For each frame (foreground, inside, outside), bool [H, W], all of one size: where the difference says
             foreground, and where the mask says foreground and background. Pixels that are neither are left out.
     """
     sums: np.ndarray | None = None
-    for found, inside, outside in frames:
+    for foreground, inside, outside in frames:
         # All offsets at once, in 64 bits, so that counts stay whole numbers; with room for them, so that what leaves on
         # one side does not come in on the other.
-        height, width = found.shape
+        height, width = foreground.shape
         reach = round(FARTHEST * max(height, width))
         size = height + reach, width + reach
         there, missing, object_, background = (
-            np.fft.rfft2(plane.astype(np.float64), size) for plane in (found, ~found, inside, outside)
+            np.fft.rfft2(plane.astype(np.float64), size) for plane in (foreground, ~foreground, inside, outside)
         )
         products = np.stack([there * object_.conj(), there * background.conj() + missing * object_.conj()])
         sums = products if sums is None else sums + products

@@ -59,15 +59,15 @@ def parse_variants(text: str, where: str) -> tuple[Variant, ...]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        found = re.fullmatch(r"(.*?)(?:^|\s+)(--.*)", line)
-        if not found:
+        match = re.fullmatch(r"(.*?)(?:^|\s+)(--.*)", line)
+        if not match:
             raise ValueError(f"line {number} of {where}, {line!r}, has no flags; write NAME --FLAG=VALUE.")
         try:
-            flags = shlex.split(found[2])
+            flags = shlex.split(match[2])
         except ValueError as error:
             raise ValueError(f"line {number} of {where}, {line!r}, has an open quote; close it.") from error
-        if found[1]:
-            named.append((found[1].strip(), flags))
+        if match[1]:
+            named.append((match[1].strip(), flags))
         else:
             everyone += flags
     variants = tuple(Variant(name, (*everyone, *flags)) for name, flags in named)

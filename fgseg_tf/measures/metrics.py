@@ -190,15 +190,15 @@ def compute_scores(targets: dict, predictions: dict) -> dict[str, Score]:
     Returns:
         (value, weight) by names of SCORES, as `WeightedMeans.update` takes them.
     """
-    found = {f"mask/{name}": score(targets["mask"], predictions["mask"]) for name, score in MASK_SCORES.items()}
+    scores = {f"mask/{name}": score(targets["mask"], predictions["mask"]) for name, score in MASK_SCORES.items()}
     if "depth" in predictions:
         places = {f"depth_{name}": region for name, region in split_regions(targets["mask"]).items()}
         for place, region in {"depth": None, **places}.items():
             for name, score in DEPTH_SCORES.items():
-                found[f"{place}/{name}"] = score(targets["depth"], predictions["depth"], region)
+                scores[f"{place}/{name}"] = score(targets["depth"], predictions["depth"], region)
     if "depth_code" in predictions:
-        found["depth/ssim"] = ssim(targets["depth_code"], predictions["depth_code"], targets["depth"] > 0)
-    return found
+        scores["depth/ssim"] = ssim(targets["depth_code"], predictions["depth_code"], targets["depth"] > 0)
+    return scores
 
 
 class _Sums(keras.metrics.Metric):

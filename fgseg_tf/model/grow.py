@@ -32,17 +32,20 @@ def initialize_from(network: keras.Model, values: dict[str, np.ndarray], origin:
     Raises:
         ValueError: the weights are of a larger network, or of none that is known.
     """
-    found, own = _find_architecture(values), _find_architecture(weights.get_arrays(network))
-    if found is None or own is None or found == own:
+    learned_name, own_name = _find_architecture(values), _find_architecture(weights.get_arrays(network))
+    if learned_name is None or own_name is None or learned_name == own_name:
         weights.set_arrays(network, values, origin)
         return None
-    if not _has_room(ARCHITECTURES[own], ARCHITECTURES[found]):
-        raise ValueError(f"{origin} is a {found} network, larger than {own}; take `network`={found}, or other weights.")
-    learned = build(ARCHITECTURES[found])
+    if not _has_room(ARCHITECTURES[own_name], ARCHITECTURES[learned_name]):
+        raise ValueError(
+            f"{origin} is a {learned_name} network, larger than {own_name}; take `network`={learned_name}, or other "
+            "weights."
+        )
+    learned = build(ARCHITECTURES[learned_name])
     weights.set_arrays(learned, values, origin)
     for part in PARTS:
         _widen(_layers_by_name(network.get_layer(part)), _layers_by_name(learned.get_layer(part)))
-    return found
+    return learned_name
 
 
 def _find_architecture(values: dict[str, np.ndarray]) -> str | None:

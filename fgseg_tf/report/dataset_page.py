@@ -39,16 +39,16 @@ def render_dataset_page(
     ends = statistics.find_depth_range(survey, dataset.depth_scale, BEYOND)
     legend = Legend(*ends, "metres" if dataset.unit == "m" else dataset.unit)
     cards = []
-    found: dict[str, Counter[str]] = {name: Counter() for name in FILTERS}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in FILTERS}
     for example in examples:
         facets = _facets(dataset, example)
         for name, values in facets.items():
-            found[name].update(values)
+            counts[name].update(values)
         cards.append(_card(dataset, backgrounds, example, facets, legend))
     title, *lines = dataset.title()
     sections = [
         _header(title, lines),
-        render_section("composites", "Composites", _composites(dataset, cards, found, legend, severity)),
+        render_section("composites", "Composites", _composites(dataset, cards, counts, legend, severity)),
         render_section("statistics", "What they are like", statistics.render_measured(dataset, survey)),
         render_section(
             "splits", "Splits", statistics.render_splits(dataset) + statistics.render_pixel_statistics(dataset)
@@ -90,14 +90,14 @@ def _header(title: str, lines: list[str]) -> str:
 
 
 def _composites(
-    dataset: StoredDataset, cards: list[str], found: dict[str, Counter], legend: Legend, severity: float
+    dataset: StoredDataset, cards: list[str], counts: dict[str, Counter], legend: Legend, severity: float
 ) -> str:
-    said = f"{len(cards):,} of {dataset.manifest['records']:,}. Choose one to see it larger."
+    sentence = f"{len(cards):,} of {dataset.manifest['records']:,}. Choose one to see it larger."
     if severity:
-        said += f" Each is shown as two exposures that differ with a severity of {severity:g}, from 0 to 4."
-    selects = "".join(_select(name, label, found[name]) for name, label in FILTERS.items())
+        sentence += f" Each is shown as two exposures that differ with a severity of {severity:g}, from 0 to 4."
+    selects = "".join(_select(name, label, counts[name]) for name, label in FILTERS.items())
     return (
-        f"<p>{said}</p>{legend.render()}"
+        f"<p>{sentence}</p>{legend.render()}"
         f"<form class=filters aria-label=Filters autocomplete=off hidden>{selects}"
         f"<p class=count role=status aria-live=polite>{len(cards)} of {len(cards)} shown</p>"
         "<button type=button class=everything hidden>Show all</button></form>"
@@ -107,10 +107,10 @@ def _composites(
     )
 
 
-def _select(name: str, label: str, found: Counter) -> str:
+def _select(name: str, label: str, counts: Counter) -> str:
     # Splits keep their order; the others are numbered, so that bg99 comes before bg100.
-    values = found if name == "split" else sorted(found, key=lambda value: (len(value), value))
-    options = "".join(f"<option value={value}>{value} ({found[value]})</option>" for value in values)
+    values = counts if name == "split" else sorted(counts, key=lambda value: (len(value), value))
+    options = "".join(f"<option value={value}>{value} ({counts[value]})</option>" for value in values)
     return f'<label>{label}<select name={name}><option value="">all</option>{options}</select></label>'
 
 
@@ -131,7 +131,7 @@ def _card(
     drawn = "".join(_picture(caption, picture, name) for caption, picture in pictures.items())
     attributes = "".join(f' data-{facet}="{" ".join(values)}"' for facet, values in facets.items())
     facts = "".join(
-        f"<dt>{label}</dt><dd>{escape(said)}</dd>" for label, said in _facts(dataset, backgrounds, example).items()
+        f"<dt>{label}</dt><dd>{escape(fact)}</dd>" for label, fact in _facts(dataset, backgrounds, example).items()
     )
     return (
         f"<li class=card{attributes}>"

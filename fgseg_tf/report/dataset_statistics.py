@@ -71,10 +71,10 @@ def render_pixel_statistics(dataset: StoredDataset) -> str:
     """Returns a table of means and standard deviations."""
     rows = []
     statistics = cast(dict[str, MeanAndDeviation | MeansAndDeviations], dataset.manifest["statistics"])
-    for key, found in statistics.items():
+    for key, summary in statistics.items():
         unit = f", {dataset.unit}" if key == "depth" else ", 0 to 1"
-        label = f"{key}: {CHANNELS}{unit}" if isinstance(found["mean"], list) else f"{key}{unit}"
-        rows.append(_row(label, (_numbers(found["mean"]), _numbers(found["std"]))))
+        label = f"{key}: {CHANNELS}{unit}" if isinstance(summary["mean"], list) else f"{key}{unit}"
+        rows.append(_row(label, (_numbers(summary["mean"]), _numbers(summary["std"]))))
     return tables.render_table("Pixels of all composites", _head(("mean", "standard deviation")), rows)
 
 
@@ -104,8 +104,8 @@ def _shares_in_words(shares: np.ndarray) -> str:
     if not len(somebody):
         return nobody
     half, most = np.quantile(somebody, (0.5, 0.9))
-    said = f"half cover less than {format_percent(half)}, nine of ten less than {format_percent(most)}"
-    return f"{said}; {nobody}, and are not counted" if nobody else said
+    sentence = f"half cover less than {format_percent(half)}, nine of ten less than {format_percent(most)}"
+    return f"{sentence}; {nobody}, and are not counted" if nobody else sentence
 
 
 def _depth_in_words(codes: np.ndarray, scale: float, unit: str) -> str:
@@ -114,8 +114,10 @@ def _depth_in_words(codes: np.ndarray, scale: float, unit: str) -> str:
         return "nothing is known of it"
     passed = np.cumsum(codes[1:])
     half, most = (1 + int(np.searchsorted(passed, known * share)) for share in (0.5, 0.9))
-    said = f"half is nearer than {half / scale:.3g} {unit}, nine tenths than {most / scale:.3g} {unit}"
-    return f"{said}; of {format_percent(codes[0] / codes.sum())} of the pixels it is unknown" if codes[0] else said
+    sentence = f"half is nearer than {half / scale:.3g} {unit}, nine tenths than {most / scale:.3g} {unit}"
+    return (
+        f"{sentence}; of {format_percent(codes[0] / codes.sum())} of the pixels it is unknown" if codes[0] else sentence
+    )
 
 
 def _heat_map(covered: np.ndarray) -> str:
@@ -125,7 +127,7 @@ def _heat_map(covered: np.ndarray) -> str:
         float((covered.sum(axis) * (np.arange(side) + 0.5)).sum() / max(covered.sum(), 1e-9) / side)
         for axis, side in ((0, width), (1, height))
     )
-    said = (
+    sentence = (
         f"how often a pixel is foreground, up to {format_percent(highest)}; the middle of all foreground is "
         f"{format_percent(across)} from the left and {format_percent(down)} from the top"
     )
@@ -140,9 +142,9 @@ def _heat_map(covered: np.ndarray) -> str:
     )
     return (
         '<figure class="panel"><figcaption>Where foreground is '
-        f"<small>{escape(said)}</small></figcaption>"
+        f"<small>{escape(sentence)}</small></figcaption>"
         f'<img class=heat src="{encode_data_url(colours)}" width={width} height={height} '
-        f'alt="{escape(capitalize(said))}">'
+        f'alt="{escape(capitalize(sentence))}">'
         f"{legend}</figure>"
     )
 

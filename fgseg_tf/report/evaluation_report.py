@@ -114,7 +114,7 @@ def _overview(scores: Scores) -> str:
     splits = dict(reversed(scores["splits"].items()))
     groups = []
     for place, name in OVERVIEW:
-        lines = {split: line for split, found in splits.items() for line in _named(found, place, name)}
+        lines = {split: line for split, split_scores in splits.items() for line in _named(split_scores, place, name)}
         columns = {column: None for line in lines.values() for column in line.values}
         rows = []
         for column in columns:
@@ -127,21 +127,21 @@ def _overview(scores: Scores) -> str:
                 f"<tr><th colspan={len(splits) + 1} scope=rowgroup class=group>{title}</th></tr>{''.join(rows)}"
             )
     heads = "".join(
-        f"<th scope=col>{escape(split.replace('_', ' '))}<br>{found['examples']:,}</th>"
-        for split, found in splits.items()
+        f"<th scope=col>{escape(split.replace('_', ' '))}<br>{split_scores['examples']:,}</th>"
+        for split, split_scores in splits.items()
     )
     return tables.render_table("By split, with numbers of examples", f"<tr><td></td>{heads}</tr>", groups)
 
 
-def _named(found: SplitScores, place: str, name: str) -> list[score_table.Line]:
-    return [line for line in score_table.make_lines(found, place) if line.row.name == name]
+def _named(split_scores: SplitScores, place: str, name: str) -> list[score_table.Line]:
+    return [line for line in score_table.make_lines(split_scores, place) if line.row.name == name]
 
 
 def _splits(scores: Scores, hardest: str) -> str:
     blocks = []
-    for split, found in reversed(scores["splits"].items()):
-        title = f"{score_table.SPLITS.get(split, split)}, {found['examples']:,} examples"
-        body = "".join(_scores_table(found, place, name) for place, name in PLACES.items())
+    for split, split_scores in reversed(scores["splits"].items()):
+        title = f"{score_table.SPLITS.get(split, split)}, {split_scores['examples']:,} examples"
+        body = "".join(_scores_table(split_scores, place, name) for place, name in PLACES.items())
         blocks.append(
             f"<details{' open' if split == hardest else ''}><summary>{escape(capitalize(title))}</summary>"
             f"<div class=tables>{body}</div></details>"
@@ -149,24 +149,24 @@ def _splits(scores: Scores, hardest: str) -> str:
     return "\n".join(blocks)
 
 
-def _scores_table(found: SplitScores, place: str, caption: str) -> str:
-    lines = score_table.make_lines(found, place)
+def _scores_table(split_scores: SplitScores, place: str, caption: str) -> str:
+    lines = score_table.make_lines(split_scores, place)
     if not lines:
         return ""
     return tables.render_comparison(capitalize(caption), "", {line.row.label: line for line in lines})
 
 
 def _thresholds(scores: Scores) -> str:
-    found = scores["thresholds"]
-    if not found:
+    thresholds = scores["thresholds"]
+    if not thresholds:
         return "<p class=faint>Without baselines.</p>"
-    difference = found["difference"]
+    difference = thresholds["difference"]
     median = f", then a median over {difference['median']} px" if difference["median"] > 1 else ""
     return (
         "<p class=faint>Baselines are tuned for the best mean IoU on training examples. difference: over "
         f"{difference['threshold'] * 255:.0f} of 255 in any channel{median}. MOG2 and KNN: OpenCV's, as on a fixed "
-        f"camera that has one picture of the empty scene; varThreshold {found['mog2']['threshold']}, dist2Threshold "
-        f"{found['knn']['threshold']}, shadows are background. "
+        f"camera that has one picture of the empty scene; varThreshold {thresholds['mog2']['threshold']}, "
+        f"dist2Threshold {thresholds['knn']['threshold']}, shadows are background. "
         f"{score_table.BACKGROUND_DEPTH_NOTE}</p>"
     )
 
@@ -176,14 +176,14 @@ def _ladder(scores: Scores, hardest: str) -> list[str]:
     steps = scores.get("ladder")
     if not steps:
         return []
-    said = (
+    sentence = (
         f"{steps[0]['examples']:,} examples of {score_table.SPLITS.get(hardest, hardest)}, at severities of what "
         "differs between two exposures: from 0, composites as they are, to 4, badly different ones; false alarms are "
         "of the same examples with nobody in the frame."
     )
     if scores["thresholds"]:
-        said += " The baselines were tuned at each severity anew."
-    return [render_section("ladder", "Ladder", f"<p>{escape(said)}</p>{ladder_section.render_ladder(steps)}")]
+        sentence += " The baselines were tuned at each severity anew."
+    return [render_section("ladder", "Ladder", f"<p>{escape(sentence)}</p>{ladder_section.render_ladder(steps)}")]
 
 
 def _training(settings: RunSettings, history: list[HistoryRow]) -> str:
@@ -191,17 +191,17 @@ def _training(settings: RunSettings, history: list[HistoryRow]) -> str:
     stages = "".join(f"<li>{escape(stage)}</li>" for stage in settings["stages"])
     seconds = sum(row.get("seconds", 0) for row in history)
     seen = max((row["seen"] for row in history), default=0)
-    said = f"<p>{seen:,} examples in {_duration(seconds)}; across: examples seen.</p>" if history else ""
-    return f"{said}<div class=panels>{drawn}</div><p>Stages, EPOCHS@SIZE:</p><ol class=stages>{stages}</ol>"
+    sentence = f"<p>{seen:,} examples in {_duration(seconds)}; across: examples seen.</p>" if history else ""
+    return f"{sentence}<div class=panels>{drawn}</div><p>Stages, EPOCHS@SIZE:</p><ol class=stages>{stages}</ol>"
 
 
 def _cases(evaluation: Evaluation, hardest: str) -> list[str]:
     legend = figures.Legend.from_cases(evaluation.cases)
     sections = []
-    for kind, (title, said) in KINDS.items():
+    for kind, (title, sentence) in KINDS.items():
         cases = evaluation.cases.get(kind)
         if cases:
-            where = f"<p>{escape(said)} From {escape(score_table.SPLITS.get(hardest, hardest))}.</p>"
+            where = f"<p>{escape(sentence)} From {escape(score_table.SPLITS.get(hardest, hardest))}.</p>"
             body = "".join(figures.render_case(case, legend) for case in cases)
             sections.append(render_section(kind, title, f"{where}{legend.render()}{body}"))
     return sections

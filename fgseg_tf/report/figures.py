@@ -99,10 +99,10 @@ def render_case(shown: Case, legend: Legend) -> str:
 def _facts(shown: Case) -> str:
     share = float((shown.pictures["mask"] >= 128).mean())
     if share:
-        said = f"mask IoU {shown.iou:.3f}; the object is {format_percent(share)} of the picture"
+        caption = f"mask IoU {shown.iou:.3f}; the object is {format_percent(share)} of the picture"
     else:
-        said = f"nobody; {format_percent(float((shown.pictures['predicted_mask'] >= 128).mean()))} called foreground"
-    return said if shown.abs_rel is None else f"{said}; depth AbsRel {shown.abs_rel:.3f}"
+        caption = f"nobody; {format_percent(float((shown.pictures['predicted_mask'] >= 128).mean()))} called foreground"
+    return caption if shown.abs_rel is None else f"{caption}; depth AbsRel {shown.abs_rel:.3f}"
 
 
 def format_percent(share: float) -> str:

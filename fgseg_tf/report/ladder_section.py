@@ -53,8 +53,8 @@ def _draw_panel(title: str, row: score_table.Row, lines: list[tuple[LadderStep, 
         f"{score_table.COLUMNS[column]} {', '.join(line.format(column) for _, line in lines)}" for column in columns
     )
     severities = ", ".join(str(step["severity"]) for step, _ in lines)
-    said = f"{title}, at severities {severities}: {told}"
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">']
+    label = f"{title}, at severities {severities}: {told}"
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">']
     for mark in choose_ticks(0, 1, 5):
         y = up(mark)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
@@ -92,8 +92,8 @@ def _draw_line(column: str, points: list[tuple[float, float, str]], name: float)
     return (
         f'<g class="{kind}"><polyline points="{drawn}"/>'
         + "".join(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"><title>{called}, {escape(said)}</title></circle>'
-            for x, y, said in points
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"><title>{called}, {escape(label)}</title></circle>'
+            for x, y, label in points
         )
         + f'<line x1="{x + 3:.1f}" x2="{NAMES - 3}" y1="{y:.1f}" y2="{name:.1f}"/>'
         + f'<text x="{NAMES}" y="{name + 4:.1f}">{called}</text></g>'

@@ -138,12 +138,12 @@ def _check(answer: dict, server: str, model: str) -> None:
 def _explained(server: str, model: str, message: str) -> str:
     # Of what a graph says of itself, what was written for people.
     asserted = re.search(r"assertion failed: \[(.*?)\]\s*(\n|$)", message)
-    said = f"{server} refuses: {asserted[1] if asserted else ' '.join(message.split())}"
+    sentence = f"{server} refuses: {asserted[1] if asserted else ' '.join(message.split())}"
     if "not found" in message.lower() and ("servable" in message.lower() or "model" in message.lower()):
-        return f"{said}; is {model} the name that the server has it under (`model`, in models.config)?"
+        return f"{sentence}; is {model} the name that the server has it under (`model`, in models.config)?"
     if BYTES in message:
-        return f"{said}; the model {model} there is another one than fgseg_tf.export writes."
-    return said
+        return f"{sentence}; the model {model} there is another one than fgseg_tf.export writes."
+    return sentence
 
 
 def _away(server: str, reason) -> str:

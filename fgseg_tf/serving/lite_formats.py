@@ -52,10 +52,10 @@ def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]
     run = _onnx_runner(content) if kind == "onnx" else _tflite_runner(content)
     differences = []
     for pair in pairs:
-        wanted, found = network(pair, training=False), run(pair)
-        code = encode_depth(found["depth"]).numpy()
+        wanted, result = network(pair, training=False), run(pair)
+        code = encode_depth(result["depth"]).numpy()
         differences.append(
-            [np.abs(found["mask"] - wanted["mask"].numpy()).mean(), np.abs(code - wanted["depth"].numpy()).mean()]
+            [np.abs(result["mask"] - wanted["mask"].numpy()).mean(), np.abs(code - wanted["depth"].numpy()).mean()]
         )
     errors = np.mean(differences, axis=0)
     for name, error, most in zip(NAMES, errors, TOLERANCES[kind], strict=True):

@@ -78,12 +78,12 @@ def describe_object(mask: tf.Tensor, depth: tf.Tensor) -> dict:
     ends = [_first(rows), _first(columns), _after_last(rows), _after_last(columns)]
     distances = tf.sort(tf.boolean_mask(depth[..., 0], inside))
     count = tf.size(distances)
-    found = tf.cond(count > 0, lambda: tf.gather(distances, [0, (count - 1) // 2]), lambda: tf.zeros([2]))
+    nearest_and_median = tf.cond(count > 0, lambda: tf.gather(distances, [0, (count - 1) // 2]), lambda: tf.zeros([2]))
     return {
         "share": tf.reduce_mean(tf.cast(inside, tf.float32)),
         "box": tf.where(count > 0, tf.cast(tf.stack(ends), tf.int32), 0),
-        "nearest": found[0],
-        "median": found[1],
+        "nearest": nearest_and_median[0],
+        "median": nearest_and_median[1],
     }
 
 

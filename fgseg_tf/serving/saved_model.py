@@ -71,12 +71,12 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
                 request_images.decode_picture(files[0], "bg_bytes"),
                 request_images.decode_picture(files[1], "fg_bg_bytes"),
             )
-            found = {key: value[0] for key, value in predict(bg[None], fg_bg[None]).items()}
+            result = {key: value[0] for key, value in predict(bg[None], fg_bg[None]).items()}
             return {
-                "mask_png_bytes": request_images.encode_mask_png(found["mask"]),
-                "depth_png_bytes": request_images.encode_depth_png(found["depth"], depth_scale),
-                **request_images.describe_object(found["mask"], found["depth"]),
-                "similarity": found["similarity"],
+                "mask_png_bytes": request_images.encode_mask_png(result["mask"]),
+                "depth_png_bytes": request_images.encode_depth_png(result["depth"], depth_scale),
+                **request_images.describe_object(result["mask"], result["depth"]),
+                "similarity": result["similarity"],
             }
 
         files = tf.broadcast_to(bg_bytes, [count]), fg_bg_bytes
@@ -132,17 +132,17 @@ def _signature(function, **inputs: tf.TensorSpec):
 def _of_one_camera(bg, fg_bg) -> list:
     """Checks of two shapes."""
     sizes = [bg[2], bg[1], fg_bg[2], fg_bg[1]]
-    said = "bg is {} x {} pixels and fg_bg {} x {}: make them one size"
+    sentence = "bg is {} x {} pixels and fg_bg {} x {}: make them one size"
     return [
-        check(tf.reduce_all(bg[1:3] == fg_bg[1:3]), said, *sizes),
+        check(tf.reduce_all(bg[1:3] == fg_bg[1:3]), sentence, *sizes),
         check(tf.reduce_all(fg_bg[1:3] > 0), "pictures have no pixels"),
         _enough(bg[0], fg_bg[0]),
     ]
 
 
 def _enough(backgrounds, frames):
-    said = "there are {} empty scenes and {} frames: give one scene, or one for each frame"
-    return check((backgrounds == frames) | (backgrounds == 1), said, backgrounds, frames)
+    sentence = "there are {} empty scenes and {} frames: give one scene, or one for each frame"
+    return check((backgrounds == frames) | (backgrounds == 1), sentence, backgrounds, frames)
 
 
 def _are_floats(pictures, name: str):

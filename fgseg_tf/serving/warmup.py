@@ -44,16 +44,16 @@ def make_requests(signatures: dict, side: int) -> list[tuple[str, dict]]:
     files = {f"{name}_bytes": [tf.io.encode_jpeg(picture[0]).numpy()] for name, picture in pair.items()}
     floats = {name: (picture / 255).astype("f4") for name, picture in pair.items()}
     encoded = {key: value.numpy() for key, value in signatures[ENCODE](bg=tf.constant(pair["bg"])).items()}
-    found = [
+    requests = [
         (DEFAULT, pair),
         (FLOAT, floats),
         (BYTES, files),
         (ENCODE, {"bg": pair["bg"]}),
         (SEGMENT, {"fg_bg": pair["fg_bg"], **encoded}),
     ]
-    for signature, inputs in found:
+    for signature, inputs in requests:
         signatures[signature](**{key: tf.constant(value) for key, value in inputs.items()})
-    return found
+    return requests
 
 
 def write_requests(folder: str, name: str, requests: list[tuple[str, dict]]) -> None:
@@ -83,9 +83,9 @@ def write_requests(folder: str, name: str, requests: list[tuple[str, dict]]) -> 
 def read_requests(folder: str) -> list[tuple[str, str, dict]]:
     """Returns (name of the model, signature, inputs) of each request of a SavedModel."""
     _, prediction_log_pb2 = import_protos()
-    found = []
+    requests = []
     for record in tf.data.TFRecordDataset(join_path(folder, FOLDER, FILE)):
         request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
         inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
-        found.append((request.model_spec.name, request.model_spec.signature_name, inputs))
-    return found
+        requests.append((request.model_spec.name, request.model_spec.signature_name, inputs))
+    return requests

@@ -55,11 +55,11 @@ def make_step(
     def step(batch):
         # Read before BatchNorm's statistics change.
         before = strategy.run(lambda: [tf.identity(value) for value in learner.statistics]) if learner.float16 else ()
-        shown, found = strategy.run(gradients, (batch,))
+        shown, replica_gradients = strategy.run(gradients, (batch,))
         shown = {name: strategy.reduce("SUM", value, axis=None) for name, value in shown.items()}
         if learner.float16:
-            return {**shown, **_apply_if_finite(learner, strategy, apply, found, before)}
-        return {**shown, "gradient_norm": strategy.reduce("MEAN", strategy.run(apply, (found,)), axis=None)}
+            return {**shown, **_apply_if_finite(learner, strategy, apply, replica_gradients, before)}
+        return {**shown, "gradient_norm": strategy.reduce("MEAN", strategy.run(apply, (replica_gradients,)), axis=None)}
 
     return step
 
@@ -94,17 +94,17 @@ def _make_gradients(learner: Learner, stage: Stage, variables: list, replicas: i
 def _make_apply(learner: Learner, optimizer, variables: list, replicas: int) -> Callable:
     options = learner.options
 
-    def apply(found):
+    def apply(gradients):
         """Changes weights and running average by the gradients of all replicas; returns the norm of the gradients."""
-        found = [gradient / learner.scale for gradient in found] if learner.float16 else found
+        gradients = [gradient / learner.scale for gradient in gradients] if learner.float16 else gradients
         if replicas > 1:
-            found = _sum_of_replicas(found)
-        norm = tf.linalg.global_norm(found)
+            gradients = _sum_of_replicas(gradients)
+        norm = tf.linalg.global_norm(gradients)
         if options.clip:
-            found, _ = tf.clip_by_global_norm(found, options.clip, norm)
+            gradients, _ = tf.clip_by_global_norm(gradients, options.clip, norm)
         # The optimizer adds up what the replicas give it, which here is the same already.
         optimizer.apply_gradients(
-            [(gradient / replicas, variable) for gradient, variable in zip(found, variables, strict=True)]
+            [(gradient / replicas, variable) for gradient, variable in zip(gradients, variables, strict=True)]
         )
         if options.average:
             steps = tf.cast(optimizer.iterations, tf.float32)
@@ -117,15 +117,15 @@ def _make_apply(learner: Learner, optimizer, variables: list, replicas: int) -> 
     return apply
 
 
-def _apply_if_finite(learner: Learner, strategy, apply: Callable, found, before) -> dict:
+def _apply_if_finite(learner: Learner, strategy, apply: Callable, gradients, before) -> dict:
     """Applies gradients unless some overflowed, as they sometimes do in float16; then scales the loss down."""
     overflows = strategy.run(
         lambda gradients: tf.reduce_sum([tf.reduce_sum(tf.cast(~tf.math.is_finite(g), tf.float32)) for g in gradients]),
-        (found,),
+        (gradients,),
     )
 
     def applied():
-        norm = strategy.reduce("MEAN", strategy.run(apply, (found,)), axis=None)
+        norm = strategy.reduce("MEAN", strategy.run(apply, (gradients,)), axis=None)
         grown = learner.since_overflow >= SCALE_GROWS_AFTER - 1
         learner.scale.assign(tf.where(grown, learner.scale * 2, learner.scale))
         learner.since_overflow.assign(tf.where(grown, tf.constant(0, tf.int64), learner.since_overflow + 1))

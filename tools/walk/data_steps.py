@@ -38,12 +38,12 @@ SEAMS = {"hard": "all or nothing", "soft": "as it was drawn", "feathered": "fade
 EDGE = 24  # pixels a side, of what is shown of an edge
 
 
-def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
+def sources_step(sources: Sources, composing: Compositor, index: int) -> Step:
     """Shows the two pictures, and what is done to a cutout before it is used."""
     number, cutout, _, _ = composing.grid.decode(index)
-    background, origin = found.backgrounds[number], found.foreground_origins[cutout].source
-    drawn = found.true_depth is not None
-    raw = _simulate_removed_background(found.foregrounds[cutout]) if drawn else folder_scan.read_untrimmed(origin)
+    background, origin = sources.backgrounds[number], sources.foreground_origins[cutout].source
+    drawn = sources.true_depth is not None
+    raw = _simulate_removed_background(sources.foregrounds[cutout]) if drawn else folder_scan.read_untrimmed(origin)
     trimmed = cutout_cleanup.trim(raw)
     cleaned = cutout_cleanup.clean_halo(trimmed)
     alpha = trimmed[..., 3]
@@ -52,7 +52,7 @@ def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
     # Where the halo is worst to look at: much colour changed, and much of it is seen.
     worst = np.unravel_index(np.argmax(change * alpha.astype(int) * (255 - alpha)), alpha.shape)
     lines = [
-        f"bg{number:03d} is {found.background_origins[number].source}: {format_size(background)} pixels.",
+        f"bg{number:03d} is {sources.background_origins[number].source}: {format_size(background)} pixels.",
         f"fg{cutout:03d} is {origin}: {format_size(raw)} pixels."
         + drawn * " Drawn cut-outs come clean; the brim, and the white in the soft edge, were added for this walk.",
         f"Trimmed to what can be seen (alpha of {cutout_cleanup.VISIBLE} or more): {format_size(trimmed)}.",
@@ -64,7 +64,9 @@ def sources_step(found: Sources, composing: Compositor, index: int) -> Step:
     ]
     if drawn:
         soft = seen & (alpha < folder_scan.OPAQUE)
-        off = [_difference(of[soft][:, :3], found.foregrounds[cutout][soft][:, :3]).mean() for of in (trimmed, cleaned)]
+        off = [
+            _difference(of[soft][:, :3], sources.foregrounds[cutout][soft][:, :3]).mean() for of in (trimmed, cleaned)
+        ]
         lines[3] += f" The soft edge was {off[0]:.0f} levels off its true colour, and is {off[1]:.0f} off now."
     return Step(
         "A background and a cut-out",

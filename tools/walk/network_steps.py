@@ -73,10 +73,12 @@ def exposures_step(stored: tuple, side: int, composed: dict, example: dict, seve
     )
 
 
-def network_step(network: keras.Model, parts: dict[str, keras.Model], said: dict) -> Step:
+def network_step(network: keras.Model, parts: dict[str, keras.Model], outputs: dict) -> Step:
     """Tells of the network. said: what `two_branch.run_parts` returns."""
-    strengths = [tf.reduce_mean(tf.abs(tensor[0]), -1).numpy() for tensor in said["joint"]]
-    rows = [(name, TAKES[name], f"{part.count_params():,}", _shapes(part, said[name])) for name, part in parts.items()]
+    strengths = [tf.reduce_mean(tf.abs(tensor[0]), -1).numpy() for tensor in outputs["joint"]]
+    rows = [
+        (name, TAKES[name], f"{part.count_params():,}", _shapes(part, outputs[name])) for name, part in parts.items()
+    ]
     return Step(
         "The network",
         "network",
@@ -100,7 +102,7 @@ def network_step(network: keras.Model, parts: dict[str, keras.Model], said: dict
     )
 
 
-def losses_step(example: dict, said: dict, trained: str) -> Step:
+def losses_step(example: dict, outputs: dict, trained: str) -> Step:
     """trained: the stage that the weights were trained with, as `stages` reads it."""
     usual = schedule.Stage(1, 0, 1, 1e-3, losses.parse_loss("dice", "mask"), losses.parse_loss("ssim", "depth"))
     (stage,) = schedule.parse_stages(trained, usual)
@@ -111,10 +113,10 @@ def losses_step(example: dict, said: dict, trained: str) -> Step:
         target, known = targets[branch]
         counts = {name: f"{weight:g}" for weight, name in minimised.terms}
         for name, loss in losses.LOSSES[branch].items():
-            values = [f"{float(loss(target, answer[branch], known)[0]):.4f}" for answer in (said, nobody)]
+            values = [f"{float(loss(target, answer[branch], known)[0]):.4f}" for answer in (outputs, nobody)]
             rows.append((f"{branch} {name}", *values, counts.get(name, "")))
-        totals.append(f"{minimised} of {branch}, here {float(minimised(target, said[branch], known)[0]):.4f}")
-    mask, depth = (tf.abs(targets[branch][0] - said[branch])[0, ..., 0].numpy() for branch in ("mask", "depth"))
+        totals.append(f"{minimised} of {branch}, here {float(minimised(target, outputs[branch], known)[0]):.4f}")
+    mask, depth = (tf.abs(targets[branch][0] - outputs[branch])[0, ..., 0].numpy() for branch in ("mask", "depth"))
     return Step(
         "How wrong that is: every loss by its name",
         "losses",
@@ -125,9 +127,9 @@ def losses_step(example: dict, said: dict, trained: str) -> Step:
             "empty scene, which is hard to beat where objects are small.",
         ),
         (
-            Panel("mask answered", to_grey(said["mask"][0, ..., 0].numpy()), "probability, white is 1"),
+            Panel("mask answered", to_grey(outputs["mask"][0, ..., 0].numpy()), "probability, white is 1"),
             Panel("its error", to_grey(mask), "white: wrong by 1"),
-            Panel("depth answered", to_grey(said["depth"][0, ..., 0].numpy()), "as its code, white is far"),
+            Panel("depth answered", to_grey(outputs["depth"][0, ..., 0].numpy()), "as its code, white is far"),
             Panel("its error", to_grey(depth, 0.25), "white: wrong by 0.25 of the code or more"),
         ),
         caption="All that training can minimise",
@@ -183,9 +185,9 @@ def _tensor(key: str, value: np.ndarray, goes: str) -> tuple[str, str, str, str]
     return key, _by(value.shape), f"{value.min():.2f} to {value.max():.2f}{unit}", goes
 
 
-def _shapes(part: keras.Model, said) -> str:
+def _shapes(part: keras.Model, outputs) -> str:
     # The stem speaks twice, of each picture the same shapes.
-    tensors = said[: len(part.outputs)] if isinstance(said, list) else [said]
+    tensors = outputs[: len(part.outputs)] if isinstance(outputs, list) else [outputs]
     return ", ".join(_by(tensor.shape[1:]) for tensor in tensors)
 
 

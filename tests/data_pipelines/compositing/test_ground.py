@@ -55,7 +55,7 @@ def owners(points, owner):
 def test_room(pitch):
     depth, owner = cast(ROOM, pitch)
     ground = find_ground(depth, seed=3)
-    assert ground.found
+    assert ground.has_floor
     assert ground.points.shape == (1024, 3)
     assert ground.points.dtype == np.float32
     # What is not floor is the lowest row of a wall or of the box, as far away as the floor beside it.
@@ -102,7 +102,7 @@ def test_noisy_biased_and_tilted(roll):
     depth, owner = cast(ROOM, 0.2, roll)
     noise = np.random.default_rng(1).normal(1.2, 0.06, depth.shape)
     ground = find_ground((depth * noise).astype(np.float32))
-    assert ground.found
+    assert ground.has_floor
     assert np.mean(owners(ground.points, owner) == 0) > 0.95
     # The median of nine is nearer to the truth than any one value of the map.
     rows, columns = (ground.points[:, :2] * depth.shape - 0.5).round().astype(int).T
@@ -127,7 +127,7 @@ def test_without_a_floor_the_lower_third_stands_in(surfaces, pitch, noise):
     depth, _ = cast(surfaces, pitch)
     depth = depth * np.random.default_rng(2).normal(1, noise, depth.shape).astype(np.float32)
     ground = find_ground(depth, count=300)
-    assert not ground.found
+    assert not ground.has_floor
     assert ground.points.shape == (300, 3)
     assert ground.points[:, 0].min() >= 2 / 3
     assert np.all(ground.points[:, 2] > 0)
@@ -138,7 +138,7 @@ def test_large_wall_small_floor_and_sky_above():
     depth, owner = cast([FLOOR, wall], -0.05)
     assert 0.03 < np.mean(owner == 0) < 0.15
     ground = find_ground(depth)
-    assert ground.found
+    assert ground.has_floor
     assert np.mean(owners(ground.points, owner) == 0) > 0.97
 
 
@@ -155,7 +155,7 @@ def test_a_slope_above_eye_level_is_no_floor():
     depth = np.full((HEIGHT, WIDTH), 4.0, np.float32)  # a crowd, and above it a slope that would pass behind it
     depth[:45] = 1 / (0.1 * (np.arange(45, dtype=np.float32) / HEIGHT + 0.64))[:, None]
     ground = find_ground(depth)
-    assert not ground.found
+    assert not ground.has_floor
     assert (ground.points[:, 0] > 2 / 3 - 1 / HEIGHT).all()
 
 
@@ -163,7 +163,7 @@ def test_a_slope_above_eye_level_is_no_floor():
 def test_demo_scenes(index):
     """Furnished rooms, corridors, streets and meadows: every point is in one plane, at exact depth."""
     ground = find_ground(draw_background(0, index, 112, 160).depth)
-    assert ground.found
+    assert ground.has_floor
     row, column, depth = ground.points.astype(float).T
     basis = np.stack([row, column, np.ones_like(row)], axis=1) * depth[:, None]
     plane = np.linalg.lstsq(basis, np.ones_like(row), rcond=None)[0]
@@ -179,7 +179,7 @@ def test_unknown_depth_is_left_out():
     depth[holes] = 0
     depth[:, :20] = np.nan
     ground = find_ground(depth)
-    assert ground.found
+    assert ground.has_floor
     assert np.all(np.isfinite(ground.points))
     assert np.all(ground.points[:, 2] > 0)
     assert ground.points[:, 1].min() > 20 / WIDTH
