@@ -51,7 +51,7 @@ _SIZE = flags.DEFINE_integer(
     "Longer side, pixels, at which the network looks; larger sees smaller things, slower. Without it, as trained.",
     lower_bound=32,
 )
-_RESIZE = flags.DEFINE_bool("resize", False, "Make the empty scene as large as the frames.")
+_RESIZE = flags.DEFINE_bool("resize", False, "Make the background as large as the frames.")
 _SMOOTH = flags.DEFINE_float("smooth", 0.0, "Share of the last frame's mask that is kept where nothing moved: 0.5.")
 _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "Look at mirror images as well, and take the mean: twice as long.")
 _WRITE = flags.DEFINE_multi_enum(
@@ -78,7 +78,7 @@ def predict() -> str | None:
     doubtful = sum(is_doubtful(row) for row in rows)
     if doubtful:
         print(
-            f"warning: the empty scene does not seem to belong to {doubtful} of {len(rows)} frames (similarity below "
+            f"warning: the background does not seem to belong to {doubtful} of {len(rows)} frames (similarity below "
             f"{scene_match.SAME_SCENE:g} in frames.csv)",
             file=sys.stderr,
         )
@@ -142,7 +142,7 @@ def is_doubtful(row: prediction_files.FrameRow) -> bool:
 def describe_doubt(camera: Camera, frame: Frame, result: Result) -> str:
     """Returns the warning for a frame to which the background does not seem to belong."""
     shift = camera.estimate_shift(frame.picture)
-    warning = f"warning: the empty scene does not seem to belong to {frame.name}: similarity {result.similarity:.2f}, "
+    warning = f"warning: the background does not seem to belong to {frame.name}: similarity {result.similarity:.2f}, "
     warning += f"1 is the same scene, below {scene_match.SAME_SCENE:g} it is another one, or the camera moved"
     return warning + (f": by {shift[1]:+d} pixels across and {shift[0]:+d} down" if shift else "")
 

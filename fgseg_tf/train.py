@@ -47,7 +47,7 @@ _START = flags.DEFINE_string(
     "start",
     "",
     "First weights: small or base, of the package, or the folder of a finished run; of this --network, or of a smaller "
-    "one, whose answers it then begins with. Random without it.",
+    "one, whose outputs it then begins with. Random without it.",
 )
 _STAGES = flags.DEFINE_string(
     "stages",
@@ -80,7 +80,7 @@ _CAPTURE = flags.DEFINE_string(
     "0-3. A network trained at 0 fails on real cameras.",
 )
 _NOBODY = flags.DEFINE_float("nobody", 0.0, "Share of examples from which the object is taken away.")
-_GHOSTS = flags.DEFINE_float("ghosts", 0.0, "Share of examples whose empty scene shows somebody who has left.")
+_GHOSTS = flags.DEFINE_float("ghosts", 0.0, "Share of examples whose background shows somebody who has left.")
 _STRATEGY = flags.DEFINE_enum("strategy", "auto", list(distribution.NAMES), "Which devices train together.")
 _TPU = flags.DEFINE_string("tpu", "", "Address of the TPU; empty for the one of this machine.")
 _DETERMINISTIC = flags.DEFINE_bool(

@@ -1,6 +1,6 @@
 """Surface colours for the demo sources: procedural, in metres, filtered.
 
-A texture is a small frozen dataclass that is called with a `Surface` and answers with
+A texture is a small frozen dataclass that is called with a `Surface` and returns
   float32 [N, 3], linear (not gamma coded) reflectance, about 0..1.
 `Surface` holds, for N points, float32 [N] each unless said otherwise:
   u, v    place on the surface, metres (v is the height above the solid's base on upright faces)

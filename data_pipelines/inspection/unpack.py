@@ -213,7 +213,7 @@ def _write_composite(dataset: StoredDataset, element: dict, backgrounds: _Backgr
 def _describe_files(dataset: StoredDataset) -> str:
     return f"""Composites of {dataset.folder}, unpacked; index.csv says which files belong together.
 
-bg      the empty scene
+bg      the background: a picture of the empty scene
 fg_bg   the same with objects in it
 mask    8 bits, 255 where an object covers all of the pixel
 depth   16 bits, {dataset.manifest["depth_unit"]}s x {dataset.depth_scale:g}, larger is farther, 0 is unknown

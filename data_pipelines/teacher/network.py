@@ -42,7 +42,7 @@ class DepthNetwork:
         bottleneck: channels of the decoder's first convolution; each of its four blocks halves them.
         leaky_convolutions: how many of the two convolutions in an upsampling block end in a LeakyReLU. The published
             weights were trained with 1 (the second), although the code published beside them has 2.
-        exponential: True where the last convolution gives the logarithm of the answer, which is then always positive.
+        exponential: True where the last convolution gives the logarithm of the output, which is then always positive.
     """
 
     stem_filters: int
@@ -261,7 +261,7 @@ def _published_max_depth(path: Path) -> float:
         return named[0]
     raise ValueError(
         f"{path}: the name says neither nyu (10 metres) nor kitti (80 metres), so say it (`teacher_max_depth`): "
-        "the metres at which this network's answer is 1."
+        "the metres at which this network's output is 1."
     )
 
 

@@ -7,7 +7,7 @@ composites that refer to them.
     composite    the same with objects in it
 
 Pictures are JPEG (bg, fg_bg) or PNG (mask 8 bits, depth 16 bits: metres x the manifest's depth_scale, larger is
-farther, 0 unknown). The mask and the depth of a composite are stored for the part of the picture that is not scenery:
+farther, 0 unknown). The mask and the depth of a composite are stored for a part of the picture:
 outside mask_box the mask is 0; outside depth_box, and where the stored depth is 0, the depth is that of the bare
 background. `decode_composite` puts them together again.
 """

@@ -98,8 +98,8 @@ def read_frames(paths: list[str], size: tuple[int, int], report_unreadable: Call
             continue
         if picture.shape[:2] != size:
             raise ValueError(
-                f"{path} is of {_pixels(picture.shape)} pixels, the empty scene of {_pixels(size)}: are they of one "
-                "camera? `resize` makes the empty scene as large as the first frame."
+                f"{path} is of {_pixels(picture.shape)} pixels, the background of {_pixels(size)}: are they of one "
+                "camera? `resize` makes the background as large as the first frame."
             )
         yield Frame(_stem(path), picture)
 
@@ -177,7 +177,7 @@ def _refuse_same_names(paths: list[str]) -> None:
     for path in paths:
         other = by_name.setdefault(_stem(path).lower(), path)
         if other != path:
-            raise ValueError(f"{other} and {os.path.basename(path)} would get one answer's name; rename one of them.")
+            raise ValueError(f"{other} and {os.path.basename(path)} would get one output's name; rename one of them.")
 
 
 def _stem(path: str) -> str:

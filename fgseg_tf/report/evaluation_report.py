@@ -165,7 +165,7 @@ def _thresholds(scores: Scores) -> str:
     return (
         "<p class=faint>Baselines are tuned for the best mean IoU on training examples. difference: over "
         f"{difference['threshold'] * 255:.0f} of 255 in any channel{median}. MOG2 and KNN: OpenCV's, as on a fixed "
-        f"camera that has one picture of the empty scene; varThreshold {thresholds['mog2']['threshold']}, "
+        f"camera that has one background; varThreshold {thresholds['mog2']['threshold']}, "
         f"dist2Threshold {thresholds['knn']['threshold']}, shadows are background. "
         f"{score_table.BACKGROUND_DEPTH_NOTE}</p>"
     )

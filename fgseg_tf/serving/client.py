@@ -130,7 +130,7 @@ def _grpc(address: str, model: str, version: int, timeout: float) -> Ask:
 def _check(answer: dict, server: str, model: str) -> None:
     if missing := OUTPUTS - set(answer):
         raise ServerError(
-            f"the model {model} of {server} answers no {', '.join(sorted(missing))}: it is another one than "
+            f"the model {model} of {server} returns no {', '.join(sorted(missing))}: it is another one than "
             "fgseg_tf.export writes; give its name as `model`."
         )
 

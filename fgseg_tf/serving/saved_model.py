@@ -95,7 +95,7 @@ def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Modul
         # All of one size, since they came as one batch, unless two batches were put together.
         of_one_call = tf.reduce_all(counts == tf.shape(bg_size)[0]) & tf.reduce_all(bg_size == bg_size[:1])
         (bg_size,) = require(
-            [check(of_one_call, f"give all that one call of {ENCODE} answered, and only that")], bg_size
+            [check(of_one_call, f"give all that one call of {ENCODE} returned, and only that")], bg_size
         )
         bg_shape = tf.concat([tf.shape(bg_size)[:1], bg_size[0]], 0)
         (fg_bg,) = require(_of_one_camera(bg_shape, tf.shape(fg_bg)), fg_bg)
@@ -141,7 +141,7 @@ def _of_one_camera(bg, fg_bg) -> list:
 
 
 def _enough(backgrounds, frames):
-    sentence = "there are {} empty scenes and {} frames: give one scene, or one for each frame"
+    sentence = "there are {} backgrounds and {} frames: give one background, or one for each frame"
     return check((backgrounds == frames) | (backgrounds == 1), sentence, backgrounds, frames)
 
 

@@ -80,7 +80,7 @@ def train(
         tf.config.experimental.enable_op_determinism()
     run = _TrainingRun(training, data, folder, strategy, first, progress, say)
     if grown_from:
-        run.say(f"{training.network} begins with the answers of a {grown_from} network, and with room for more")
+        run.say(f"{training.network} begins with the outputs of a {grown_from} network, and with room for more")
     return run.run()
 
 

@@ -191,14 +191,14 @@ def depth_step(
 ) -> Step:
     """Shows how depth of the background and of the object become one."""
     options, number, metres = composing.config, int(plan["background"]), float(plan["metres"][0])
-    scenery = depth_labels.decode_depth(composing.depth_codes[number]).numpy()
+    behind = depth_labels.decode_depth(composing.depth_codes[number]).numpy()
     patch = composing.compose(plan)
     own = depth_labels.decode_depth(pad_to_frame(patch["depth"], patch["box"], options.height, options.width)).numpy()[
         ..., 0
     ]
     both = depth_labels.decode_depth(made["depth"]).numpy()[..., 0]
     guess = depth_labels.label_pictures(looking, composing.pictures[[number]], 1)[0]
-    off, hides = depth_labels.compare_depths(guess, scenery), HIDES_WHEN_NEARER[options.labels]
+    off, hides = depth_labels.compare_depths(guess, behind), HIDES_WHEN_NEARER[options.labels]
     whose = {
         "exact": "drawn scenes know it (--labels=exact). Of a photograph it is a teacher's guess; the packaged one "
         f"would be {off['abs_rel']:.1%} off here.",
@@ -213,17 +213,17 @@ def depth_step(
         "depth",
         (depth_labels, teacher_network),
         (
-            f"Of the background, {scenery.min():.2f} to {scenery.max():.2f} m: {whose[options.labels]}",
-            f"Of the object: it stands at {metres:.2f} m, {shape}, {reach}. Scenery {hides:.0%} nearer hides it.",
+            f"Of the background, {behind.min():.2f} to {behind.max():.2f} m: {whose[options.labels]}",
+            f"Of the object: it stands at {metres:.2f} m, {shape}, {reach}. What is {hides:.0%} nearer hides it.",
             "Together: the object's depth where it covers half of a pixel or more "
-            f"({np.count_nonzero(own):,} pixels), the scenery's elsewhere. Nothing in between is ever made up.",
+            f"({np.count_nonzero(own):,} pixels), the background's elsewhere. Nothing in between is ever made up.",
             "Metres along the optical axis; larger is farther. In 16 bits "
             f"{metres:.2f} m is code {int(depth_labels.encode_depth(metres))} "
             f"({depth_labels.DEPTH_SCALE:.0f} a metre, so a step is {1000 / depth_labels.DEPTH_SCALE:.1f} mm); "
             f"0 is unknown, here {np.sum(both == 0)} pixels.",
         ),
         (
-            Panel("depth of bg", color_depth(scenery, *scale), "as it is labelled"),
+            Panel("depth of bg", color_depth(behind, *scale), "as it is labelled"),
             Panel("the packaged teacher's", color_depth(guess, *scale), "what it sees in bg"),
             Panel("depth of the object", color_depth(own, *scale), "grey: not its own"),
             Panel("depth", color_depth(both, *scale), "both together: the label"),

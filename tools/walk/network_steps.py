@@ -87,7 +87,7 @@ def network_step(network: keras.Model, parts: dict[str, keras.Model], outputs: d
             f"{network.count_params():,} parameters, in five parts. The same stem looks at both pictures; joint starts "
             "from what it says of the two and of the distance between them, and takes in what background saw at each "
             "scale; two branches double their way back to full size.",
-            "Stem and background need no frame: for a fixed camera they look at its empty scene once.",
+            "Stem and background need no frame: for a fixed camera they look at its background once.",
         ),
         tuple(
             Panel(
@@ -98,7 +98,7 @@ def network_step(network: keras.Model, parts: dict[str, keras.Model], outputs: d
             for strength in strengths
         ),
         caption="Its parts",
-        table=(("part", "takes", "parameters", "answers, height x width x channels"), *rows),
+        table=(("part", "takes", "parameters", "returns, height x width x channels"), *rows),
     )
 
 
@@ -124,12 +124,12 @@ def losses_step(example: dict, outputs: dict, trained: str) -> Step:
         (
             f"What was minimised in training is {', and '.join(totals)}.",
             "Beside it, in the same numbers, what says that nobody is there: an empty mask, and the true depth of the "
-            "empty scene, which is hard to beat where objects are small.",
+            "background, which is hard to beat where objects are small.",
         ),
         (
-            Panel("mask answered", to_grey(outputs["mask"][0, ..., 0].numpy()), "probability, white is 1"),
+            Panel("mask predicted", to_grey(outputs["mask"][0, ..., 0].numpy()), "probability, white is 1"),
             Panel("its error", to_grey(mask), "white: wrong by 1"),
-            Panel("depth answered", to_grey(outputs["depth"][0, ..., 0].numpy()), "as its code, white is far"),
+            Panel("depth predicted", to_grey(outputs["depth"][0, ..., 0].numpy()), "as its code, white is far"),
             Panel("its error", to_grey(depth, 0.25), "white: wrong by 0.25 of the code or more"),
         ),
         caption="All that training can minimise",
@@ -163,7 +163,7 @@ def prediction_step(
             f"Mask: IoU {overlap:.3f} with the truth; on the pair as it was composed, "
             f"{float(metrics.iou(composed['mask'][None] / 255, unchanged)[0][0]):.3f}.",
             f"Depth: {off:.1%} of the distance off in the mean, on the object {off_object:.1%}.",
-            f"Similarity of frame and empty scene: {answer.similarity:.2f}. 1 is the same scene; below "
+            f"Similarity of frame and background: {answer.similarity:.2f}. 1 is the same scene; below "
             f"{scene_match.SAME_SCENE:g} predict warns that it is another one.",
             f"Mask, depth and overlay, as predict writes them, are in {folder}.",
         ),
@@ -171,10 +171,10 @@ def prediction_step(
             Panel("bg", bg, "one exposure"),
             Panel("fg_bg", fg_bg, "another one"),
             Panel("mask, the truth", to_grey(example["mask"][0, ..., 0].numpy())),
-            Panel("mask answered", to_grey(answer.mask), f"IoU {overlap:.3f}"),
+            Panel("mask predicted", to_grey(answer.mask), f"IoU {overlap:.3f}"),
             Panel("overlay", prediction_files.draw_overlay(fg_bg, answer.mask), "what is found, outlined"),
             Panel("depth, the truth", color_depth(example["depth"][0, ..., 0].numpy(), *scale)),
-            Panel("depth answered", color_depth(answer.depth, *scale), f"{off:.1%} off"),
+            Panel("depth predicted", color_depth(answer.depth, *scale), f"{off:.1%} off"),
         ),
         scale=scale,
     )

@@ -99,7 +99,7 @@ def test_a_folder_of_frames(folder):
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == names
     doubted = any(float(row["similarity"]) < scene_match.SAME_SCENE for row in rows)
-    assert doubted == ("warning: the empty scene" in errors)
+    assert doubted == ("warning: the background" in errors)
 
 
 def test_one_frame_of_another_scene_is_doubted(folder):
@@ -119,7 +119,7 @@ def test_one_frame_of_another_scene_is_doubted(folder):
     camera = Segmenter(run_folder.load_network(str(folder / "run")), 56).camera(scene(7), both_ways=True)
     answer = camera.segment(picture(folder / "frames" / "f0.png"))
     assert np.abs(picture(folder / "one" / "mask" / "f0.png") / 255 - answer.mask).max() < 0.01
-    assert "warning: the empty scene does not seem to belong to f0: similarity 0." in errors
+    assert "warning: the background does not seem to belong to f0: similarity 0." in errors
     assert sorted(path.name for path in (folder / "one").iterdir()) == ["frames.csv", "mask", "predict.json"]
 
 

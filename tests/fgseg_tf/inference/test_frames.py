@@ -92,12 +92,12 @@ def test_what_is_refused(tmp_path):
         "`background`=median of 1 frames would show whoever is in them", frames.read_background, "median", [one], Quiet
     )
     save(tmp_path, "a.jpg", grain(1))
-    refused(re.escape("a.jpg and a.png would get one answer's name"), frames.find_frames, str(tmp_path))
+    refused(re.escape("a.jpg and a.png would get one output's name"), frames.find_frames, str(tmp_path))
 
 
 def test_frames_of_another_size(tmp_path):
     path = save(tmp_path, "a.png", grain(1, 10, 20))
-    said = r"a\.png is of 20 x 10 pixels, the empty scene of 14 x 10: are they of one camera\? `resize`"
+    said = r"a\.png is of 20 x 10 pixels, the background of 14 x 10: are they of one camera\? `resize`"
     refused(said, list, frames.read_frames([path], (HEIGHT, WIDTH), print))
     paths = [save(tmp_path, f"b{n}.png", grain(n)) for n in range(6)]
     refused("frames before it of 14 x 10: a median needs", frames.read_background, "median", [*paths, path], Quiet)

@@ -126,7 +126,7 @@ def test_files_of_several_sizes(signatures, untrained_network):
     ("name", "inputs", "said"),
     [
         ("serving_default", {"bg": (1, 4, 5, 3), "fg_bg": (1, 4, 6, 3)}, "bg is 5 x 4 pixels and fg_bg 6 x 4"),
-        ("serving_default", {"bg": (2, 4, 5, 3), "fg_bg": (3, 4, 5, 3)}, "there are 2 empty scenes and 3 frames"),
+        ("serving_default", {"bg": (2, 4, 5, 3), "fg_bg": (3, 4, 5, 3)}, "there are 2 backgrounds and 3 frames"),
         ("serving_default", {"bg": (1, 0, 5, 3), "fg_bg": (1, 0, 5, 3)}, "pictures have no pixels"),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_background_of_another_camera(signatures, pair):
     with pytest.raises(WRONG, match="bg is 48 x 39 pixels and fg_bg 48 x 40"):
         signatures["segment_with_background"](fg_bg=pair["fg_bg"], **encoded)
     encoded = signatures["encode_background"](bg=pair["bg"])
-    with pytest.raises(WRONG, match="give all that one call of encode_background answered, and only that"):
+    with pytest.raises(WRONG, match="give all that one call of encode_background returned, and only that"):
         signatures["segment_with_background"](fg_bg=pair["fg_bg"], **{**encoded, "bg_grey": encoded["bg_grey"][:1]})
 
 

@@ -258,7 +258,7 @@ def test_it_begins_with_the_weights_of_a_smaller_network(tiny_dataset, tmp_path)
     wanted = Training((stage,), "base", start=str(other), examples_per_epoch=2, optimization=PLAIN, validate=0)
     data, strategy = ShardData(tiny_dataset), tf.distribute.get_strategy()
     trained = train(wanted, data, str(tmp_path / "run"), strategy, Counted, said.append)
-    assert "base begins with the answers of a small network, and with room for more" in said
+    assert "base begins with the outputs of a small network, and with room for more" in said
     # With the same statistics of a batch, the same answers.
     rng = np.random.default_rng(0)
     pictures = {name: rng.random((2, 24, 40, 3)).astype("f4") for name in ("bg", "fg_bg")}
