@@ -1,4 +1,4 @@
-"""`python -m fgseg_tf.train` as a process of its own, and the stage that most tests of it train."""
+"""A training as a process of its own, and the stage that most tests of it train."""
 
 import os
 import subprocess
@@ -18,14 +18,14 @@ USUAL = Stage(1, 32, 2, 0.01, losses.parse_loss("dice", "mask"), losses.parse_lo
 
 
 class Command:
-    """`python -m fgseg_tf.train`, run as a process of its own, which ends with the context at the latest."""
+    """`python -m fgseg_tf.train` of a shallow network: a process that ends with the context if not before."""
 
     def __init__(self, folder: Path, *flags: str, **environment: str):
         self._checkpoints = str(folder / "checkpoints")
         # Not a pipe, which would fill while nobody reads it.
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "fgseg_tf.train", "--network=small", "--optimizer=sgd", f"--run={folder}", *flags],
+            [sys.executable, "-m", "shallow_training", "--network=small", "--optimizer=sgd", f"--run={folder}", *flags],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdout=self._output,
@@ -40,7 +40,7 @@ class Command:
         self.process.wait()
         self._output.close()
 
-    def output(self) -> str:
+    def said(self) -> str:
         self._output.seek(0)
         return self._output.read()
 
@@ -48,11 +48,11 @@ class Command:
         """Waits for a checkpoint after so many examples; leaving the context then is a SIGKILL right after it."""
         end = time.monotonic() + PATIENCE
         while int((tf.train.latest_checkpoint(self._checkpoints) or "-0").rpartition("-")[2]) < seen:
-            assert self.process.poll() is None, self.output()[-3000:]
-            assert time.monotonic() < end, self.output()[-3000:]
+            assert self.process.poll() is None, self.said()[-3000:]
+            assert time.monotonic() < end, self.said()[-3000:]
             time.sleep(0.02)
 
     def end(self) -> str:
-        """Waits for the process to end; returns what it printed."""
-        assert self.process.wait(PATIENCE) == 0, self.output()[-3000:]
-        return self.output()
+        """Waits for it; answers what it said."""
+        assert self.process.wait(PATIENCE) == 0, self.said()[-3000:]
+        return self.said()
