@@ -42,6 +42,22 @@ class Example(Layer):
     bg_depth: tf.Tensor
 
 
+class JoinedExample(TypedDict, total=False):
+    """An example whose three pictures are one, so that what warps or shrinks them does it once.
+
+    Keys:
+        index: int64 [], the number of the composite.
+        pictures: uint8 [height, width, 7], the channels of `bg`, `fg_bg` and `mask`.
+        depth: uint16 [height, width, 1], codes; 0 is unknown.
+        bg_depth: like `depth`, of the background alone; only where examples are scored.
+    """
+
+    index: tf.Tensor
+    pictures: tf.Tensor
+    depth: tf.Tensor
+    bg_depth: tf.Tensor
+
+
 @dataclass(frozen=True)
 class Backgrounds:
     """All backgrounds of a data set, and their depth.

@@ -2,31 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.compositing.backgrounds import JoinedExample
 from data_pipelines.tfrecord import reader, schema, shards
 from data_pipelines.tfrecord.manifest import DatasetError
 from data_pipelines.tfrecord.reader import RecordLocation, StoredDataset
 
-
-class ChangeableExample(TypedDict):
-    """What may be changed in a composite before it is looked at.
-
-    Keys:
-        index: of the composite, int64 scalar.
-        pictures: uint8 [h, w, 7], the channels of `bg`, `fg_bg` and `mask`.
-        depth: codes, uint16 [h, w, 1].
-    """
-
-    index: tf.Tensor
-    pictures: tf.Tensor
-    depth: tf.Tensor
-
-
-ExampleChange = Callable[[ChangeableExample], ChangeableExample]
+ExampleChange = Callable[[JoinedExample], JoinedExample]
 
 
 @dataclass(frozen=True)
@@ -110,7 +95,7 @@ def read_examples(
                 f"{dataset.folder} is not in its promised order; to see what is wrong: "
                 f"python tools/verify_shards.py {dataset.folder}"
             )
-        shown: ChangeableExample = {
+        shown: JoinedExample = {
             "index": decoded["index"],
             "pictures": tf.concat([decoded["bg"], decoded["fg_bg"], decoded["mask"]], -1),
             "depth": decoded["depth"],

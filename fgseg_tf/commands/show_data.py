@@ -14,17 +14,17 @@ the flags or files.
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
 
 # isort: split
-from typing import cast
 
 import tensorflow as tf
 from absl import flags
 
+from data_pipelines.compositing.backgrounds import JoinedExample
 from data_pipelines.inspection import contact_sheet, examples, label_statistics
 from data_pipelines.inspection import unpack as unpacking
 from data_pipelines.runtime.cli import run_folder_command
 from data_pipelines.runtime.files import write_atomic
 from data_pipelines.tfrecord import reader
-from fgseg_tf.data.base import JoinedExample, scoring_seed
+from fgseg_tf.data.base import scoring_seed
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.report import dataset_page
 
@@ -104,9 +104,8 @@ def exposures() -> examples.ExampleChange:
     """Returns what --capture does to an example."""
     capture = Capture(_CAPTURE.value, _CAPTURE.value)
 
-    def change(example: examples.ChangeableExample) -> examples.ChangeableExample:
-        changed = capture.change(cast(JoinedExample, example), scoring_seed(example["index"]))
-        return cast(examples.ChangeableExample, changed)
+    def change(example: JoinedExample) -> JoinedExample:
+        return capture.change(example, scoring_seed(example["index"]))
 
     return change
 

@@ -18,7 +18,7 @@ from typing import TypedDict, cast
 
 import tensorflow as tf
 
-from data_pipelines.compositing.backgrounds import Backgrounds
+from data_pipelines.compositing.backgrounds import Backgrounds, JoinedExample
 from fgseg_tf.data.data_echoing import Echo
 
 # What seeds are folded with, so that no two uses of one draw the same numbers.
@@ -43,22 +43,6 @@ class Order:
     deterministic: bool = True
     worker: int = 0
     workers: int = 1
-
-
-class JoinedExample(TypedDict, total=False):
-    """One example at the wanted size, before it becomes part of a batch: what a `change` takes and returns.
-
-    Attributes:
-        index: int64 scalar, the number of the composite.
-        pictures: uint8 [H, W, 7]: `bg`, `fg_bg` and `mask` as one.
-        depth: uint16 [H, W, 1], codes; 0 is unknown.
-        bg_depth: like `depth`, of the background without objects; only where examples are scored.
-    """
-
-    index: tf.Tensor
-    pictures: tf.Tensor
-    depth: tf.Tensor
-    bg_depth: tf.Tensor
 
 
 class Batch(TypedDict, total=False):

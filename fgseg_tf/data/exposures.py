@@ -2,7 +2,7 @@
 
 A composite's `fg_bg` is its `bg` outside the object, to the last bit; a second exposure never is. `Capture.change`
 makes two exposures of a composite, seeded, in tf ops, so that the same code trains a network and measures how much it
-bears. An example is as `base.JoinedExample` describes it.
+bears. An example is a `JoinedExample`.
 
     scene      between the two: shadows of the object, leaves and screens, light that wandered, seams, things moved
     objects    no object in the frame, or one in the background that has left since
@@ -19,7 +19,7 @@ from typing import cast
 
 import tensorflow as tf
 
-from fgseg_tf.data.base import JoinedExample
+from data_pipelines.compositing.backgrounds import JoinedExample
 from fgseg_tf.data.random_draws import Draws
 from fgseg_tf.data.shadows import compute_shadows
 from fgseg_tf.data.warping import blur, static_size, warp
