@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from data_pipelines.inspection import examples
 from data_pipelines.inspection.depth_colors import color_depth
-from data_pipelines.inspection.examples import Example, ExampleChange
+from data_pipelines.inspection.examples import DecodedExample, ExampleChange
 from data_pipelines.tfrecord import reader
 
 USUAL_COUNT = 24
@@ -46,7 +46,7 @@ def draw_sheet(
     return _draw_examples(shown, dataset.title(), dataset.unit)
 
 
-def _draw_examples(shown: Sequence[Example], title: tuple[str, str, str], unit: str) -> Image.Image:
+def _draw_examples(shown: Sequence[DecodedExample], title: tuple[str, str, str], unit: str) -> Image.Image:
     columns = 1 if len(shown) <= ROWS_BEFORE_SECOND_COLUMN else 2
     rows = -(-len(shown) // columns)
     wide, tall = _tile_size(*shown[0].mask.shape)
@@ -75,7 +75,7 @@ def _draw_examples(shown: Sequence[Example], title: tuple[str, str, str], unit: 
 def _draw_example(
     paper: Image.Image,
     pen: ImageDraw.ImageDraw,
-    example: Example,
+    example: DecodedExample,
     corner: tuple[int, int],
     tile: tuple[int, int],
     near: float,
@@ -105,7 +105,7 @@ def _tile_size(height: int, width: int) -> tuple[int, int]:
     return round(width * TILE / longest), round(height * TILE / longest)
 
 
-def _depth_range(shown: Sequence[Example]) -> tuple[float, float]:
+def _depth_range(shown: Sequence[DecodedExample]) -> tuple[float, float]:
     """Returns the nearest and the farthest metres on the sheet."""
     known = np.concatenate([example.metres[example.metres > 0] for example in shown] or [np.ones(1)])
     return float(known.min()), max(float(known.max()), float(known.min()) * 1.01)

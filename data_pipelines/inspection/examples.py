@@ -30,7 +30,7 @@ class BackgroundPictures:
 
 
 @dataclass(frozen=True)
-class Example:
+class DecodedExample:
     """A composite, decoded.
 
     Attributes:
@@ -73,7 +73,7 @@ def read_examples(
     backgrounds: BackgroundPictures,
     names: Sequence[str] = (),
     change: ExampleChange | None = None,
-) -> Iterator[Example]:
+) -> Iterator[DecodedExample]:
     """Yields composites one after the other, in the order of `locations`.
 
     Args:
@@ -103,7 +103,7 @@ def read_examples(
         shown = change(shown) if change else shown
         bg, fg_bg, mask = tf.split(shown["pictures"], [3, 3, 1], -1)
         flipped = (decoded["fg_flipped"].numpy() == 1).tolist()
-        yield Example(
+        yield DecodedExample(
             name,
             int(decoded["index"]),
             location.file.split,

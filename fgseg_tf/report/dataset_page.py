@@ -13,7 +13,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from data_pipelines.inspection.examples import BackgroundPictures, Example
+from data_pipelines.inspection.examples import BackgroundPictures, DecodedExample
 from data_pipelines.inspection.label_statistics import Survey
 from data_pipelines.tfrecord.reader import StoredDataset
 from fgseg_tf.report import dataset_statistics as statistics
@@ -32,7 +32,7 @@ def render_dataset_page(
     dataset: StoredDataset,
     backgrounds: BackgroundPictures,
     survey: Survey,
-    examples: Iterable[Example],
+    examples: Iterable[DecodedExample],
     severity: float = 0,
 ) -> str:
     """examples: shown one after the other. severity: of what was done to them first, by `capture`."""
@@ -64,7 +64,7 @@ def render_dataset_page(
     )
 
 
-def _facets(dataset: StoredDataset, example: Example) -> dict[str, list[str]]:
+def _facets(dataset: StoredDataset, example: DecodedExample) -> dict[str, list[str]]:
     """The values of the filters that a composite is shown for."""
     *_, flipped, _ = dataset.grid.decode(example.index)
     return {
@@ -117,7 +117,7 @@ def _select(name: str, label: str, counts: Counter) -> str:
 def _card(
     dataset: StoredDataset,
     backgrounds: BackgroundPictures,
-    example: Example,
+    example: DecodedExample,
     facets: dict[str, list[str]],
     legend: Legend,
 ) -> str:
@@ -150,7 +150,7 @@ def _picture(caption: str, picture: np.ndarray, name: str) -> str:
     )
 
 
-def _facts(dataset: StoredDataset, backgrounds: BackgroundPictures, example: Example) -> dict[str, str]:
+def _facts(dataset: StoredDataset, backgrounds: BackgroundPictures, example: DecodedExample) -> dict[str, str]:
     *_, place = dataset.grid.decode(example.index)
     source = _file(backgrounds.sources[example.background])
     facts = {
@@ -169,7 +169,7 @@ def _facts(dataset: StoredDataset, backgrounds: BackgroundPictures, example: Exa
     return facts
 
 
-def _background(example: Example) -> str:
+def _background(example: DecodedExample) -> str:
     return f"bg{example.background:03d}"
 
 

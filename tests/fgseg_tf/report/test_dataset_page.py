@@ -42,7 +42,7 @@ def backgrounds(dataset):
 
 
 @pytest.fixture(scope="module")
-def shown(dataset, backgrounds) -> list[examples.Example]:
+def shown(dataset, backgrounds) -> list[examples.DecodedExample]:
     return list(examples.read_examples(dataset, reader.choose_records(dataset, COUNT), backgrounds))
 
 
@@ -70,7 +70,7 @@ def cards(page: str) -> list[dict]:
     return [attributes for attributes in Reader(page).attributes("li") if attributes.get("class") == "card"]
 
 
-def wanted(shown: list[examples.Example], split="", background="", cutout="", flipped="") -> list[str]:
+def wanted(shown: list[examples.DecodedExample], split="", background="", cutout="", flipped="") -> list[str]:
     """Names of what filters should leave, found by the names themselves and by what is in the records."""
     found = []
     for example in shown:
