@@ -16,6 +16,8 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.runtime.pipelines import disable_tuner
+
 DEPTH_UNIT = "metre"
 DEPTH_SCALE = 256.0  # codes a metre, as in KITTI: 4 mm steps, up to 256 m
 
@@ -87,7 +89,7 @@ def label_composites(pictures: tf.data.Dataset, teacher: Teacher, batch: int) ->
 def label_pictures(teacher: Teacher, pictures: np.ndarray, batch: int) -> np.ndarray:
     """Predicts metres, float32 [n, height, width], for pictures, uint8 [n, height, width, 3], a batch at a time."""
     seen = label_composites(tf.data.Dataset.from_tensor_slices({"fg_bg": pictures}), teacher, batch)
-    return np.stack([element["metres"] for element in seen.as_numpy_iterator()])
+    return np.stack([element["metres"] for element in disable_tuner(seen).as_numpy_iterator()])
 
 
 def compare_depths(one: np.ndarray, other: np.ndarray) -> dict:

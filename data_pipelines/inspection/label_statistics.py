@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from data_pipelines.inspection.examples import BackgroundPictures
 from data_pipelines.runtime.errors import describe_error
+from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import reader, schema
 from data_pipelines.tfrecord.manifest import DatasetError
@@ -84,7 +85,7 @@ def survey_labels(dataset: StoredDataset, backgrounds: BackgroundPictures, most:
     batches = stored.map(decode_labels, num_parallel_calls=tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
     try:
         with Progress("surveying", sum(counts), "records") as progress:
-            for masks, codes in batches.as_numpy_iterator():
+            for masks, codes in disable_tuner(batches).as_numpy_iterator():
                 tally.add(masks, codes)
                 progress.add(len(masks))
     except tf.errors.OpError as error:

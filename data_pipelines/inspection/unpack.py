@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path, replace_file
+from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import reader, schema, shards
 from data_pipelines.tfrecord.manifest import DatasetError
@@ -142,7 +143,7 @@ class _Backgrounds:
         path = dataset.path(shards.BACKGROUNDS)
         about, self.pictures, self.codes = schema.read_backgrounds(path, dataset.height, dataset.width)
         self._about = {one["bg_index"]: one for one in about}
-        self._stored = list(tf.data.TFRecordDataset(path).as_numpy_iterator())
+        self._stored = list(disable_tuner(tf.data.TFRecordDataset(path)).as_numpy_iterator())
         self._write = write
         self._written: dict[tuple[int, bool], dict[str, str]] = {}
 
@@ -188,7 +189,8 @@ def _repack_composites(
         lambda: ((at.file.split, serialized) for at, serialized in reader.read_records(dataset, locations)),
         output_signature=(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.string)),
     )
-    yield from stored.map(repack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator()
+    repacked = stored.map(repack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    yield from disable_tuner(repacked).as_numpy_iterator()
 
 
 def _write_composite(dataset: StoredDataset, element: dict, backgrounds: _Backgrounds, write: Write) -> dict[str, str]:

@@ -32,6 +32,7 @@ from data_pipelines.inspection.record_measurements import (
     thin_backgrounds,
 )
 from data_pipelines.runtime.errors import describe_error
+from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import schema, shards
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, SOURCE_KINDS, Manifest, SourceKind
@@ -216,7 +217,7 @@ def _iterate_records(
     """Yields the records of a file as far as they can be reached; what stops that, and a wrong count, are findings."""
     number = 0
     try:
-        for serialized in tf.data.TFRecordDataset(dataset.path(name)).as_numpy_iterator():
+        for serialized in disable_tuner(tf.data.TFRecordDataset(dataset.path(name))).as_numpy_iterator():
             yield number, serialized
             number += 1
     except tf.errors.OpError as error:
@@ -280,12 +281,8 @@ def _measure_composites(
     measurements = measurements.map(measure, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).ignore_errors()
     options = tf.data.Options()
     options.threading.max_intra_op_parallelism = 1  # one record is one thread's work
-    yield from (
-        measurements.padded_batch(READ_AT_ONCE, padding_values=make_padding(measurements.element_spec))
-        .prefetch(2)
-        .with_options(options)
-        .as_numpy_iterator()
-    )
+    batches = measurements.padded_batch(READ_AT_ONCE, padding_values=make_padding(measurements.element_spec))
+    yield from disable_tuner(batches.prefetch(2).with_options(options)).as_numpy_iterator()
 
 
 def _add_known(sums: Sums | None, batch: MeasuredBatch, own: np.ndarray, backgrounds: BackgroundSums) -> Sums | None:

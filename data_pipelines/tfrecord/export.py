@@ -21,6 +21,7 @@ from data_pipelines.compositing import depth_labels as depths
 from data_pipelines.compositing.compositor import Compositor, build_compositor, label_backgrounds
 from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import join_path
+from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.tfrecord import schema
@@ -194,6 +195,7 @@ def _encode_batches(
     """Yields the composites of the shards, in order, in batches of numpy arrays that end where a shard does."""
     dataset = encode_composites(compositor, plan_shards(compositor, wanted), teacher, teacher_batch)
     dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(pipeline_options(threads, teacher is not None))
+    dataset = disable_tuner(dataset)
     ends = np.cumsum([shard.count for shard in wanted])
     at = 0
     for batch in dataset.as_numpy_iterator():

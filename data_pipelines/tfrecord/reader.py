@@ -13,6 +13,7 @@ import tensorflow as tf
 from data_pipelines.compositing.splits import Grid, Split, limit_splits, make_splits
 from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.files import join_path
+from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, DatasetError, Manifest, check_keys, read_manifest
 
 
@@ -211,7 +212,8 @@ def read_records(dataset: StoredDataset, locations: Iterable[RecordLocation]) ->
     at, current = 0, None
     for location in locations:
         if location.file is not current or location.number < at:
-            stream = iter(tf.data.TFRecordDataset(dataset.path(location.file.name)).skip(location.number))
+            records = tf.data.TFRecordDataset(dataset.path(location.file.name))
+            stream = iter(disable_tuner(records.skip(location.number)))
             at, current = location.number, location.file
         try:
             for _ in range(location.number - at):

@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing.backgrounds import Backgrounds, Layer, pad_to_frame
+from data_pipelines.runtime.pipelines import disable_tuner
 
 SCHEMA_VERSION = 1
 PNG_EFFORT = 3  # of zlib, 0..9: as fast as 1 on masks and smaller
@@ -227,7 +228,7 @@ def read_backgrounds(path: str, height: int, width: int) -> tuple[list[Backgroun
     Raises:
         RecordError: there is none, or they are not in order.
     """
-    serialized = tf.data.TFRecordDataset(path)
+    serialized = disable_tuner(tf.data.TFRecordDataset(path))
     # Counted first, so that thousands of backgrounds are not held twice.
     count = int(serialized.reduce(np.int64(0), lambda counted, _: counted + 1))
     if not count:

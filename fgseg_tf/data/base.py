@@ -19,6 +19,7 @@ from typing import TypedDict, cast
 import tensorflow as tf
 
 from data_pipelines.compositing.backgrounds import Backgrounds, JoinedExample
+from data_pipelines.runtime.pipelines import disable_tuner
 from fgseg_tf.data.data_echoing import Echo
 
 # What seeds are folded with, so that no two uses of one draw the same numbers.
@@ -172,7 +173,7 @@ class Data(ABC):
         options.deterministic = order.deterministic
         batches = echoes.batches(layers, first) if echo > 1 else layers.batch(batch, drop_remainder=True)
         finished = batches.enumerate().map(finish, num_parallel_calls=tf.data.AUTOTUNE)
-        return finished.prefetch(2).with_options(options)
+        return disable_tuner(finished.prefetch(2).with_options(options))
 
     def scoring(
         self,
@@ -209,7 +210,7 @@ class Data(ABC):
         def finish(examples):
             return self._to_floats(examples if change else examples_of(examples))
 
-        return examples.batch(batch).map(finish).prefetch(2)
+        return disable_tuner(examples.batch(batch).map(finish).prefetch(2))
 
     @abstractmethod
     def name(self, index: int) -> str:

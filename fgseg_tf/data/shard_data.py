@@ -8,6 +8,7 @@ import tensorflow as tf
 from data_pipelines.compositing import depth_labels, splits
 from data_pipelines.compositing.backgrounds import Backgrounds, Layer
 from data_pipelines.runtime.files import join_path
+from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.tfrecord import schema, shards
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, Manifest, read_manifest
 from fgseg_tf.data.base import Data
@@ -58,7 +59,7 @@ class ShardData(Data):
             for entry in split["shards"]:
                 number, path = 0, join_path(self._folder, entry["file"])
                 try:
-                    for serialized in tf.data.TFRecordDataset(path):
+                    for serialized in disable_tuner(tf.data.TFRecordDataset(path)):
                         self._layer(serialized)
                         number += 1
                 except (tf.errors.OpError, ValueError):

@@ -8,6 +8,7 @@ from types import ModuleType
 import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path
+from data_pipelines.runtime.pipelines import disable_tuner
 from fgseg_tf.serving import parity
 from fgseg_tf.serving.saved_model import BYTES, DEFAULT, ENCODE, FLOAT, SEGMENT, SIGNATURES
 
@@ -84,7 +85,7 @@ def read_requests(folder: str) -> list[tuple[str, str, dict]]:
     """Returns (name of the model, signature, inputs) of each request of a SavedModel."""
     _, prediction_log_pb2 = import_protos()
     requests = []
-    for record in tf.data.TFRecordDataset(join_path(folder, FOLDER, FILE)):
+    for record in disable_tuner(tf.data.TFRecordDataset(join_path(folder, FOLDER, FILE))):
         request = prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request
         inputs = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
         requests.append((request.model_spec.name, request.model_spec.signature_name, inputs))

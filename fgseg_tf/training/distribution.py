@@ -54,6 +54,11 @@ def worker_number(strategy: tf.distribute.Strategy) -> int | None:
     return resolver.task_id if resolver.task_type == "chief" else chiefs + resolver.task_id
 
 
+def has_accelerator() -> bool:
+    """Returns whether TensorFlow sees a GPU or a TPU."""
+    return bool(tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("TPU"))
+
+
 def any_worker(strategy: tf.distribute.Strategy, value: bool) -> bool:
     """Returns whether `value` is true on any worker; all must call it, and so they wait for one another."""
     if worker_number(strategy) is None:

@@ -285,19 +285,19 @@ class _TrainingRun:
         deterministic = self.training.deterministic or distribution.worker_number(self.strategy) is not None
         order = Order(self.training.seed, int(self.learner.examples_seen.numpy()), deterministic)
 
-        # While tf.data's tuner sleeps, up to a minute, it can hold up the end of a distributed iterator, and so of a
-        # stage (seen on both stacks). Without it there are as many threads as processors.
-        untuned = tf.data.Options()
-        untuned.autotune.enabled = False
-
         def make_worker_batches(context: tf.distribute.InputContext):
             mine = replace(order, worker=context.input_pipeline_id, workers=context.num_input_pipelines)
             share = context.get_per_replica_batch_size(stage.batch)
             mirror, capture, echo = self.training.mirror, self.training.capture, self.training.echo
             change = capture.change if capture else None
-            return self.data.training(share, size, mine, mirror, change, echo).with_options(untuned)
+            return self.data.training(share, size, mine, mirror, change, echo)
 
-        return self.strategy.distribute_datasets_from_function(make_worker_batches)
+        return self.strategy.distribute_datasets_from_function(
+            make_worker_batches,
+            # What fetches ahead to a device has a tuner of its own (see `disable_tuner`); on CPUs there is nowhere to
+            # fetch to.
+            tf.distribute.InputOptions(experimental_fetch_to_device=distribution.has_accelerator()),
+        )
 
     def _validate(self, size: tuple[int, int]) -> dict:
         """Returns the scores of the averaged network on some examples of the last and hardest split."""

@@ -38,7 +38,7 @@ PLACEHOLDERS = {
     "--footage=DIR": "--footage=footage",
     "--data=DIR": "--data=out",
 }
-TRAINING = "--network=small --stages=1@32 --batch=4 --examples_per_epoch=8 --validate=4"
+TRAINING = "--network=small --optimizer=sgd --stages=1@32 --batch=4 --examples_per_epoch=8 --validate=4"
 # Flags for the end of a command that begins like this. Flags that come last win.
 SMALL = {
     "fgseg make-data --recipe=tiny": "--limit=100",
@@ -49,6 +49,7 @@ SMALL = {
     "fgseg evaluate": "--count=4 --batch=4 --ladder=4",
     "fgseg export --run=runs/mine --output=files": "--file_size=32x48",
     "python tools/draw_sequence.py": "--height=48 --width=64",
+    "python tools/walkthrough.py": "--image_size=48x64 --count=2",
 }
 # The pages show how to use a data set or a run before how to make it.
 FIRST = ("fgseg make-data", "fgseg train", "fgseg export")

@@ -90,6 +90,12 @@ def test_training_shapes_are_static(data):
         assert None not in value.shape.as_list()
 
 
+def test_no_pipeline_waits_for_the_tuner_at_its_end(data):
+    (split, *_) = data.test_splits
+    for batches in (data.training(2, (24, 32), Order()), data.scoring(split, 2, (24, 32))):
+        assert batches.options().autotune.enabled is False
+
+
 def test_composites_made_on_the_fly_are_those_of_the_shards(composite_data, tmp_path):
     sources = draw_sources(
         RECIPE.seed, RECIPE.sources.backgrounds_count, RECIPE.sources.foregrounds_count, HEIGHT, WIDTH

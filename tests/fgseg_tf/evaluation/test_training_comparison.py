@@ -73,7 +73,7 @@ def compare(text, where, data, *flags):
 
 
 def test_two_trainings(tiny_dataset, tmp_path):
-    text = "--network=small --stages=1@32 --examples_per_epoch=8 --batch=4 --validate=0\n"
+    text = "--network=small --stages=1@32 --examples_per_epoch=8 --batch=4 --validate=0 --optimizer=sgd\n"
     text += "slow --rate=1e-5\nfast --rate=1e-2\n"
     status, said, errors = compare(text, tmp_path, tiny_dataset)
     assert status == 0, errors
