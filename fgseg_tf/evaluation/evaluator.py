@@ -163,12 +163,15 @@ class _Scorer:
         if tuned:
             self._tables |= {name: metrics.WeightedMeans(MASK_NAMES) for name in tuned}
             self._tables[BACKGROUND_DEPTH] = metrics.WeightedMeans(DEPTH_NAMES)
-        # One trace for batches of any length: the last one of a split is shorter.
+        # One trace for batches of any length: the last one of a split is shorter. Nothing in it is for autograph.
         picture, plane = (tf.TensorSpec([None, *size, channels]) for channels in (3, 1))
         everything = {"mask": plane, "depth": plane, "depth_code": plane}
-        self._predict = tf.function(self._predict_eagerly, input_signature=[picture, picture])
-        self._score = tf.function(metrics.compute_scores, input_signature=[everything, everything])
-        self._score_mask = tf.function(metrics.compute_scores, input_signature=[{"mask": plane}, {"mask": plane}])
+        self._predict = tf.function(self._predict_eagerly, input_signature=[picture, picture], autograph=False)
+        self._score = tf.function(metrics.compute_scores, input_signature=[everything, everything], autograph=False)
+        mask_alone = {"mask": plane}
+        self._score_mask = tf.function(
+            metrics.compute_scores, input_signature=[mask_alone, mask_alone], autograph=False
+        )
 
     def add(self, batch: dict, picker: ExamplePicker, name: Callable[[int], str]) -> None:
         pictures = batch["bg"], batch["fg_bg"]

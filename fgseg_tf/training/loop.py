@@ -316,7 +316,7 @@ class _TrainingRun:
         means = (values * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
         return {name: float(mean) for name, mean in zip(VALIDATED, means, strict=True)}
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _quick_scores(self, batch):
         predicted = self.averaged({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
         metres = decode_depth(predicted["depth"])

@@ -1,4 +1,4 @@
-"""`fgseg_tf.train` with the two-branch network of one scale instead of four: a third of the layers, of every kind.
+"""`fgseg_tf.train` with the two-branch network of two scales instead of four: half of the layers, of every kind.
 
 Most of a short training goes into tracing each stage, layer by layer, once for the step and once for its scores. Where
 a test is about the command and not about the network, this one shows the same.
@@ -22,12 +22,12 @@ from fgseg_tf.model.two_branch import ARCHITECTURES, Architecture
 
 
 def make_shallow() -> None:
-    """Makes `small` a network that works at full size, a half and a quarter of it, in this process."""
-    for name, scales in (("_ENCODED", (4,)), ("_DECODED", (2, 1))):
+    """Makes `small` a network that works from full size down to an eighth of it, in this process."""
+    for name, scales in (("_ENCODED", (4, 8)), ("_DECODED", (4, 2, 1))):
         assert isinstance(getattr(two_branch, name), tuple)
         setattr(two_branch, name, scales)
     ARCHITECTURES["small"] = Architecture(
-        stem=(4, 6), background=(8,), joint=(8,), blocks=(1,), mask=(6, 4), depth=(6, 4)
+        stem=(4, 6), background=(8, 8), joint=(8, 8), blocks=(1, 1), mask=(6, 6, 4), depth=(6, 6, 4)
     )
 
 
