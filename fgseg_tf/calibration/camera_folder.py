@@ -1,0 +1,217 @@
+"""A camera as a folder: the background, its depth, and where that depth came from.
+
+    camera.json       what is known, with the digests of the two pictures; written last
+    background.png    the background
+    depth.png         its depth: 16 bits, metres x 256, 0 unknown
+
+The folder can be passed on: it names no path of the machine that made it.
+"""
+
+import hashlib
+import io
+import math
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from data_pipelines.compositing.depth_labels import DEPTH_SCALE, decode_depth, encode_depth
+from data_pipelines.runtime.files import join_path, read_json, write_atomic, write_json
+from data_pipelines.sources.image_files import read_picture
+from fgseg_tf.calibration.inverse_fit import KnownDistance
+
+NOTE, BACKGROUND, DEPTH = "camera.json", "background.png", "depth.png"
+VERSION = 1
+REMEDY = "calibrate again"
+# How depth came to be known, and whether its metres hold.
+MEASURED, FITTED, COMPUTED, GUESSED = "measured", "fitted", "computed", "guessed"
+TRUST = {
+    MEASURED: "a depth picture in metres",
+    FITTED: "a relative map, scaled by known distances",
+    COMPUTED: "the floor, from the camera's height, field of view and tilt",
+    GUESSED: "a network's guess: an order of near and far, its metres do not hold",
+}
+
+
+class PointNote(TypedDict):
+    """A known distance as it is noted: where it is, its metres, those of the fit, and whether it was used."""
+
+    column: int
+    row: int
+    metres: float
+    fitted: float
+    used: bool
+
+
+@dataclass(frozen=True)
+class CameraSetup:
+    """A fixed camera, and what is known of it.
+
+    Attributes:
+        background: uint8 [H, W, 3].
+        depth: float32 [H, W], metres, 0 unknown.
+        trust: one of TRUST.
+        source: a phrase, what the depth was made from.
+        error: share by which a distance may be off, as far as it can be told; None where it cannot.
+        fov: degrees across the picture; None where unknown.
+        camera_height: metres above the floor; None where unknown.
+        tilt: degrees downwards; None where unknown.
+        points: known distances.
+        fitted: metres at each of them in `depth`, and whether the fit was made with it.
+    """
+
+    background: np.ndarray
+    depth: np.ndarray
+    trust: str
+    source: str
+    error: float | None = None
+    fov: float | None = None
+    camera_height: float | None = None
+    tilt: float | None = None
+    points: tuple[KnownDistance, ...] = ()
+    fitted: tuple[tuple[float, bool], ...] = ()
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether metres hold."""
+        return self.trust != GUESSED
+
+
+def is_camera_folder(path: str) -> bool:
+    """Whether a path is the folder of a camera."""
+    return tf.io.gfile.isdir(path) and tf.io.gfile.exists(join_path(path, NOTE))
+
+
+def write_camera(folder: str, setup: CameraSetup) -> None:
+    """Writes the folder of a camera; one of before is replaced, its note last.
+
+    Raises:
+        ValueError: the path is a file, or a folder of something else.
+    """
+    if tf.io.gfile.exists(folder) and not is_camera_folder(folder):
+        if not tf.io.gfile.isdir(folder):
+            raise ValueError(f"`output`={folder} is a file; name a folder.")
+        if tf.io.gfile.listdir(folder):
+            raise ValueError(f"`output`={folder} holds files that are not of a camera; name a new folder.")
+    files = {BACKGROUND: _encode_png(setup.background), DEPTH: _encode_png(encode_depth(setup.depth).numpy())}
+    points: list[PointNote] = [
+        {"column": point.column, "row": point.row, "metres": point.metres, "fitted": round(metres, 4), "used": used}
+        for point, (metres, used) in zip(setup.points, setup.fitted, strict=True)
+    ]
+    height, width = setup.depth.shape
+    note = {
+        "version": VERSION,
+        "height": height,
+        "width": width,
+        "trust": setup.trust,
+        "source": setup.source,
+        "error": setup.error,
+        "depth_scale": DEPTH_SCALE,
+        "known": round(float((setup.depth > 0).mean()), 5),
+        "fov": setup.fov,
+        "camera_height": setup.camera_height,
+        "tilt": setup.tilt,
+        "points": points,
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    for name, content in files.items():
+        write_atomic(join_path(folder, name), content)
+    write_json(join_path(folder, NOTE), note)
+
+
+def read_camera(folder: str) -> CameraSetup:
+    """Reads the folder of a camera; nothing in it is believed unchecked.
+
+    Raises:
+        ValueError: it is none, or not as it was written.
+    """
+    path = join_path(folder, NOTE)
+    if not is_camera_folder(folder):
+        raise ValueError(
+            f"`camera`={folder} is not the folder of a camera: there is no {NOTE}; `fgseg calibrate` makes one."
+        )
+    note = _Note(read_json(path, REMEDY), path)
+    if note.take("version", int) != VERSION:
+        raise note.refuse("version", f"is not {VERSION}, which this program reads")
+    digests = _Note(note.take("sha256", dict), path)
+    for name in (BACKGROUND, DEPTH):
+        with tf.io.gfile.GFile(join_path(folder, name), "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        if digest != digests.take(name, str):
+            raise ValueError(f"{join_path(folder, name)} is not the file that {NOTE} was written with; {REMEDY}.")
+    background = read_picture(join_path(folder, BACKGROUND))
+    depth = _read_depth(join_path(folder, DEPTH), note.take_number("depth_scale", 1, 65535))
+    size = note.take_number("height", 8, 65535), note.take_number("width", 8, 65535)
+    if background.shape[:2] != size or depth.shape != size:
+        raise ValueError(
+            f"the pictures in {folder} are not of {size[0]:g} x {size[1]:g} pixels, as {NOTE} says; {REMEDY}."
+        )
+    trust = note.take("trust", str)
+    if trust not in TRUST:
+        raise note.refuse("trust", f"is none of {', '.join(TRUST)}")
+    rows = [_Note(row, path) for row in note.take("points", list)]
+    return CameraSetup(
+        background,
+        depth,
+        trust,
+        note.take("source", str),
+        note.take_optional("error", 0, 1e6),
+        note.take_optional("fov", 1, 179),
+        note.take_optional("camera_height", 0, 1000),
+        note.take_optional("tilt", -90, 90),
+        tuple(
+            KnownDistance(
+                int(row.take_number("column", 0, size[1] - 1)),
+                int(row.take_number("row", 0, size[0] - 1)),
+                row.take_number("metres", 1e-3, 1e6),
+            )
+            for row in rows
+        ),
+        tuple((row.take_number("fitted", 0, 1e6), row.take("used", bool)) for row in rows),
+    )
+
+
+class _Note:
+    """A JSON object from elsewhere, whose values are taken one by one with their type and range."""
+
+    def __init__(self, content: Any, path: str):
+        self._path = path
+        if not isinstance(content, dict):
+            raise ValueError(f"{path} is not the note of a camera; {REMEDY}.")
+        self._content = content
+
+    def refuse(self, key: str, why: str) -> ValueError:
+        return ValueError(f"{self._path}: {key} {why}; {REMEDY}.")
+
+    def take(self, key: str, kind: type) -> Any:
+        value = self._content.get(key)
+        if type(value) is not kind:
+            raise self.refuse(key, "is missing" if value is None else f"is not of type {kind.__name__}")
+        return value
+
+    def take_number(self, key: str, least: float, most: float) -> float:
+        value = self._content.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.refuse(key, "is missing" if value is None else "is not a number")
+        if not least <= value <= most:
+            raise self.refuse(key, f"is {value:g}, which is not from {least:g} to {most:g}")
+        return value
+
+    def take_optional(self, key: str, least: float, most: float) -> float | None:
+        return None if self._content.get(key) is None else self.take_number(key, least, most)
+
+
+def _encode_png(picture: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def _read_depth(path: str, scale: float) -> np.ndarray:
+    with tf.io.gfile.GFile(path, "rb") as file, Image.open(io.BytesIO(file.read()), formats=("PNG",)) as picture:
+        if not picture.mode.startswith("I"):
+            raise ValueError(f"{path} is not a PNG of 16 bits; {REMEDY}.")
+        codes = np.asarray(picture).astype(np.uint16)
+    return decode_depth(codes, scale).numpy()

@@ -1,0 +1,178 @@
+"""Depth pictures of a background as users have them: of a sensor or of any network, in any unit.
+
+PNG of 8 or 16 bits, TIFF and OpenEXR of floats, NPY. What the values mean is said by a kind:
+
+    metres        distances
+    millimetres   what most sensors write
+    metres256     metres x 256, 16 bits, as this project and KITTI write them
+    inverse       larger is nearer, in an unknown unit
+    relative      larger is farther, in an unknown unit
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, UnidentifiedImageError
+
+from data_pipelines.sources.image_files import MAX_PIXELS
+
+KINDS = ("metres", "millimetres", "metres256", "inverse", "relative")
+UNITS = {"metres": 1.0, "millimetres": 0.001, "metres256": 1 / 256}  # metres
+ENDINGS = (".png", ".tif", ".tiff", ".exr", ".npy")
+GREY_MODES = ("L", "I;16", "I;16L", "I;16B", "I", "F")
+LEAST_RANGE = 0.02  # metres: nearer than any camera sees
+
+
+@dataclass(frozen=True)
+class DepthPicture:
+    """A depth picture.
+
+    Attributes:
+        values: float64 [H, W], NaN where unknown: metres, or where not `is_metric` inverse depth in an unknown unit.
+        is_metric: whether the values are metres.
+    """
+
+    values: np.ndarray
+    is_metric: bool
+
+
+def read_depth_picture(path: str, kind: str | None) -> DepthPicture:
+    """Reads a depth picture.
+
+    Args:
+        path: of the file, local or on gs://.
+        kind: one of KINDS; None only for files of floats, which are then taken for metres.
+
+    Raises:
+        ValueError: the file cannot be read, holds something else, or its kind is not given.
+    """
+    values = _read_values(path)
+    if kind is None:
+        if values.dtype.kind != "f":
+            raise ValueError(
+                f"{path} holds whole numbers, which may mean anything: say what they are "
+                f"(`background_depth_kind`={'|'.join(KINDS)})."
+            )
+        kind = "metres"
+    elif kind not in KINDS:
+        raise ValueError(f"`background_depth_kind`={kind} is not one; take {', '.join(KINDS)}.")
+    values = values.astype(np.float64)
+    known = np.isfinite(values)
+    if kind != "inverse":
+        known &= values != 0
+    if not known.any():
+        raise ValueError(f"{path} knows no distance: every value is 0 or not finite.")
+    if (values[known] < 0).any():
+        raise ValueError(
+            f"{path} has negative values, which are no distances; is `background_depth_kind`={kind} right?"
+        )
+    values = np.where(known, values, np.nan)
+    if kind in UNITS:
+        metres = values * UNITS[kind]
+        if np.nanmedian(metres) < LEAST_RANGE or np.nanmedian(metres) > 1000:
+            raise ValueError(
+                f"{path} has a median of {np.nanmedian(metres):.3g} m as {kind}; is `background_depth_kind` right?"
+            )
+        return DepthPicture(metres, True)
+    if np.nanmax(values) == np.nanmin(values):
+        raise ValueError(f"{path} has the same value everywhere, from which nothing follows.")
+    return DepthPicture(1 / values if kind == "relative" else values, False)
+
+
+def resize_depth(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns values [H, W] at another size, each pixel the nearest one: between two surfaces nothing is made up.
+
+    Raises:
+        ValueError: the proportions are not those of `size`.
+    """
+    height, width = values.shape
+    if abs(np.log((width / height) / (size[1] / size[0]))) > 0.03:
+        raise ValueError(
+            f"the depth picture is {height} x {width} and the background {size[0]} x {size[1]}: they do not show the "
+            "same; crop one to what the other shows."
+        )
+    rows, columns = (
+        np.minimum(((np.arange(to) + 0.5) * of / to).astype(int), of - 1)
+        for of, to in zip((height, width), size, strict=True)
+    )
+    return values[rows[:, None], columns]
+
+
+def fill_holes(metres: np.ndarray) -> np.ndarray:
+    """Returns depth [H, W] without holes: where it is 0, the farther of the nearest known pixels to both sides.
+
+    Holes of a sensor are mostly shadows of what stands in front, and belong to what is behind. A line that is unknown
+    as a whole takes the nearest known one below it, or else above.
+    """
+    filled = np.where(metres > 0, metres, np.maximum(_last_known(metres), _last_known(metres[:, ::-1])[:, ::-1]))
+    above, below = _last_known(filled.T).T, _last_known(filled.T[:, ::-1])[:, ::-1].T
+    return np.where(filled > 0, filled, np.where(below > 0, below, above))
+
+
+def _last_known(metres: np.ndarray) -> np.ndarray:
+    """Returns for each pixel the last known one of its line up to it; 0 where there is none."""
+    places = np.maximum.accumulate(np.where(metres > 0, np.arange(metres.shape[1]), -1), axis=1)
+    return np.where(places >= 0, np.take_along_axis(metres, np.maximum(places, 0), axis=1), 0)
+
+
+def _read_values(path: str) -> np.ndarray:
+    lower = path.lower()
+    if not lower.endswith(ENDINGS):
+        raise ValueError(f"{path} is no depth picture by its name; give one that ends in {', '.join(ENDINGS)}.")
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            data = file.read()
+    except (OSError, tf.errors.OpError) as error:
+        raise ValueError(f"{path} cannot be read ({error}).") from error
+    read = _read_array if lower.endswith(".npy") else _read_exr if lower.endswith(".exr") else _read_picture
+    values = read(data, path)
+    if values.ndim != 2 or min(values.shape) < 8:
+        raise ValueError(f"{path} has the shape {list(values.shape)}; [height, width] is needed, 8 or more a side.")
+    return values
+
+
+def _read_array(data: bytes, path: str) -> np.ndarray:
+    file = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        if dtype.kind not in "iuf" or np.prod(shape, dtype=np.float64) > MAX_PIXELS:
+            raise ValueError(f"it holds {dtype} {list(shape)}")
+        file.seek(0)
+        return np.squeeze(np.load(file, allow_pickle=False))
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path} is no array of numbers ({error}).") from error
+
+
+def _read_picture(data: bytes, path: str) -> np.ndarray:
+    try:
+        picture = Image.open(io.BytesIO(data), formats=("PNG", "TIFF"))
+        if picture.width * picture.height > MAX_PIXELS:
+            raise ValueError(f"{path} is too large: {picture.width} x {picture.height} pixels.")
+        mode = picture.mode
+        if mode not in GREY_MODES:
+            raise ValueError(f"{path} has colours (mode {mode}), and no distances in them; give a grey one.")
+        return np.asarray(picture)
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} is not a PNG or TIFF, or is damaged ({error}).") from error
+
+
+def _read_exr(data: bytes, path: str) -> np.ndarray:
+    try:
+        import OpenEXR
+    except ImportError as error:
+        raise ValueError(
+            f"{path}: OpenEXR files are read with `pip install OpenEXR` (extra: calibration); or give a TIFF or NPY."
+        ) from error
+    try:
+        with OpenEXR.File(io.BytesIO(data)) as file:
+            channels = file.channels()
+    except Exception as error:  # the reader of damaged files raises nearly anything
+        raise ValueError(f"{path} is not an OpenEXR file, or is damaged ({error}).") from error
+    named = next((name for name in ("Z", "depth", "Y", "R") if name in channels), None)
+    if named is None:
+        raise ValueError(f"{path} has the channels {', '.join(channels)}; one named Z or Y is needed.")
+    return np.asarray(channels[named].pixels)
