@@ -14,7 +14,9 @@ import numpy as np
 
 FEWEST = 3
 LEAST_RATIO = 1.3  # of the farthest to the nearest known distance
+WRONG = 0.5  # an error from which on a point is not believed
 FITS = 0.2  # a point whose distance is met to this share fits
+FARTHEST = 100.0  # metres
 BEYOND = 3.0  # times the farthest known distance, at which the map is cut: farther out it is guesswork
 
 
@@ -69,16 +71,16 @@ def fit_inverse(values: np.ndarray, points: list[KnownDistance]) -> InverseFit:
     """
     if len(points) < FEWEST:
         raise ValueError(
-            f"`known` has {len(points)} of the {FEWEST} or more points that it takes to fix scale and shift; add some, "
-            "near and far."
+            f"`known` has {len(points)} points, and {FEWEST} or more are needed to fix scale and shift; add some, near "
+            "and far."
         )
     inverse = np.array([1 / point.metres for point in points])
     if inverse.max() / inverse.min() < LEAST_RATIO:
         raise ValueError(
-            f"all points of `known` are {1 / inverse.max():g} to {1 / inverse.min():g} m away, and so fix no scale; add "
-            f"one that is {LEAST_RATIO:g} times as far, or more."
+            f"all points of `known` are {1 / inverse.max():g} to {1 / inverse.min():g} m away, which fixes no "
+            f"scale; add one that is {LEAST_RATIO:g} times as far, or more."
         )
-    seen = np.array([_read_value(values, point) for point in points])
+    seen = np.array([read_value(values, point) for point in points])
     scale, shift, used = _fit_robustly(seen, inverse)
     if used.sum() < FEWEST or scale <= 0:
         opposite, _, others = _fit_robustly(-seen, inverse)
@@ -96,8 +98,43 @@ def fit_inverse(values: np.ndarray, points: list[KnownDistance]) -> InverseFit:
     return InverseFit(float(scale), float(shift), tuple(fitted.tolist()), tuple(used.tolist()), float(farthest))
 
 
-def _read_value(values: np.ndarray, point: KnownDistance) -> float:
-    """Returns the median of the map around a point; raises ValueError where it is unknown or outside."""
+def fit_to_map(values: np.ndarray, metres: np.ndarray, tries: int = 500) -> tuple[InverseFit, float]:
+    """Fits scale and shift to a map of metres that holds for a part of the pixels only, such as those of a floor.
+
+    Args:
+        values: relative inverse depth, float [H, W], NaN where unknown.
+        metres: float [H, W], 0 unknown.
+        tries: pairs of pixels that are tried.
+
+    Returns:
+        The fit, and the share of the pixels known in both that agrees with it.
+
+    Raises:
+        ValueError: nothing is known in both.
+    """
+    known = ~np.isnan(values) & (metres > 0)
+    seen, inverse = values[known], 1 / metres[known].astype(np.float64)
+    if len(seen) < 100 or inverse.max() / inverse.min() < LEAST_RATIO:
+        raise ValueError("the map and the floor have too little in common to scale one by the other.")
+    random = np.random.default_rng(0)
+    sample = random.choice(len(seen), min(len(seen), 2000), replace=False)
+    one, other = random.choice(sample, (2, tries))
+    usable = (seen[one] != seen[other]) & (inverse[one] != inverse[other])
+    one, other = one[usable], other[usable]
+    scales = (inverse[one] - inverse[other]) / (seen[one] - seen[other])
+    shifts = inverse[one] - scales * seen[one]
+    fitted = scales[:, None] * seen[sample] + shifts[:, None]
+    agree = (np.abs(fitted / inverse[sample] - 1) < FITS / 4) & (scales > 0)[:, None]
+    best = int(np.argmax(agree.sum(axis=1))) if len(scales) else 0
+    fits = np.abs((scales[best] * seen + shifts[best]) / inverse - 1) < FITS / 4
+    if not agree.size or fits.sum() < 100 or scales[best] <= 0:
+        return InverseFit(0.0, 0.0, (), (), FARTHEST), 0.0
+    scale, shift = _fit_least_squares(seen[fits], inverse[fits])
+    return InverseFit(scale, shift, (), (), float(min(FARTHEST, BEYOND / inverse[fits].min()))), float(fits.mean())
+
+
+def read_value(values: np.ndarray, point: KnownDistance) -> float:
+    """Returns the median of a map around a point; raises ValueError where it is unknown or outside."""
     height, width = values.shape
     name = f"`known`={point.column},{point.row},{point.metres:g}"
     if not (0 <= point.column < width and 0 <= point.row < height):
@@ -114,30 +151,38 @@ def _read_value(values: np.ndarray, point: KnownDistance) -> float:
 def _fit_robustly(seen: np.ndarray, inverse: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Returns scale and shift that most points agree with, and which these are.
 
-    Every pair of points makes a candidate. Of those that most points fit, the one with the least sum of their relative
-    errors wins, and is refined by least squares over the points that fit. The errors are relative: a tenth of the
-    distance is as bad far away as near by.
+    Every pair of points makes a candidate. The one with the least sum of relative errors wins, of which none counts
+    for more than WRONG; it is refined with weights that fall with the error, so that points which are a little off pull
+    and wrong ones do not. The errors are relative: a tenth of the distance is as bad far away as near by.
     """
-    best: tuple[float, float, np.ndarray] = (0.0, 0.0, np.zeros(len(seen), bool))
-    best_score = (0, -np.inf)
+    best, best_sum = (0.0, 0.0), np.inf
     for one, other in combinations(range(len(seen)), 2):
         if abs(seen[one] - seen[other]) < 1e-9 * np.abs(seen).max():
             continue
         scale = (inverse[one] - inverse[other]) / (seen[one] - seen[other])
-        if scale <= 0:
-            continue
         shift = inverse[one] - scale * seen[one]
-        fits = _measure_errors(seen, inverse, scale, shift) < FITS
-        score = (int(fits.sum()), -float(_measure_errors(seen, inverse, scale, shift)[fits].sum()))
-        if score > best_score:
-            best, best_score = (scale, shift, fits), score
-    scale, shift, fits = best
-    if fits.sum() < FEWEST:
-        return best
-    weights = 1 / inverse[fits]
-    design = np.stack([seen[fits], np.ones(fits.sum())], axis=1) * weights[:, None]
-    (scale, shift), *_ = np.linalg.lstsq(design, inverse[fits] * weights, rcond=None)
-    return scale, shift, fits
+        total = np.minimum(_measure_errors(seen, inverse, scale, shift), WRONG).sum()
+        if scale > 0 and total < best_sum:
+            best, best_sum = (scale, shift), total
+    if best_sum < np.inf:
+        for _ in range(20):
+            errors = _measure_errors(seen, inverse, *best)
+            weights = np.where(errors < WRONG, 1 / np.maximum(errors, 0.02), 0)
+            if (weights > 0).sum() < FEWEST:
+                break
+            refined = _fit_least_squares(seen, inverse, weights)
+            if refined[0] <= 0:
+                break
+            best = refined
+    return *best, _measure_errors(seen, inverse, *best) < FITS
+
+
+def _fit_least_squares(seen: np.ndarray, inverse: np.ndarray, weights: np.ndarray | float = 1.0) -> tuple[float, float]:
+    """Returns scale and shift with the least sum of squared relative errors, each times its weight."""
+    root = np.sqrt(np.broadcast_to(weights, seen.shape))
+    design = np.stack([seen, np.ones(len(seen))], axis=1) * (root / inverse)[:, None]
+    (scale, shift), *_ = np.linalg.lstsq(design, root, rcond=None)
+    return float(scale), float(shift)
 
 
 def _measure_errors(seen: np.ndarray, inverse: np.ndarray, scale: float, shift: float) -> np.ndarray:

@@ -50,7 +50,8 @@ def predict_relative_depth(
     session = _open(path)
     wanted = describe_input(session.get_inputs(), path, size)
     height, width = wanted.size
-    small = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR), np.float32)
+    resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+    small: np.ndarray = np.asarray(resized).astype(np.float32)
     if values != "255":
         small = small / 255
     if values == "imagenet":
