@@ -16,26 +16,34 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from data_pipelines.config import DatasetConfig, PlacementConfig, SourcesConfig, TeacherConfig
     from fgseg_tf.api import load, open_data
+    from fgseg_tf.calibration.camera_folder import CameraSetup, read_camera, write_camera
     from fgseg_tf.data.base import Data, Order
+    from fgseg_tf.inference.objects import SceneObject
     from fgseg_tf.inference.segmenter import Camera, Result, Segmenter
 
 __all__ = [
     "Camera",
+    "CameraSetup",
     "Data",
     "DatasetConfig",
     "Order",
     "PlacementConfig",
     "Result",
+    "SceneObject",
     "Segmenter",
     "SourcesConfig",
     "TeacherConfig",
     "load",
     "open_data",
+    "read_camera",
+    "write_camera",
 ]
 _MODULES = {
     "data_pipelines.config": ("DatasetConfig", "PlacementConfig", "SourcesConfig", "TeacherConfig"),
     "fgseg_tf.api": ("load", "open_data"),
+    "fgseg_tf.calibration.camera_folder": ("CameraSetup", "read_camera", "write_camera"),
     "fgseg_tf.data.base": ("Data", "Order"),
+    "fgseg_tf.inference.objects": ("SceneObject",),
     "fgseg_tf.inference.segmenter": ("Camera", "Result", "Segmenter"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

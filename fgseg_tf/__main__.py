@@ -28,6 +28,11 @@ GROUPS: dict[str, dict[str, Command]] = {
             "masks and depth for frames, from one picture of the empty scene",
             "--background=empty.jpg --frames=frames --output=masks",
         ),
+        "calibrate": Command(
+            "fgseg_tf.commands.calibrate",
+            "the folder of a camera, with the depth of its background: then metres are known",
+            "--background=empty.jpg --known=320,400,2.5 --known=100,200,6 --known=500,210,5.2 --output=hall",
+        ),
         "evaluate-footage": Command(
             "fgseg_tf.commands.evaluate_footage",
             "scores on sequences of real cameras with hand-made masks",

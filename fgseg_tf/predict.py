@@ -3,6 +3,7 @@
     fgseg predict --background=empty.jpg --frames=frames --output=out
     fgseg predict --background=median --frames=frames --output=out
     fgseg predict --background=empty.jpg --frames=one.jpg --output=out --run=runs/mine
+    fgseg predict --camera=cameras/hall --frames=frames --output=out
 
 `python -m fgseg_tf.predict` does the same. Without --run, it uses weights that come with the package. Exit status 1,
 with one sentence, when something is wrong with the flags or files; also, after everything else is done, when frames
@@ -23,6 +24,7 @@ from PIL import Image
 
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
+from fgseg_tf.calibration.camera_folder import CameraSetup, read_camera
 from fgseg_tf.inference import prediction_files, scene_match
 from fgseg_tf.inference.frames import Frame, find_frames, read_background, read_first, read_frames
 from fgseg_tf.inference.segmenter import Camera, Result, Segmenter
@@ -33,7 +35,9 @@ _BACKGROUND = flags.DEFINE_string(
     "background",
     None,
     "Picture of the empty scene; or median: of the frames themselves, over time; or median:FOLDER, of other frames.",
-    required=True,
+)
+_CAMERA = flags.DEFINE_string(
+    "camera", None, "Folder of a camera that fgseg calibrate wrote, instead of --background: then metres are known."
 )
 _FRAMES = flags.DEFINE_string(
     "frames", None, "A frame, or a folder of them; in the order of their names.", required=True
@@ -63,16 +67,19 @@ def predict() -> str | None:
     """Does what the flags ask for; returns a sentence where frames could not be read."""
     if not 0 <= _SMOOTH.value < 1:
         raise ValueError(f"--smooth={_SMOOTH.value:g} is not from 0 to below 1.")
+    if bool(_BACKGROUND.value) == bool(_CAMERA.value):
+        raise ValueError("give --background=FILE, --background=median or --camera=FOLDER, and only one of them.")
     paths = find_frames(_FRAMES.value)
-    bg = read_background(_BACKGROUND.value, paths, Progress)
-    if _RESIZE.value:
-        bg = resize(bg, read_first(paths).shape[:2])
+    setup = load_setup(paths)
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     side = _SIZE.value or side
-    camera = Segmenter(network, side).camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
+    camera = Segmenter(network, side).camera(setup, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
-    facts = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value, "side": side}
-    facts |= {"smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value}
+    facts: dict[str, object] = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value}
+    facts |= {"side": side, "smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value}
+    is_metric = isinstance(setup, CameraSetup) and setup.is_metric
+    if isinstance(setup, CameraSetup):
+        facts |= {"camera": _CAMERA.value, "trust": setup.trust, "depth_from": setup.source}
     prediction_files.prepare_folder(_OUTPUT.value, kinds, facts)
     rows, unreadable = predict_frames(camera, paths, kinds)
     doubtful = sum(is_doubtful(row) for row in rows)
@@ -82,10 +89,24 @@ def predict() -> str | None:
             f"{scene_match.SAME_SCENE:g} in frames.csv)",
             file=sys.stderr,
         )
-    print(f"{len(rows):,} frames are in {_OUTPUT.value}: {', '.join(kinds)}, frames.csv")
+    print(f"{len(rows):,} frames are in {_OUTPUT.value}: {', '.join(kinds)}, frames.csv, objects.csv")
+    if not is_metric and "depth" in kinds:
+        print("Near and far in depth can be believed, metres not: for those, make a --camera with fgseg calibrate.")
     if unreadable:
         return f"{unreadable} frame(s) could not be read, named above; all others are done."
     return None
+
+
+def load_setup(paths: list[str]) -> np.ndarray | CameraSetup:
+    """Returns the camera that the flags name, or the background alone."""
+    if _CAMERA.value:
+        if _RESIZE.value:
+            raise ValueError(
+                "--resize is for --background; calibrate the camera with a background of the frames' size."
+            )
+        return read_camera(_CAMERA.value)
+    bg = read_background(_BACKGROUND.value or "", paths, Progress)
+    return resize(bg, read_first(paths).shape[:2]) if _RESIZE.value else bg
 
 
 def predict_frames(
@@ -94,6 +115,7 @@ def predict_frames(
     """Writes the files of every frame; returns the rows of frames.csv and how many frames could not be read."""
     unreadable = 0
     rows: list[prediction_files.FrameRow] = []
+    objects: list[prediction_files.ObjectRow] = []
 
     def skip(reason: str) -> None:
         nonlocal unreadable
@@ -113,6 +135,7 @@ def predict_frames(
                 if result.similarity < scene_match.SAME_SCENE and not any(is_doubtful(row) for row in rows):
                     print(f"\n{describe_doubt(camera, frame, result)}", file=sys.stderr)
                 rows.append(prediction_files.make_row(frame.name, result))
+                objects += prediction_files.make_object_rows(frame.name, result)
                 writing.append(
                     pool.submit(
                         prediction_files.write_prediction, _OUTPUT.value, kinds, frame.name, frame.picture, result
@@ -124,7 +147,7 @@ def predict_frames(
             for write in writing:
                 write.result()
     finally:  # also of what was done when a frame of another size came
-        prediction_files.write_table(_OUTPUT.value, rows)
+        prediction_files.write_tables(_OUTPUT.value, rows, objects)
     return rows, unreadable
 
 

@@ -69,6 +69,13 @@ def predict_relative_depth(
     return output.astype(np.float64), f"{height} x {width}, {layout}, input range {values}"
 
 
+def stretch(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Returns a map at the size of the picture that it is of, whose proportions the network's input may lack."""
+    height, width = size
+    picture = Image.fromarray(np.nan_to_num(values).astype(np.float32))
+    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR)).astype(np.float64)
+
+
 def describe_input(inputs: list, path: str, size: tuple[int, int] | None) -> OnnxInput:
     """Returns what a network wants, from the inputs of its session.
 

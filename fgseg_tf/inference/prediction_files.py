@@ -4,6 +4,7 @@
     depth/NAME.png     16 bits: metres x 256, as in KITTI
     overlay/NAME.jpg   the frame, the background darkened and objects outlined
     frames.csv         a line a frame: name, share of foreground, similarity to the background
+    objects.csv        a line an object: where it is, and how far away where metres are known
     predict.json       what made them
 
 A file appears whole or not at all.
@@ -15,9 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image, ImageDraw, ImageFont
 
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE, encode_depth
 from data_pipelines.runtime.files import join_path, write_atomic, write_json
+from fgseg_tf.inference.objects import SceneObject
 from fgseg_tf.inference.segmenter import Result
 
 KINDS = ("mask", "depth", "overlay")
@@ -41,6 +44,40 @@ class FrameRow(NamedTuple):
     similarity: str
 
 
+class ObjectRow(NamedTuple):
+    """A line of objects.csv; metres are empty where they are not known.
+
+    Attributes:
+        name: The frame's.
+        order: Of the object in the frame, 1 for the nearest.
+        share: Of the frame's pixels.
+        top: Of the box around it.
+        left: Likewise.
+        bottom: Likewise, exclusive.
+        right: Likewise, exclusive.
+        foot_row: Of the middle of its foot.
+        foot_column: Likewise.
+        foot_metres: Depth of the background at its foot.
+        nearest: Depth of its nearest tenth.
+        median: Of its depth.
+        spread: From its nearest to its farthest tenth.
+    """
+
+    name: str
+    order: str
+    share: str
+    top: str
+    left: str
+    bottom: str
+    right: str
+    foot_row: str
+    foot_column: str
+    foot_metres: str
+    nearest: str
+    median: str
+    spread: str
+
+
 def prepare_folder(folder: str, kinds: tuple[str, ...], facts: dict) -> None:
     """Makes a folder for each kind of file, and writes predict.json. facts: what makes the predictions."""
     for kind in kinds:
@@ -54,23 +91,62 @@ def write_prediction(folder: str, kinds: tuple[str, ...], name: str, frame: np.n
     make = {
         "mask": lambda: tf.io.encode_png(_levels(result.mask)[..., None]),
         "depth": lambda: tf.io.encode_png(encode_depth(result.depth[..., None])),
-        "overlay": lambda: tf.io.encode_jpeg(draw_overlay(frame, result.mask), quality=90),
+        "overlay": lambda: tf.io.encode_jpeg(
+            label_distances(draw_overlay(frame, result.mask), result.objects), quality=90
+        ),
     }
     endings = {"mask": "png", "depth": "png", "overlay": "jpg"}
     for kind in kinds:
         write_atomic(join_path(folder, kind, f"{name}.{endings[kind]}"), make[kind]().numpy())
 
 
-def write_table(folder: str, rows: list[FrameRow]) -> None:
-    """Writes frames.csv."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([FrameRow._fields, *rows])
-    write_atomic(join_path(folder, "frames.csv"), text.getvalue().encode())
+def write_tables(folder: str, frames: list[FrameRow], objects: list[ObjectRow]) -> None:
+    """Writes frames.csv and objects.csv."""
+    for name, rows in (("frames", [FrameRow._fields, *frames]), ("objects", [ObjectRow._fields, *objects])):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        write_atomic(join_path(folder, f"{name}.csv"), text.getvalue().encode())
 
 
 def make_row(name: str, result: Result) -> FrameRow:
     """Returns the line of frames.csv for a frame."""
     return FrameRow(name, f"{(result.mask >= FOREGROUND).mean():.5f}", f"{result.similarity:.3f}")
+
+
+def make_object_rows(name: str, result: Result) -> list[ObjectRow]:
+    """Returns the lines of objects.csv for a frame."""
+
+    def write(metres: float | None) -> str:
+        return "" if metres is None else f"{metres:.3f}"
+
+    return [
+        ObjectRow(
+            name,
+            str(each.order),
+            f"{each.share:.5f}",
+            *(str(edge) for edge in each.box),
+            *(str(place) for place in each.foot),
+            *(write(metres) for metres in (each.foot_metres, each.nearest, each.median, each.spread)),
+        )
+        for each in result.objects
+    ]
+
+
+def label_distances(drawn: np.ndarray, objects: tuple[SceneObject, ...]) -> np.ndarray:
+    """Returns a picture, uint8 [H, W, 3], with the distance of each object beside it, where it is known."""
+    known = [each for each in objects if each.median is not None]
+    if not known:
+        return drawn
+    picture = Image.fromarray(drawn)
+    pen = ImageDraw.Draw(picture)
+    size = max(10, round(max(drawn.shape) / 45))
+    font = ImageFont.load_default(size)
+    for each in known:
+        text = f"about {each.median:.1f} m"
+        top, left = max(each.box[0] - size - 4, 0), each.box[1]
+        left = min(left, max(0, drawn.shape[1] - round(pen.textlength(text, font))))
+        pen.text((left, top), text, OUTLINE, font, stroke_width=2, stroke_fill=(0, 0, 0))
+    return np.asarray(picture)
 
 
 def draw_overlay(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:

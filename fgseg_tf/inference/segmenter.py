@@ -6,15 +6,20 @@
 At the working size objects are as large as those that the network was trained on. What is computed there is upsampled.
 """
 
+import os
 from dataclasses import dataclass
+from functools import cached_property
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from fgseg_tf.calibration.camera_folder import CameraSetup, is_camera_folder, read_camera
+from fgseg_tf.calibration.depth_pictures import fill_holes
 from fgseg_tf.inference import scene_match, upsampling
 from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
 from fgseg_tf.inference.frames import Picture, load_picture
+from fgseg_tf.inference.objects import FOREGROUND, SceneObject, list_objects, place_objects
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.model.fold import MULTIPLE, split_background_half
 
@@ -31,13 +36,21 @@ class Result:
 
     Attributes:
         mask: float32 [H, W], 0 background to 1 foreground.
-        depth: float32 [H, W], metres.
+        depth: float32 [H, W], metres, 0 unknown. They hold where the depth of the background is known; else they are a
+            network's guess, of which near and far can be believed.
         similarity: How well the background fits the frame, 0 to 1; see `scene_match.measure_similarity`.
+        background_metres: float32 [H, W], depth of the background without holes; None where it is not known.
     """
 
     mask: np.ndarray
     depth: np.ndarray
     similarity: float
+    background_metres: np.ndarray | None = None
+
+    @cached_property
+    def objects(self) -> tuple[SceneObject, ...]:
+        """The objects of the frame, nearest first."""
+        return list_objects(self.mask, self.depth, self.background_metres)
 
 
 class Segmenter:
@@ -55,8 +68,18 @@ class Segmenter:
         self.halves = self._background_half, self._frame_half = split_background_half(network)
         self.segment_compiled = tf.function(self.segment, reduce_retracing=True)
 
-    def camera(self, bg: Picture, smooth: float = 0.0, both_ways: bool = False) -> "Camera":
-        """Returns a camera with this background; the arguments are those of `Camera`."""
+    def camera(self, bg: Picture | CameraSetup, smooth: float = 0.0, both_ways: bool = False) -> "Camera":
+        """Returns a camera.
+
+        Args:
+            bg: The background; or a camera that was calibrated: its folder, or what `read_camera` returns of it.
+            smooth: As of `Camera`.
+            both_ways: As of `Camera`.
+        """
+        if isinstance(bg, str | os.PathLike) and is_camera_folder(os.fspath(bg)):
+            bg = read_camera(os.fspath(bg))
+        if isinstance(bg, CameraSetup):
+            return Camera(self, bg.background, smooth, both_ways, bg.depth if bg.is_metric else None)
         return Camera(self, bg, smooth, both_ways)
 
     def encode_background(self, bg: tf.Tensor) -> EncodedBackground:
@@ -91,7 +114,14 @@ class Camera:
         size: Height and width of the background, which its frames must have too.
     """
 
-    def __init__(self, segmenter: Segmenter, bg: Picture, smooth: float = 0.0, both_ways: bool = False):
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        bg: Picture,
+        smooth: float = 0.0,
+        both_ways: bool = False,
+        metres: np.ndarray | None = None,
+    ):
         """Encodes the background.
 
         Args:
@@ -99,9 +129,14 @@ class Camera:
             bg: The background.
             smooth: From 0 to below 1, how much of the last frame's mask is kept where nothing moved.
             both_ways: Average over the frame and its mirror image (test-time flip averaging); takes twice as long.
+            metres: Depth of the background, float32 [H, W], 0 unknown; None where it is not known.
         """
         bg = load_picture(bg, "the background")
         self.size = bg.shape[:2]
+        if metres is not None and metres.shape != self.size:
+            raise ValueError(f"the depth of the background is {list(metres.shape)}, its picture {list(self.size)}.")
+        self._metres = metres
+        self._filled = None if metres is None else fill_holes(metres)
         self._segmenter = segmenter
         self._smooth = smooth
         self._both_ways = both_ways
@@ -126,8 +161,13 @@ class Camera:
             mask, code = average_flipped(mask), average_flipped(code)
         mask = self._smooth_mask(mask, small)
         full = upsampling.upsample_mask(mask, self.size)
-        depth = decode_depth(upsampling.upsample_depth(code, mask, full))
-        return Result(full.numpy()[0, ..., 0], depth.numpy()[0, ..., 0], float(similarity[0]))
+        if self._metres is None or self._filled is None:
+            depth = decode_depth(upsampling.upsample_depth(code, mask, full)).numpy()[0, ..., 0]
+            return Result(full.numpy()[0, ..., 0], depth, float(similarity[0]))
+        alpha = full.numpy()[0, ..., 0]
+        depth = place_objects(alpha, self._filled)
+        depth[(self._metres <= 0) & (alpha < FOREGROUND)] = 0
+        return Result(alpha, depth, float(similarity[0]), self._filled)
 
     def estimate_shift(self, fg_bg: np.ndarray) -> tuple[int, int] | None:
         """Returns by how many pixels (down, right) the frame is shifted against the background.
