@@ -23,9 +23,11 @@ from PIL import Image
 
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
+from fgseg_tf.calibration.depth_pictures import fill_holes
 from fgseg_tf.evaluation import baselines, footage
 from fgseg_tf.inference import prediction_files
-from fgseg_tf.inference.segmenter import Segmenter
+from fgseg_tf.inference.objects import place_objects
+from fgseg_tf.inference.segmenter import Result, Segmenter
 from fgseg_tf.model import weights
 from fgseg_tf.runs.trained import load_trained
 
@@ -41,6 +43,7 @@ _SHEET = flags.DEFINE_string("sheet", None, "Write a sheet of frames, masks foun
 _SHOWN = flags.DEFINE_integer("shown", 3, "Frames of each sequence on the sheet.", lower_bound=1)
 
 TILE = 220  # pixels, on the sheet
+DepthErrors = dict[tuple[str, str], float | None]  # (way to know depth, region) -> AbsRel
 
 
 def evaluate() -> None:
@@ -63,11 +66,13 @@ def evaluate() -> None:
             compared = footage.tune_baselines(sequences)
     counts: dict[str, dict[str, footage.PixelCounts]] = {}
     depths: dict[str, list[dict[str, float]]] = {}
+    ways: dict[str, list[DepthErrors]] = {}
     rows = []
     with Progress("frames", sum(len(sequence.frames) for sequence in sequences), "frames") as progress:
         for sequence in sequences:
             shown = np.linspace(0, len(sequence.frames) - 1, _SHOWN.value).round().astype(int)
             camera = None
+            metres = footage.read_background_metres(sequence)
             for number, (bg, frame, truth, millimetres) in enumerate(footage.read_pictures(sequence)):
                 if camera is None or sequence.background is None:
                     camera = segmenter.camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
@@ -81,6 +86,8 @@ def evaluate() -> None:
                         rows.append(draw_sheet_row(frame, result.mask, truth))
                 if millimetres is not None and (scores := footage.score_depth(result.depth, millimetres)):
                     depths.setdefault(sequence.name, []).append(scores)
+                    if metres is not None:
+                        ways.setdefault(sequence.name, []).append(score_ways(result, metres, millimetres, truth))
                 progress.add()
     print(f"{origin}, looking at {segmenter.side} pixels" + (", both ways" if _BOTH_WAYS.value else ""))
     for sequence in beside:
@@ -89,9 +96,56 @@ def evaluate() -> None:
         print(format_mask_table(counts))
     if depths:
         print(format_depth_table(depths))
+    if ways:
+        print(format_ways_table(ways))
     if _SHEET.value and rows:
         Image.fromarray(np.concatenate(rows)).save(_SHEET.value)
         print(f"{_SHEET.value}: frame, the same outlined, mask found, mask drawn (grey: left out)")
+
+
+def score_ways(result: Result, metres: np.ndarray, millimetres: np.ndarray, truth: np.ndarray | None) -> DepthErrors:
+    """Returns AbsRel of everything and of the objects, for each way to know depth, where it can be told.
+
+    Args:
+        result: Of the frame, by a camera that knows nothing.
+        metres: Depth of the background, 0 unknown.
+        millimetres: True depth of the frame, 0 unknown.
+        truth: Levels of the mask; None where there is none.
+    """
+    inside = None if truth is None else truth == footage.FOREGROUND
+    filled = fill_holes(metres)
+    made = {
+        "nothing known": result.depth,
+        "background alone": metres,
+        "objects placed": place_objects(result.mask, filled),
+    }
+    if inside is not None:
+        made["by the true mask"] = place_objects(inside.astype(np.float32), filled)
+    errors: DepthErrors = {}
+    for name, depth in made.items():
+        errors[name, "all"] = footage.measure_abs_rel(depth, millimetres)
+        errors[name, "objects"] = None if inside is None else footage.measure_abs_rel(depth, millimetres, inside)
+    return errors
+
+
+def format_ways_table(ways: dict[str, list[DepthErrors]]) -> str:
+    """Returns the means over the frames of each sequence. ways: sequence -> errors of each frame."""
+    width = max(len(name) for name in ways)
+    columns = list(dict.fromkeys(name for by_frame in ways.values() for errors in by_frame for name, _ in errors))
+    lines = [
+        "depth where that of the background is known, AbsRel of all pixels and of objects:",
+        " " * width + "".join(f" {name:>18}" for name in columns),
+    ]
+    for sequence, by_frame in ways.items():
+        cells = []
+        for name in columns:
+            pair = []
+            for region in ("all", "objects"):
+                values = [value for errors in by_frame if (value := errors.get((name, region))) is not None]
+                pair.append(f"{np.mean(values):.3f}" if values else "-")
+            cells.append(f" {' / '.join(pair):>18}")
+        lines.append(f"{sequence:{width}}" + "".join(cells))
+    return "\n".join(lines)
 
 
 def format_offset(sequence: footage.Sequence) -> str:

@@ -5,6 +5,7 @@
                        255 foreground; 0 and 50, a shadow, background; 85 and 170 are left out
     NAME/background    a picture of the background
     NAME/depth         16-bit PNG, millimetres, 0 unknown; optional
+    NAME/background/depth.png    that of the background, likewise; with it, depth is also scored as if it were known
 
 Precision, recall and F are those of all scored pixels of a sequence together, as in CDnet; figures of depth are means
 of its frames. A sequence with depth and no masks, of a camera that moves, has each frame for its own background. Masks
@@ -39,12 +40,14 @@ class Sequence:
         background: Path of the background; None for a camera that moves.
         frames: Paths, (frame, mask or None, depth or None) each.
         offset: By how much masks and depth are moved when they are read; None for not at all.
+        background_depth: Path of the depth of the background; None where there is none.
     """
 
     name: str
     background: str | None
     frames: tuple[tuple[str, str | None, str | None], ...]
     offset: mask_alignment.Offset | None = None
+    background_depth: str | None = None
 
     @property
     def masked(self) -> bool:
@@ -175,6 +178,32 @@ def read_pictures(sequence: Sequence) -> Iterator[tuple[np.ndarray, np.ndarray, 
         yield picture if bg is None else bg, picture, truth, millimetres
 
 
+def read_background_metres(sequence: Sequence) -> np.ndarray | None:
+    """Returns the depth of the background, float32 [H, W], metres, 0 unknown; None where there is none."""
+    if sequence.background_depth is None:
+        return None
+    millimetres = read_levels(sequence.background_depth)
+    if sequence.offset:
+        millimetres = mask_alignment.move_labels(millimetres, sequence.offset, 0)
+    return (millimetres / MILLIMETRES).astype(np.float32)
+
+
+def measure_abs_rel(metres: np.ndarray, millimetres: np.ndarray, region: np.ndarray | None = None) -> float | None:
+    """Returns by which share depth is off in the mean; None where nothing is known in both.
+
+    Args:
+        metres: Predicted, [H, W], 0 unknown.
+        millimetres: True, [H, W], 0 unknown.
+        region: bool [H, W], where it is measured; None for everywhere.
+    """
+    scored = (millimetres > 0) & (metres > 0)
+    scored = scored if region is None else scored & region
+    if not scored.any():
+        return None
+    truth = millimetres[scored] / MILLIMETRES
+    return float(np.mean(np.abs(metres[scored] - truth) / truth))
+
+
 def score_depth(metres: np.ndarray, millimetres: np.ndarray) -> dict[str, float] | None:
     """Returns scores of depth, or None if the truth is unknown everywhere.
 
@@ -208,12 +237,11 @@ def _find_sequence(folder: str, name: str) -> Sequence | None:
     masks, depths = _first_of(folder, MASKS), _first_of(folder, (DEPTH,))
     if not frames or not (masks or depths):
         return None
-    background = None
+    background = background_depth = None
     if tf.io.gfile.isdir(join_path(folder, BACKGROUND)):
-        # One with depth may lie beside it.
-        shown = [
-            where for where in list_pictures(join_path(folder, BACKGROUND), "background")[0] if "depth" not in where
-        ]
+        pictures = list_pictures(join_path(folder, BACKGROUND), "background")[0]
+        shown = [where for where in pictures if "depth" not in where.rpartition("/")[2]]
+        background_depth = next((where for where in pictures if where.endswith("depth.png")), None)
         if not shown:
             raise ValueError(
                 f"{join_path(folder, BACKGROUND)} holds no picture: looked for {' '.join(PICTURE_ENDINGS)}."
@@ -223,7 +251,7 @@ def _find_sequence(folder: str, name: str) -> Sequence | None:
     rows = [row for row in rows if any(row[1:])]
     if not rows:
         raise ValueError(f"no mask or depth in {folder} has the number of a frame: are they of one sequence?")
-    return Sequence(name, background, tuple(rows))
+    return Sequence(name, background, tuple(rows), background_depth=background_depth)
 
 
 def _first_of(folder: str, names: tuple[str, ...]) -> dict[str, str]:
