@@ -1,0 +1,108 @@
+"""The folder of a camera: read as it was written, and not believed where it was not."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fgseg_tf.calibration.camera_folder import (
+    FITTED,
+    CameraSetup,
+    is_camera_folder,
+    read_camera,
+    write_camera,
+)
+from fgseg_tf.calibration.inverse_fit import KnownDistance
+
+SETUP = CameraSetup(
+    background=np.random.default_rng(0).integers(0, 256, (24, 40, 3), np.uint8),
+    depth=np.linspace(0.5, 20, 960, dtype=np.float32).reshape(24, 40),
+    trust=FITTED,
+    source="the network some.onnx",
+    error=0.07,
+    fov=65.0,
+    points=(KnownDistance(3, 20, 4.5), KnownDistance(39, 23, 2.0)),
+    fitted=((4.4, True), (3.1, False)),
+)
+
+
+@pytest.fixture
+def folder(tmp_path) -> str:
+    setup = replace(SETUP, depth=np.where(np.arange(960).reshape(24, 40) % 7, SETUP.depth, 0))
+    write_camera(str(tmp_path / "hall"), setup)
+    return str(tmp_path / "hall")
+
+
+def test_what_is_read_is_what_was_written(folder):
+    again = read_camera(folder)
+    np.testing.assert_array_equal(again.background, SETUP.background)
+    assert (again.depth[0, ::7] == 0).all()
+    known = again.depth > 0
+    assert known.mean() == pytest.approx(6 / 7, abs=0.01)
+    np.testing.assert_allclose(again.depth[known], SETUP.depth[known], atol=1 / 512)
+    for name in ("trust", "source", "error", "fov", "camera_height", "tilt", "points", "fitted"):
+        assert getattr(again, name) == getattr(SETUP, name), name
+
+
+def test_no_path_of_the_machine_is_in_it(folder, tmp_path):
+    assert str(tmp_path) not in Path(folder, "camera.json").read_text()
+    assert is_camera_folder(folder)
+    assert not is_camera_folder(str(tmp_path))
+
+
+def test_written_again_it_is_replaced_and_nothing_else_is(folder, tmp_path):
+    write_camera(folder, replace(SETUP, source="another"))
+    assert read_camera(folder).source == "another"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("mine")
+    with pytest.raises(ValueError, match="holds files that are not of a camera; name a new folder"):
+        write_camera(str(tmp_path / "mine"), SETUP)
+    with pytest.raises(ValueError, match=r"letter\.txt is a file; name a folder"):
+        write_camera(str(tmp_path / "mine" / "letter.txt"), SETUP)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"version": 2}, "version is not 1"),
+        ({"version": True}, "version is not of type int"),
+        ({"trust": "sure"}, "trust is none of measured, fitted, computed, guessed"),
+        ({"source": 7}, "source is not of type str"),
+        ({"error": "much"}, "error is not a number"),
+        ({"fov": 1e9}, "fov is 1e[+]09, which is not from 1 to 179"),
+        ({"depth_scale": 0}, "depth_scale is 0, which is not from 1 to 65535"),
+        ({"height": 25}, "are not of 25 x 40 pixels"),
+        ({"points": [{"column": -1}]}, "column is -1, which is not from 0 to 39"),
+        ({"points": [7]}, "is not the note of a camera"),
+        ({"points": None}, "points is missing"),
+        ({"sha256": {"background.png": "0", "depth.png": "0"}}, "is not the file that camera.json was written with"),
+        ({"sha256": []}, "sha256 is not of type dict"),
+    ],
+)
+def test_notes_that_are_not_believed(folder, change, sentence):
+    path = Path(folder, "camera.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ValueError, match=f"{sentence}.*; calibrate again"):
+        read_camera(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", "{", '{"version": NaN}'])
+def test_notes_that_are_none(folder, text):
+    Path(folder, "camera.json").write_text(text)
+    with pytest.raises(ValueError, match="calibrate again"):
+        read_camera(folder)
+
+
+def test_another_picture_is_noticed(folder):
+    with open(f"{folder}/depth.png", "ab") as file:
+        file.write(b"\0")
+    with pytest.raises(ValueError, match=r"depth\.png is not the file that camera\.json was written with"):
+        read_camera(folder)
+
+
+def test_no_camera(tmp_path):
+    with pytest.raises(ValueError, match=r"is not the folder of a camera: there is no camera\.json; `fgseg calibrate`"):
+        read_camera(str(tmp_path))
