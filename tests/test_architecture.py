@@ -45,8 +45,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fgseg_tf.data": {"data_pipelines", "fgseg_tf.model", "fgseg_tf.measures", "fgseg_tf.runs"},
 }
 BEFORE_DATA = {"fgseg_tf.model", "fgseg_tf.measures", "fgseg_tf.runs"}
-MAY_IMPORT["fgseg_tf.inference"] = DATA_TOOLBOX | {"data_pipelines.sources"} | BEFORE_DATA
-BEFORE_INFERENCE = BEFORE_DATA | {"fgseg_tf.data", "fgseg_tf.inference"}
+# What is known of a camera, whoever looks through it.
+MAY_IMPORT["fgseg_tf.calibration"] = DATA_TOOLBOX | {"data_pipelines.sources"}
+MAY_IMPORT["fgseg_tf.inference"] = DATA_TOOLBOX | {"data_pipelines.sources", "fgseg_tf.calibration"} | BEFORE_DATA
+BEFORE_INFERENCE = BEFORE_DATA | {"fgseg_tf.data", "fgseg_tf.calibration", "fgseg_tf.inference"}
 for room in ("training", "evaluation", "serving"):
     MAY_IMPORT[f"fgseg_tf.{room}"] = DATA_TOOLBOX | BEFORE_INFERENCE
 # Footage is read from folders of pictures.
@@ -241,7 +243,7 @@ PREDICT_NEEDS_NOT = (
     "fgseg_tf.serving",
     "fgseg_tf.report",
 )
-MOST_MODULES_OF_PREDICT = 24
+MOST_MODULES_OF_PREDICT = 26
 
 
 def loaded_by(statement: str) -> list[str]:

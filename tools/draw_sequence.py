@@ -37,13 +37,19 @@ def draw() -> None:
     """Draws the background and the frames."""
     size = _SEED.value, _SCENE.value, _HEIGHT.value, _WIDTH.value
     write("background/bg.png", demo_sequence.draw_background(*size))
+    write("background/depth.png", encode_millimetres(demo_sequence.draw_background_depth(*size)))
     with Progress("drawing", _COUNT.value, "frames") as shown:
         for number, frame in enumerate(demo_sequence.draw_frames(*size, _COUNT.value), 1):
             write(f"input/in{number:06d}.jpg", frame.picture, quality=JPEG_QUALITY)
             write(f"groundtruth/gt{number:06d}.png", frame.truth)
-            write(f"depth/d{number:06d}.png", (frame.depth * 1000).round().clip(0, 65535).astype("u2"))
+            write(f"depth/d{number:06d}.png", encode_millimetres(frame.depth))
             shown.add()
     print(f"{_COUNT.value} frames are in {_OUTPUT.value}: background, input, groundtruth, depth")
+
+
+def encode_millimetres(metres: np.ndarray) -> np.ndarray:
+    """Returns uint16 of metres, as a depth sensor writes them; what is farther than 65.5 m is 65.5 m."""
+    return (metres * 1000).round().clip(0, 65535).astype("u2")
 
 
 def write(name: str, picture: np.ndarray, **options: int) -> None:

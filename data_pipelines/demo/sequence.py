@@ -45,6 +45,11 @@ def draw_background(seed: int, number: int, height: int, width: int) -> np.ndarr
     return demo_sources.draw_background(seed, number, height, width).picture
 
 
+def draw_background_depth(seed: int, number: int, height: int, width: int) -> np.ndarray:
+    """Draws how far away everything is when nobody is there, float32 [height, width], metres."""
+    return demo_sources.draw_background(seed, number, height, width).depth
+
+
 def draw_frames(seed: int, number: int, height: int, width: int, count: int) -> Iterator[Frame]:
     """Draws `count` frames, in which somebody walks from the left to the right and somebody else the other way."""
     scene = demo_sources.build_scene(seed, number)

@@ -30,6 +30,7 @@ NOT_RUN = {
     "python tools/compare_training.py": "an hour; test_training_comparison.py compares two small ones",
     "docker compose": "needs docker; its tests read what it starts",
     "echo": "needs a server; test_client.py asks one by REST",
+    "fgseg calibrate --background=empty.jpg --teacher": "needs a network; test_calibrate.py asks a small one",
 }
 # What replaces a folder of the reader's.
 PLACEHOLDERS = {
@@ -52,7 +53,7 @@ SMALL = {
     "python tools/walkthrough.py": "--image_size=48x64 --count=2",
 }
 # The pages show how to use a data set or a run before how to make it.
-FIRST = ("fgseg make-data", "fgseg train", "fgseg export")
+FIRST = ("fgseg calibrate", "fgseg make-data", "fgseg train", "fgseg export")
 
 
 def list_commands_to_run() -> list[str]:
@@ -83,6 +84,7 @@ def desk(tmp_path_factory) -> Path:
     subprocess.run([sys.executable, *draw.split()], cwd=folder, check=True, capture_output=True, timeout=900)
     shutil.copytree(folder / "footage/street/input", folder / "frames")
     Image.open(folder / "footage/street/background/bg.png").save(folder / "empty.jpg", quality=95)
+    shutil.copy(folder / "footage/street/background/depth.png", folder / "empty_depth.png")
     Image.open(min((folder / "frames").iterdir())).save(folder / "frame.jpg", quality=95)
     return folder
 

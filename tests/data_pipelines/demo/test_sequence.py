@@ -46,6 +46,9 @@ def test_the_tool_writes_what_footage_reads(tmp_path):
     (sequence,) = footage.find_sequences(str(tmp_path / "clips"))
     assert sequence.name == "street"
     assert sequence.masked
+    metres = footage.read_background_metres(sequence)
+    depth = demo_sequence.draw_background_depth(100, 2, *SIZE)
+    np.testing.assert_allclose(metres, np.minimum(depth, 65.535), atol=1e-3)
     wanted = list(demo_sequence.draw_frames(100, 2, *SIZE, 3))
     for (bg, picture, truth, millimetres), frame in zip(footage.read_pictures(sequence), wanted, strict=True):
         np.testing.assert_array_equal(bg, demo_sequence.draw_background(100, 2, *SIZE))

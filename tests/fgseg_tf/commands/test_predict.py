@@ -120,7 +120,12 @@ def test_one_frame_of_another_scene_is_doubted(folder):
     answer = camera.segment(picture(folder / "frames" / "f0.png"))
     assert np.abs(picture(folder / "one" / "mask" / "f0.png") / 255 - answer.mask).max() < 0.01
     assert "warning: the background does not seem to belong to f0: similarity 0." in errors
-    assert sorted(path.name for path in (folder / "one").iterdir()) == ["frames.csv", "mask", "predict.json"]
+    assert sorted(path.name for path in (folder / "one").iterdir()) == [
+        "frames.csv",
+        "mask",
+        "objects.csv",
+        "predict.json",
+    ]
 
 
 @pytest.mark.parametrize(
