@@ -9,13 +9,14 @@ from fgseg_tf.calibration.floor_plane import compute_focal_length
 from fgseg_tf.report.contours import sample_inverse
 
 FIGURE_HEIGHT = 1.75  # metres
-FIGURES = 5
+FIGURES = 4
+HALF_WIDTH = 0.14  # of their height
 SAMPLES = 120  # along the longer side, in the search for floor
 SPAN = 0.03  # of the rows: how far up and down the slope of a floor is measured
 CAMERA_HEIGHTS = 0.3, 30.0  # metres above a floor that its slope may mean
-ALIKE = 0.35  # share by which the slopes of one floor may differ
+FLAT = 0.03  # share by which inverse depth of a floor may be off its plane
+TRIES = 200  # planes through three samples, of which the best is taken
 STRAIGHT = 0.03  # share by which the middle of a floor may be off the line through its ends
-APART = 0.3  # of the picture's width and depth, between figures
 SQUARES = (1, 2, 5, 10, 20, 50)  # metres
 DENSEST = 0.018  # of the picture's height, between lines of the grid
 FARTHEST_LINE = 50.0  # metres
@@ -86,7 +87,7 @@ def lay_floor_grid(size: tuple[int, int], camera_height: float, fov: float, tilt
         tilt: degrees downwards.
 
     Returns:
-        The grid, from the lower border to where its lines come too close; None where too little floor is in the picture.
+        The grid, from the lower border to where its lines come too close; None where too little floor is seen.
     """
     near, far = (_reach_floor(size, camera_height, fov, tilt, row) for row in (size[0], 0.0))
     if near is None:
@@ -147,11 +148,13 @@ def place_figures(depth: np.ndarray, fov: float) -> list[Figure]:
         x, y, metres, tall = x[whole], y[whole], metres[whole], tall[whole]
     farther = np.log(metres / metres.min()) / max(math.log(metres.max() / metres.min()), 1e-6)
     spots = np.stack([x / width * 1.5, farther], axis=1)
-    # The first one stands in the middle; each other as far as can be from those before it.
+    # The first one stands in the middle; each other as far as can be from those before it, and covers none of them.
     chosen = [int(np.hypot(*(spots - np.median(spots, axis=0)).T).argmin())]
     while len(chosen) < FIGURES:
         gaps = np.min([np.hypot(*(spots - spots[each]).T) for each in chosen], axis=0)
-        if gaps.max() < APART:
+        for each in chosen:
+            gaps[np.abs(x - x[each]) < 1.1 * HALF_WIDTH * (tall + tall[each])] = 0
+        if not gaps.any():
             break
         chosen.append(int(gaps.argmax()))
     figures = [Figure(*map(float, (x[each], y[each], metres[each], tall[each]))) for each in chosen]
@@ -159,10 +162,10 @@ def place_figures(depth: np.ndarray, fov: float) -> list[Figure]:
 
 
 def _find_floor(inverse: np.ndarray, rows: np.ndarray, focal: float) -> np.ndarray:
-    """Returns where samples lie on a level surface, bool [h, w].
+    """Returns where samples lie on the plane that most of the lower half of the picture lies on, bool [h, w].
 
     On a floor inverse depth grows by cos(tilt) / (focal length x camera height) a row; on a wall it does not grow. What
-    stands on the floor, like a table, has another slope than most.
+    stands on the floor, like a table, is off that plane.
     """
     span = max(2, round(len(rows) * SPAN))
     floor = np.zeros(inverse.shape, bool)
@@ -172,11 +175,29 @@ def _find_floor(inverse: np.ndarray, rows: np.ndarray, focal: float) -> np.ndarr
     slope = focal * (below - above) / (rows[2 * span :] - rows[: -2 * span])[:, None]
     likely = (slope > 1 / CAMERA_HEIGHTS[1]) & (slope < 1 / CAMERA_HEIGHTS[0])
     likely &= np.abs((above + below) / 2 / here - 1) < STRAIGHT
-    lower = likely & (np.arange(len(slope)) >= len(slope) // 2)[:, None]
-    if not lower.any():
+    likely &= (np.arange(len(slope)) >= len(slope) // 2)[:, None]
+    if not likely.any():
         return floor
-    likely &= np.abs(slope / np.median(slope[lower]) - 1) < ALIKE
+    plane = _fit_plane(here, likely)
+    row, column = np.indices(here.shape)
+    likely &= np.abs((plane[0] * row + plane[1] * column + plane[2]) / here - 1) < FLAT
     # With floor to both sides, so that nobody stands on an edge.
     likely[:, 1:-1] &= likely[:, :-2] & likely[:, 2:]
     floor[span:-span] = likely
     return floor
+
+
+def _fit_plane(inverse: np.ndarray, likely: np.ndarray) -> np.ndarray:
+    """Returns the plane that most of the likely samples lie on: inverse depth a row, a column, and at the first."""
+    places = np.argwhere(likely)
+    terms = np.concatenate([places, np.ones((len(places), 1))], axis=1)
+    values = inverse[likely]
+    chances = np.random.default_rng(0)
+    most = np.zeros(len(values), bool)
+    for _ in range(TRIES):
+        three = chances.integers(len(values), size=3)
+        plane = np.linalg.lstsq(terms[three], values[three], rcond=None)[0]
+        fits = np.abs(terms @ plane / values - 1) < FLAT
+        if fits.sum() > most.sum():
+            most = fits
+    return np.linalg.lstsq(terms[most], values[most], rcond=None)[0]

@@ -10,7 +10,7 @@ from html import escape
 
 import numpy as np
 
-from fgseg_tf.calibration.camera_folder import CameraSetup
+from fgseg_tf.calibration.camera_folder import COMPUTED, CameraSetup
 from fgseg_tf.report.camera_geometry import FloorGrid, lay_floor_grid, place_figures
 from fgseg_tf.report.contours import find_contours, measure_length, place_label
 
@@ -18,9 +18,7 @@ LABELLED = 0.35  # of the longer side: contours of this length have a label each
 LABEL_GAP = 0.075  # of the picture's height, at least, between labels of the grid
 # A person as wide as people are, of height 1, with the feet at 0.
 HEAD = '<circle cx="0" cy="-.93" r=".068"/>'
-BODY = (
-    "M-.13-.77Q-.13-.84-.06-.84H.06Q.13-.84.13-.77V-.46H.085V-.74H.075V0H.01V-.42H-.01V0H-.075V-.74H-.085V-.46H-.13Z"
-)
+BODY = "M-.13-.77Q-.13-.84-.06-.84H.06Q.13-.84.13-.77V-.46H.085V-.74H.075V0H.01V-.42H-.01V0H-.075V-.74H-.085V-.46H-.13Z"
 
 
 @dataclass
@@ -31,11 +29,13 @@ class Layer:
         title: beside the box that switches it.
         note: what it shows; or what is missing for it.
         drawing: SVG; empty where something is missing.
+        is_shown: whether it is there at first, so that not everything is drawn over everything else.
     """
 
     title: str
     note: str
     drawing: str = ""
+    is_shown: bool = True
 
 
 @dataclass
@@ -56,7 +56,7 @@ def draw_layers(setup: CameraSetup) -> dict[str, Layer]:
     labels = _Labels(" m" if setup.is_metric else " m?")
     # Labels of points and figures have their place; those of contours look for one.
     points, figures, floor = _layer_points(setup, labels), _layer_figures(setup, labels), _layer_floor(setup, labels)
-    return {"contours": _layer_contours(setup, labels), "floor": floor, "figures": figures, "points": points}
+    return {"people": figures, "floor": floor, "contours": _layer_contours(setup, labels), "points": points}
 
 
 def format_depth(metres: float) -> str:
@@ -84,24 +84,23 @@ def _layer_contours(setup: CameraSetup, labels: _Labels) -> Layer:
             if place:
                 texts.append(labels.draw(*place, f"{level:g}{labels.unit}"))
     note = "All on one line are at the same distance, straight ahead of the camera."
-    return Layer(title, note, _draw_twice("".join(paths)) + "".join(texts))
+    return Layer(title, note, _draw_twice("".join(paths)) + "".join(texts), setup.trust != COMPUTED)
 
 
 def _layer_floor(setup: CameraSetup, labels: _Labels) -> Layer:
     title = "Squares on the floor"
-    missing = [
-        f"--{name}" for name in ("fov", "camera_height", "tilt") if getattr(setup, name) is None
-    ]
+    missing = [f"--{name}" for name in ("fov", "camera_height", "tilt") if getattr(setup, name) is None]
     if setup.fov is None or setup.camera_height is None or setup.tilt is None:
         return Layer(title, f"To get them, give {_join_words(missing)}.")
     grid = lay_floor_grid(setup.depth.shape, setup.camera_height, setup.fov, setup.tilt)
     if grid is None:
         return Layer(title, "With this height, field of view and tilt too little floor is in the picture.")
     note = (
-        f"Of {grid.square:g} m, from height, field of view and tilt alone. They have to lie flat, and run along tiles or "
-        "walls. Numbers are metres on the floor, from below the camera."
+        f"Of {grid.square:g} m, from height, field of view and tilt alone. They have to lie flat, and run along tiles "
+        "or walls. Numbers are metres along the floor, from below the camera."
     )
-    return Layer(title, note, _draw_grid(grid, setup.depth.shape, labels))
+    # Where depth was computed from the same three, this is what has to be judged, and contours say nothing else.
+    return Layer(title, note, _draw_grid(grid, setup.depth.shape, labels), setup.trust == COMPUTED)
 
 
 def _draw_grid(grid: FloorGrid, size: tuple[int, int], labels: _Labels) -> str:
@@ -112,7 +111,7 @@ def _draw_grid(grid: FloorGrid, size: tuple[int, int], labels: _Labels) -> str:
     for metres, row in grid.rows.items():
         if row <= 0.97 * height and last - row >= LABEL_GAP * height:
             last = row
-            texts.append(labels.draw(width / 2, row, f"{metres:g} m"))
+            texts.append(labels.draw(width / 2, row, f"floor {metres:g} m"))
     return _draw_twice("".join(f'<path d="{line}"/>' for line in lines)) + "".join(texts)
 
 
@@ -123,9 +122,7 @@ def _layer_points(setup: CameraSetup, labels: _Labels) -> Layer:
     drawings = []
     for number, (point, (metres, used)) in enumerate(zip(setup.points, setup.fitted, strict=True), 1):
         x, y = point.column + 0.5, point.row + 0.5
-        mark = (
-            "<circle r=6 />" if used else '<path d="M-6-6 6 6M-6 6 6-6"/>'
-        )
+        mark = "<circle r=6 />" if used else '<path d="M-6-6 6 6M-6 6 6-6"/>'
         residual = f"{format_signed(100 * (metres / point.metres - 1), 1)} %"
         left = x > 0.7 * setup.depth.shape[1]
         shift = f"x={-11 if left else 11} dy=.35em text-anchor={'end' if left else 'start'}"
@@ -149,7 +146,9 @@ def _layer_figures(setup: CameraSetup, labels: _Labels) -> Layer:
     drawings = [
         f'<g transform="translate({_pair(figure.column, figure.row)})scale({figure.height:.1f})">{HEAD}'
         f'<path d="{BODY}"/></g>'
-        + labels.draw(figure.column, figure.row, f"{format_depth(figure.metres)}{labels.unit}", 'dy=1.1em text-anchor=middle')
+        + labels.draw(
+            figure.column, figure.row, f"{format_depth(figure.metres)}{labels.unit}", "dy=-.45em text-anchor=middle"
+        )
         for figure in figures
     ]
     note = "Where they stand, depth and field of view make them so tall. Do doors and chairs fit?"

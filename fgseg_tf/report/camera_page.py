@@ -1,7 +1,7 @@
 """A page that shows whether the depth of a camera's background is right: one file that fetches nothing.
 
-Over the background it draws what a person can judge at a glance. A place that is chosen in it becomes the flag of a known
-distance, with which calibration can be run again.
+Over the background it draws what a person can judge at a glance. A place that is chosen in it becomes the flag of a
+known distance, with which calibration can be run again.
 """
 
 import base64
@@ -34,21 +34,19 @@ def render_camera_page(setup: CameraSetup) -> str:
         _header(setup),
         f"<div class=bench><div class=view>{_stage(setup, layers)}"
         "<p class=reading aria-hidden=true>Choose a place in the picture to read its depth.</p></div>"
-        f"<div class=panel>{_switches(layers)}{_place_form(setup.depth.shape)}</div></div>",
-        render_section("known", "Known points", _points(setup)),
-        render_section("depth", "Depth", _depth(setup)),
+        f"<div class=panel>{_place_form(setup.depth.shape)}{_switches(layers)}</div>{_flags()}</div>",
+        f"<div class=pair>{render_section('known', 'Known points', _points(setup))}"
+        f"{render_section('depth', 'Depth', _depth(setup))}</div>",
     ]
-    return render_page(
-        TITLE, sections, read_static("report.css", "camera_page.css"), read_static("camera_page.js")
-    )
+    return render_page(TITLE, sections, read_static("report.css", "camera_page.css"), read_static("camera_page.js"))
 
 
 def _header(setup: CameraSetup) -> str:
     height, width = setup.depth.shape
     warning = (
-        "<p class=warning role=note><strong>These metres do not hold.</strong> Depth was guessed. It tells what is nearer "
-        "and what is farther; every distance on this page may be several times too small or too large. Measure three or "
-        "more points, near and far, and calibrate again with them.</p>"
+        "<p class=warning role=note><strong>These metres do not hold.</strong> Depth was guessed. It tells what is "
+        "nearer and what is farther; every distance on this page may be several times too small or too large. Measure "
+        "three or more points, near and far, and calibrate again with them.</p>"
         if setup.trust == GUESSED
         else ""
     )
@@ -63,12 +61,12 @@ def _sentences(setup: CameraSetup) -> list[str]:
     share = float((setup.depth > 0).mean())
     given = {
         "the field of view": (setup.fov, "°"),
-        "the camera's height": (setup.camera_height, " m"),
+        "the camera's height": (setup.camera_height, "\N{NO-BREAK SPACE}m"),
         "its tilt": (setup.tilt, "° downwards"),
     }
     known = [f"{name}, {value:g}{unit}" for name, (value, unit) in given.items() if value is not None]
     unknown = [name for name, (value, _) in given.items() if value is None]
-    sentences = [f"Depth is {TRUST[setup.trust]}.", f"It was made from {setup.source}."]
+    sentences = [f"Depth comes from {TRUST[setup.trust]}.", f"It was made from {setup.source}."]
     if setup.trust != GUESSED:
         sentences.append(_error_in_words(setup))
     sentences.append(
@@ -85,7 +83,7 @@ def _sentences(setup: CameraSetup) -> list[str]:
 
 def _error_in_words(setup: CameraSetup) -> str:
     if setup.error is None:
-        return "How far it is off cannot be told: no known point says so."
+        return "How far it is off cannot be told."
     about = f"about {format_percent(setup.error)}"
     return f"It is {about} off at the known points." if setup.points else f"It may be {about} off."
 
@@ -135,13 +133,11 @@ def _switches(layers: dict[str, Layer]) -> str:
     """Returns a box for each layer, those drawn last first."""
     switches = [
         f"<label class={name}><input type=checkbox name={name} aria-describedby=about-{name}"
-        f"{' checked' if layer.drawing else ' disabled'}><span>{escape(layer.title)}</span></label>"
+        f"{_state(layer)}><span>{escape(layer.title)}</span></label>"
         f"<p id=about-{name}>{escape(layer.note)}</p>"
-        for name, layer in layers.items()
+        for name, layer in reversed(layers.items())
     ]
-    return (
-        f"<form class=switches autocomplete=off><fieldset><legend>Show</legend>{''.join(switches)}</fieldset></form>"
-    )
+    return f"<form class=switches autocomplete=off><fieldset><legend>Show</legend>{''.join(switches)}</fieldset></form>"
 
 
 def _place_form(size: tuple[int, int]) -> str:
@@ -158,33 +154,37 @@ def _place_form(size: tuple[int, int]) -> str:
     )
 
 
-def _points(setup: CameraSetup) -> str:
+def _state(layer: Layer) -> str:
+    if not layer.drawing:
+        return " disabled"
+    return " checked" if layer.is_shown else ""
+
+
+def _flags() -> str:
     return (
-        f"{_point_table(setup)}<div class=flags hidden><h3>To calibrate again</h3>"
-        "<p>With these flags, and the others as before. Points that are added or removed here change nothing else.</p>"
-        "<ol class=list></ol><p class=none>No points.</p>"
-        '<label>Flags<textarea class=text readonly rows=4 spellcheck=false></textarea></label>'
+        "<div class=flags hidden><h2>To calibrate again</h2><p>With these flags, and all others as before. What is "
+        "added or removed here changes nothing by itself.</p><ol class=list></ol><p class=none>No points yet.</p>"
+        "<label>Flags<textarea class=text readonly rows=3 spellcheck=false></textarea></label>"
         "<p class=row><button type=button class=copy>Copy</button><span class=news role=status></span></p></div>"
     )
 
 
-def _point_table(setup: CameraSetup) -> str:
+def _points(setup: CameraSetup) -> str:
     if not setup.points:
         return "<p>There are none. With three or more, near and far, depth can be checked or scaled.</p>"
     rows = []
     for number, (point, (metres, used)) in enumerate(zip(setup.points, setup.fitted, strict=True), 1):
         off = metres - point.metres
         rows.append(
-            f"<tr{'' if used else ' class=unused'}><th scope=row>{number}</th><td>{point.column}</td><td>{point.row}</td>"
+            f"<tr{'' if used else ' class=unused'}><th scope=row>{number}</th><td>{point.column}, {point.row}</td>"
             f"<td>{point.metres:g}</td><td>{format_depth(metres)}</td><td>{format_signed(off, 2)}</td>"
-            f"<td>{format_signed(100 * off / point.metres, 1)}\N{NO-BREAK SPACE}%</td>"
-            f"<td>{'yes' if used else 'no'}</td></tr>"
+            f"<td>{format_signed(100 * off / point.metres, 1)}</td><td>{'yes' if used else 'no'}</td></tr>"
         )
-    heads = ("column", "row", "measured, m", "fitted, m", "off by, m", "off by", "used")
+    heads = ("column, row", "measured, m", "fitted, m", "off by, m", "off by, %", "used")
     head = "<tr><td></td>" + "".join(f"<th scope=col>{name}</th>" for name in heads) + "</tr>"
     left_out = len(rows) - sum(used for _, used in setup.fitted)
-    note = f"<p>{left_out} of {len(rows)} do not fit the others, and were not used.</p>" if left_out else ""
-    return render_table("What was measured, and what depth says there", head, rows) + note
+    note = f"<p>Not used for the fit: {left_out} of {len(rows)}, in italics.</p>" if left_out else ""
+    return render_table("Measured, and by depth", head, rows) + note
 
 
 def _depth(setup: CameraSetup) -> str:

@@ -8,29 +8,44 @@ import numpy as np
 
 Edge = tuple[tuple[int, int], tuple[int, int]]  # between two neighbours of a grid, each a row and a column
 
-WANTED = 8  # contours
+FEWEST, MOST = 6, 10  # contours
 STEEP = 5.0  # of the farthest to the nearest depth; from there on equal factors read better than equal steps
 STEPS = (5, 2.5, 2, 1)  # times a power of ten
-MANTISSAS = ((1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
+LAST_STEPS = (8, 6, 4, 3)  # where none of those will do
+MANTISSAS = (
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+    (1, 2, 3, 5),
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9),
+)
 ENDS = (0.02, 0.98)  # quantiles of known depth: a contour around the last pixels would show little
-LONGEST = 240  # samples along the longer side: finer ones show the noise of a sensor
-REACH = 2  # samples to each side, of the median against that noise
-SHORTEST = 0.06  # of the longer side; shorter contours are specks
+LONGEST = 200  # samples along the longer side: finer ones show the noise of a sensor
+REACH = 3  # samples to each side, of the median against that noise
+SHORTEST = 0.1  # of the longer side; shorter contours are specks
 TOLERANCE = 0.001  # of the longer side, by which a line may be simplified
 
 
 def choose_levels(near: float, far: float) -> list[float]:
-    """Returns 6 to 10 round values from `near` to `far`, or fewer where the two are nearly the same."""
+    """Returns 6 to 10 round values from `near` to `far`, or about as many where no series of them has that many."""
     if not 0 < near < far:
         return []
     powers = [10.0**power for power in range(math.ceil(math.log10(far)), math.floor(math.log10(near)) - 3, -1)]
+    series = [sorted(mantissa * power for power in powers for mantissa in each) for each in MANTISSAS]
     if far / near < STEEP:
-        steps = [step * power for power in powers for step in STEPS]
-        candidates = [[number * step for number in range(1, int(far / step + 1e-9) + 1)] for step in steps]
-    else:
-        candidates = [sorted(mantissa * power for power in powers for mantissa in each) for each in MANTISSAS]
-    inside = [[round(level, 6) for level in each if near <= level <= far] for each in candidates]
-    return min(inside, key=lambda levels: abs(len(levels) - WANTED))
+        series = [*_count_up(STEPS, powers, far), *series, *_count_up(LAST_STEPS, powers, far)]
+    inside = [[round(level, 6) for level in each if near <= level <= far] for each in series]
+    middle = (FEWEST + MOST) / 2
+    return next(
+        (levels for levels in inside if FEWEST <= len(levels) <= MOST),
+        min(inside, key=lambda levels: abs(len(levels) - middle)),
+    )
+
+
+def _count_up(steps: Sequence[float], powers: Sequence[float], far: float) -> list[list[float]]:
+    """Returns the multiples of each step times each power of ten, up to `far`; the widest steps first."""
+    widths = [step * power for power in powers for step in steps]
+    return [[number * width for number in range(1, int(far / width + 1e-9) + 1)] for width in widths]
 
 
 def sample_inverse(depth: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -53,10 +68,11 @@ def sample_inverse(depth: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndar
     )
     picked = depth[rows[:, None], columns].astype(np.float64)
     inverse = np.where(picked > 0, 1 / np.where(picked > 0, picked, 1), np.nan)
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(inverse, REACH, mode="edge"), (2 * REACH + 1,) * 2)
+    side = 2 * REACH + 1
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(inverse, REACH, mode="edge"), (side, side))
     known = np.isfinite(inverse)
     smooth = inverse.copy()
-    smooth[known] = np.nanmedian(windows[known].reshape(int(known.sum()), -1), axis=1)
+    smooth[known] = np.nanmedian(windows[known].reshape(-1, side**2), axis=1)
     return smooth, columns, rows
 
 
@@ -140,11 +156,13 @@ def _cross_edge(values: np.ndarray, edge: Edge, level: float) -> tuple[float, fl
 
 def _join(neighbours: dict[Edge, list[Edge]]) -> list[list[Edge]]:
     """Returns chains of edges that follow one another: those with two ends first, then closed ones."""
-    chains, visited = [], set()
+    chains: list[list[Edge]] = []
+    visited: set[Edge] = set()
     for start in [*(edge for edge, others in neighbours.items() if len(others) == 1), *neighbours]:
         if start in visited:
             continue
-        chain, following = [], start
+        chain: list[Edge] = []
+        following: Edge | None = start
         while following:
             chain.append(following)
             visited.add(following)
@@ -199,9 +217,7 @@ def place_label(
         at = np.linspace(0.05, 0.95, 25) * ends[-1]
         places += zip(np.interp(at, ends, line[:, 0]).tolist(), np.interp(at, ends, line[:, 1]).tolist(), strict=True)
     height, width = size
-    inside = [
-        (x, y) for x, y in places if 0.06 * width <= x <= 0.94 * width and 0.04 * height <= y <= 0.96 * height
-    ]
+    inside = [(x, y) for x, y in places if 0.06 * width <= x <= 0.94 * width and 0.04 * height <= y <= 0.96 * height]
     if not inside:
         return None
     # Text is wider than high, so labels may stand closer above one another than side by side.
