@@ -89,6 +89,8 @@ def lay_floor_grid(size: tuple[int, int], camera_height: float, fov: float, tilt
     Returns:
         The grid, from the lower border to where its lines come too close; None where too little floor is seen.
     """
+    if camera_height <= 0:
+        return None
     near, far = (_reach_floor(size, camera_height, fov, tilt, row) for row in (size[0], 0.0))
     if near is None:
         return None

@@ -47,7 +47,7 @@ class _Labels:
 
     def draw(self, x: float, y: float, text: str, shift: str = "") -> str:
         self.taken.append((x, y))
-        return _place(x, y, f"<text class=fixed {shift or 'dy=.35em text-anchor=middle'}>{escape(text)}</text>")
+        return _draw_at(x, y, f"<text class=fixed {shift or 'dy=.35em text-anchor=middle'}>{escape(text)}</text>")
 
 
 def draw_layers(setup: CameraSetup) -> dict[str, Layer]:
@@ -55,8 +55,8 @@ def draw_layers(setup: CameraSetup) -> dict[str, Layer]:
     # Where metres do not hold, no label says that they do.
     labels = _Labels(" m" if setup.is_metric else " m?")
     # Labels of points and figures have their place; those of contours look for one.
-    points, figures, floor = _layer_points(setup, labels), _layer_figures(setup, labels), _layer_floor(setup, labels)
-    return {"people": figures, "floor": floor, "contours": _layer_contours(setup, labels), "points": points}
+    points, figures, floor = _draw_points(setup, labels), _draw_figures(setup, labels), _draw_floor(setup, labels)
+    return {"people": figures, "floor": floor, "contours": _draw_contours(setup, labels), "points": points}
 
 
 def format_depth(metres: float) -> str:
@@ -69,15 +69,15 @@ def format_signed(number: float, digits: int) -> str:
     return f"{number:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _layer_contours(setup: CameraSetup, labels: _Labels) -> Layer:
+def _draw_contours(setup: CameraSetup, labels: _Labels) -> Layer:
     title = "Contours of equal depth"
     contours = find_contours(setup.depth)
     if not contours:
-        return Layer(title, "There are none: all that is known is at about the same depth.")
+        return Layer(title, "There are none: too little is known, or all of it is equally far.")
     side = max(setup.depth.shape)
     paths, texts = [], []
     for level, lines in contours.items():
-        paths.append("".join(_path(line) for line in lines))
+        paths.append("".join(_draw_path(line) for line in lines))
         long = [line for line in lines if measure_length(line) >= LABELLED * side] or lines[:1]
         for line in long:
             place = place_label([line], labels.taken, setup.depth.shape)
@@ -87,7 +87,7 @@ def _layer_contours(setup: CameraSetup, labels: _Labels) -> Layer:
     return Layer(title, note, _draw_twice("".join(paths)) + "".join(texts), setup.trust != COMPUTED)
 
 
-def _layer_floor(setup: CameraSetup, labels: _Labels) -> Layer:
+def _draw_floor(setup: CameraSetup, labels: _Labels) -> Layer:
     title = "Squares on the floor"
     missing = [f"--{name}" for name in ("fov", "camera_height", "tilt") if getattr(setup, name) is None]
     if setup.fov is None or setup.camera_height is None or setup.tilt is None:
@@ -106,7 +106,7 @@ def _layer_floor(setup: CameraSetup, labels: _Labels) -> Layer:
 def _draw_grid(grid: FloorGrid, size: tuple[int, int], labels: _Labels) -> str:
     height, width = size
     lines = [f"M0 {row:.1f}H{width}" for row in grid.rows.values()]
-    lines += [f"M{_pair(*near)}L{_pair(*far)}" for near, far in grid.sides]
+    lines += [f"M{_format_pair(*near)}L{_format_pair(*far)}" for near, far in grid.sides]
     texts, last = [], float("inf")
     for metres, row in grid.rows.items():
         if row <= 0.97 * height and last - row >= LABEL_GAP * height:
@@ -115,7 +115,7 @@ def _draw_grid(grid: FloorGrid, size: tuple[int, int], labels: _Labels) -> str:
     return _draw_twice("".join(f'<path d="{line}"/>' for line in lines)) + "".join(texts)
 
 
-def _layer_points(setup: CameraSetup, labels: _Labels) -> Layer:
+def _draw_points(setup: CameraSetup, labels: _Labels) -> Layer:
     title = "Known points"
     if not setup.points:
         return Layer(title, "There are none. Measure some, and add them below.")
@@ -130,13 +130,13 @@ def _layer_points(setup: CameraSetup, labels: _Labels) -> Layer:
         kind = "used" if used else "unused"
         drawings.append(
             f'<g class="point {kind}" data-place="{point.column},{point.row}">'
-            f"{_place(x, y, f'<g class=fixed>{mark}</g>')}{text}</g>"
+            f"{_draw_at(x, y, f'<g class=fixed>{mark}</g>')}{text}</g>"
         )
     note = "With what was measured, and by how much depth differs. A disk was used for the fit; a cross was not."
     return Layer(title, note, "".join(drawings))
 
 
-def _layer_figures(setup: CameraSetup, labels: _Labels) -> Layer:
+def _draw_figures(setup: CameraSetup, labels: _Labels) -> Layer:
     title = "People of 1.75 m"
     if setup.fov is None:
         return Layer(title, "To get them, give --fov, the field of view.")
@@ -144,7 +144,7 @@ def _layer_figures(setup: CameraSetup, labels: _Labels) -> Layer:
     if not figures:
         return Layer(title, "There are none: nothing in the lower half looks like floor.")
     drawings = [
-        f'<g transform="translate({_pair(figure.column, figure.row)})scale({figure.height:.1f})">{HEAD}'
+        f'<g transform="translate({_format_pair(figure.column, figure.row)})scale({figure.height:.1f})">{HEAD}'
         f'<path d="{BODY}"/></g>'
         + labels.draw(
             figure.column, figure.row, f"{format_depth(figure.metres)}{labels.unit}", "dy=-.45em text-anchor=middle"
@@ -160,15 +160,15 @@ def _draw_twice(paths: str) -> str:
     return f"<g class=under>{paths}</g><g class=line>{paths}</g>"
 
 
-def _path(line: np.ndarray) -> str:
-    return f'<path d="M{"L".join(_pair(*point) for point in line.tolist())}"/>'
+def _draw_path(line: np.ndarray) -> str:
+    return f'<path d="M{"L".join(_format_pair(*point) for point in line.tolist())}"/>'
 
 
-def _place(x: float, y: float, drawing: str) -> str:
-    return f'<g transform="translate({_pair(x, y)})">{drawing}</g>'
+def _draw_at(x: float, y: float, drawing: str) -> str:
+    return f'<g transform="translate({_format_pair(x, y)})">{drawing}</g>'
 
 
-def _pair(x: float, y: float) -> str:
+def _format_pair(x: float, y: float) -> str:
     return f"{x:.1f} {y:.1f}"
 
 

@@ -31,17 +31,17 @@ def render_camera_page(setup: CameraSetup) -> str:
     """Returns a whole page about a camera, with everything that it needs inside."""
     layers = draw_layers(setup)
     sections = [
-        _header(setup),
-        f"<div class=bench><div class=view>{_stage(setup, layers)}"
+        _render_header(setup),
+        f"<div class=bench><div class=view>{_render_stage(setup, layers)}"
         "<p class=reading aria-hidden=true>Choose a place in the picture to read its depth.</p></div>"
-        f"<div class=panel>{_place_form(setup.depth.shape)}{_switches(layers)}</div>{_flags()}</div>",
-        f"<div class=pair>{render_section('known', 'Known points', _points(setup))}"
-        f"{render_section('depth', 'Depth', _depth(setup))}</div>",
+        f"<div class=panel>{_render_place_form(setup.depth.shape)}{_render_switches(layers)}</div>{_render_flags()}</div>",
+        f"<div class=pair>{render_section('known', 'Known points', _render_points(setup))}"
+        f"{render_section('depth', 'Depth', _render_depth(setup))}</div>",
     ]
     return render_page(TITLE, sections, read_static("report.css", "camera_page.css"), read_static("camera_page.js"))
 
 
-def _header(setup: CameraSetup) -> str:
+def _render_header(setup: CameraSetup) -> str:
     height, width = setup.depth.shape
     warning = (
         "<p class=warning role=note><strong>These metres do not hold.</strong> Depth was guessed. It tells what is "
@@ -52,11 +52,11 @@ def _header(setup: CameraSetup) -> str:
     )
     return (
         f"<header><h1>{TITLE}</h1><p class=lead>A background of {width} x {height} pixels, width x height.</p>"
-        f"{warning}<p class=summary>{escape(' '.join(_sentences(setup)))}</p></header>"
+        f"{warning}<p class=summary>{escape(' '.join(_describe_depth(setup)))}</p></header>"
     )
 
 
-def _sentences(setup: CameraSetup) -> list[str]:
+def _describe_depth(setup: CameraSetup) -> list[str]:
     """Returns what is known of the depth, in plain words."""
     share = float((setup.depth > 0).mean())
     given = {
@@ -68,7 +68,7 @@ def _sentences(setup: CameraSetup) -> list[str]:
     unknown = [name for name, (value, _) in given.items() if value is None]
     sentences = [f"Depth comes from {TRUST[setup.trust]}.", f"It was made from {setup.source}."]
     if setup.trust != GUESSED:
-        sentences.append(_error_in_words(setup))
+        sentences.append(_describe_error(setup))
     sentences.append(
         "It is known everywhere in the picture."
         if share == 1
@@ -81,14 +81,14 @@ def _sentences(setup: CameraSetup) -> list[str]:
     return sentences
 
 
-def _error_in_words(setup: CameraSetup) -> str:
+def _describe_error(setup: CameraSetup) -> str:
     if setup.error is None:
         return "How far it is off cannot be told."
     about = f"about {format_percent(setup.error)}"
     return f"It is {about} off at the known points." if setup.points else f"It may be {about} off."
 
 
-def _stage(setup: CameraSetup, layers: dict[str, Layer]) -> str:
+def _render_stage(setup: CameraSetup, layers: dict[str, Layer]) -> str:
     height, width = setup.depth.shape
     grid = _shrink_depth(setup.depth)
     places = [[point.column, point.row, point.metres] for point in setup.points]
@@ -129,18 +129,18 @@ def _shrink_depth(depth: np.ndarray) -> np.ndarray:
     return encode_depth(depth[down[:, None], across]).numpy().astype("<u2")
 
 
-def _switches(layers: dict[str, Layer]) -> str:
+def _render_switches(layers: dict[str, Layer]) -> str:
     """Returns a box for each layer, those drawn last first."""
     switches = [
         f"<label class={name}><input type=checkbox name={name} aria-describedby=about-{name}"
-        f"{_state(layer)}><span>{escape(layer.title)}</span></label>"
+        f"{_describe_state(layer)}><span>{escape(layer.title)}</span></label>"
         f"<p id=about-{name}>{escape(layer.note)}</p>"
         for name, layer in reversed(layers.items())
     ]
     return f"<form class=switches autocomplete=off><fieldset><legend>Show</legend>{''.join(switches)}</fieldset></form>"
 
 
-def _place_form(size: tuple[int, int]) -> str:
+def _render_place_form(size: tuple[int, int]) -> str:
     height, width = size
     return (
         "<form class=place autocomplete=off hidden><fieldset><legend>Measure a point</legend>"
@@ -154,13 +154,13 @@ def _place_form(size: tuple[int, int]) -> str:
     )
 
 
-def _state(layer: Layer) -> str:
+def _describe_state(layer: Layer) -> str:
     if not layer.drawing:
         return " disabled"
     return " checked" if layer.is_shown else ""
 
 
-def _flags() -> str:
+def _render_flags() -> str:
     return (
         "<div class=flags hidden><h2>To calibrate again</h2><p>With these flags, and all others as before. What is "
         "added or removed here changes nothing by itself.</p><ol class=list></ol><p class=none>No points yet.</p>"
@@ -169,7 +169,7 @@ def _flags() -> str:
     )
 
 
-def _points(setup: CameraSetup) -> str:
+def _render_points(setup: CameraSetup) -> str:
     if not setup.points:
         return "<p>There are none. With three or more, near and far, depth can be checked or scaled.</p>"
     rows = []
@@ -187,7 +187,7 @@ def _points(setup: CameraSetup) -> str:
     return render_table("Measured, and by depth", head, rows) + note
 
 
-def _depth(setup: CameraSetup) -> str:
+def _render_depth(setup: CameraSetup) -> str:
     known = setup.depth[setup.depth > 0]
     near, far = (float(end) for end in np.quantile(known, ENDS)) if known.size else (1.0, 10.0)
     legend = Legend(near, max(far, near * 1.01))

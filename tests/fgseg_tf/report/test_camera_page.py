@@ -126,6 +126,7 @@ def test_squares_from_above():
     # From a tower, larger ones; and none for who looks up.
     assert camera_geometry.lay_floor_grid(SIZE, 100, FOV, 90).square == 5
     assert camera_geometry.lay_floor_grid(SIZE, 2, FOV, -50) is None
+    assert camera_geometry.lay_floor_grid(SIZE, 0, FOV, 0) is None
 
 
 def test_figures_stand_on_the_floor():
@@ -180,14 +181,14 @@ def test_what_is_missing_is_asked_for():
     assert boxes == {"points": False, "contours": False, "floor": True, "people": True}
 
 
-def test_where_metres_do_not_hold_it_is_said_everywhere():
+def test_where_metres_do_not_hold_every_part_warns():
     guess = change(trust=GUESSED, error=None)
     page = Reader(camera_page.render_camera_page(guess))
     assert any(attributes.get("class") == "warning" for attributes in page.attributes("p"))
     assert "These metres do not hold." in page.text
     assert "Only the order holds" in page.text
     assert "10 m?" in Reader(camera_overlays.draw_layers(guess)["contours"].drawing).words
-    assert not any(" off " in sentence for sentence in camera_page._sentences(guess))
+    assert not any(" off " in sentence for sentence in camera_page._describe_depth(guess))
     assert "These metres do not hold." not in read_words(SETUP)
 
 
@@ -362,6 +363,10 @@ def test_nothing_is_wider_than_the_screen(tab, tmp_path, trust, width):
     path.write_text(camera_page.render_camera_page(change(trust=trust, source="a" * 100)), encoding="utf-8")
     tab.go(path.as_uri(), width)
     assert tab.ask(WIDTHS) == [width, width]
+    # Nor has the table to be scrolled.
+    assert (
+        tab.ask("(({clientWidth, scrollWidth}) => scrollWidth - clientWidth)(document.querySelector('.scroll'))") <= 0
+    )
     click(tab, 20, 90)
     tab.ask("metresInput.value = '123456.789'; 0")
     tab.press("Enter")
