@@ -34,7 +34,8 @@ def render_camera_page(setup: CameraSetup) -> str:
         _render_header(setup),
         f"<div class=bench><div class=view>{_render_stage(setup, layers)}"
         "<p class=reading aria-hidden=true>Choose a place in the picture to read its depth.</p></div>"
-        f"<div class=panel>{_render_place_form(setup.depth.shape)}{_render_switches(layers)}</div>{_render_flags()}</div>",
+        f"<div class=panel>{_render_place_form(setup.depth.shape)}{_render_switches(layers)}</div>"
+        f"{_render_flags()}</div>",
         f"<div class=pair>{render_section('known', 'Known points', _render_points(setup))}"
         f"{render_section('depth', 'Depth', _render_depth(setup))}</div>",
     ]
