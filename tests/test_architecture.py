@@ -59,6 +59,7 @@ MAY_IMPORT["fgseg_tf.report"] = {
     "data_pipelines.inspection",
     "data_pipelines.tfrecord",
     "data_pipelines.compositing",
+    "fgseg_tf.calibration",
     "fgseg_tf.evaluation",
     *BEFORE_INFERENCE,
 }

@@ -58,6 +58,11 @@ class Page:
         self._call("Input.dispatchKeyEvent", type="keyDown", **about, **({"text": "\r"} if key == "Enter" else {}))
         self._call("Input.dispatchKeyEvent", type="keyUp", **about)
 
+    def click(self, x: float, y: float) -> None:
+        """A click of the left button, in pixels of the window."""
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
     def _call(self, method: str, **parameters) -> dict:
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
