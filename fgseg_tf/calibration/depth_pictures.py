@@ -10,6 +10,7 @@ PNG of 8 or 16 bits, TIFF and OpenEXR of floats, NPY. What the values mean is sa
 """
 
 import io
+import tempfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,11 +169,14 @@ def _read_exr(data: bytes, path: str) -> np.ndarray:
             f"{path}: OpenEXR files are read with `pip install OpenEXR` (extra: calibration); or give a TIFF or NPY."
         ) from error
     try:
-        with OpenEXR.File(io.BytesIO(data)) as file:
-            channels = file.channels()
+        with tempfile.NamedTemporaryFile(suffix=".exr") as local:
+            local.write(data)
+            local.flush()
+            with OpenEXR.File(local.name) as file:
+                channels = {name: np.array(channel.pixels) for name, channel in file.channels().items()}
     except Exception as error:  # the reader of damaged files raises nearly anything
         raise ValueError(f"{path} is not an OpenEXR file, or is damaged ({error}).") from error
     named = next((name for name in ("Z", "depth", "Y", "R") if name in channels), None)
     if named is None:
         raise ValueError(f"{path} has the channels {', '.join(channels)}; one named Z or Y is needed.")
-    return np.asarray(channels[named].pixels)
+    return channels[named]

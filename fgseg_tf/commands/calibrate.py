@@ -32,6 +32,7 @@ from fgseg_tf.calibration.camera_folder import TRUST, CameraSetup, write_camera
 from fgseg_tf.calibration.depth_pictures import DepthPicture
 from fgseg_tf.calibration.inverse_fit import FEWEST, KnownDistance
 from fgseg_tf.inference.frames import read_background
+from fgseg_tf.report.camera_page import render_camera_page
 
 _BACKGROUND = flags.DEFINE_string(
     "background", None, "Picture of the empty scene; or median:FOLDER, of frames over time.", required=True
@@ -77,8 +78,6 @@ def calibrate() -> None:
     background = read_background(_BACKGROUND.value, [], Progress)
     depth_map, source = load_map(background, bool(points), place)
     setup = make_setup(background, depth_map, source, points, place, _FILL.value)
-    from fgseg_tf.report.camera_page import render_camera_page
-
     page = render_camera_page(setup)
     write_camera(_OUTPUT.value, setup)
     write_atomic(join_path(_OUTPUT.value, "camera.html"), page)
