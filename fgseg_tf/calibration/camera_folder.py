@@ -78,6 +78,16 @@ class CameraSetup:
         """Whether metres hold."""
         return self.trust != GUESSED
 
+    @property
+    def points_that_fit(self) -> str:
+        """A phrase for the points that `error` is of: "the 3 of 5 known points that fit"."""
+        count = sum(used for _, used in self.fitted)
+        return (
+            "the known points"
+            if count == len(self.points)
+            else f"the {count} of {len(self.points)} known points that fit"
+        )
+
 
 def is_camera_folder(path: str) -> bool:
     """Whether a path is the folder of a camera."""

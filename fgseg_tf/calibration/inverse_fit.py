@@ -14,7 +14,6 @@ import numpy as np
 
 FEWEST = 3
 LEAST_RATIO = 1.3  # of the farthest to the nearest known distance
-WRONG = 0.5  # an error from which on a point is not believed
 FITS = 0.2  # a point whose distance is met to this share fits
 FARTHEST = 100.0  # metres
 BEYOND = 3.0  # times the farthest known distance, at which the map is cut: farther out it is guesswork
@@ -89,9 +88,11 @@ def fit_inverse(values: np.ndarray, points: list[KnownDistance]) -> InverseFit:
                 "the map is larger where the known distances are farther: it is no inverse depth; say so "
                 "(`background_depth_kind`=relative, or `teacher_polarity`=farther)."
             )
+        best = ", ".join(f"{1 / max(scale * value + shift, 1e-3):.3g}" for value in seen) if scale > 0 else "nothing"
         raise ValueError(
             f"the map and the points of `known` do not fit together: no {FEWEST} of {len(points)} agree with it to "
-            f"{FITS:.0%}. Are columns and rows those of the background, and distances along its optical axis?"
+            f"{FITS:.0%}; at best it has {best} m at them. Are columns and rows those of the background, and distances "
+            "along its optical axis?"
         )
     farthest = BEYOND / inverse[used].min()
     fitted = 1 / np.maximum(scale * seen + shift, 1 / farthest)
@@ -151,30 +152,26 @@ def read_value(values: np.ndarray, point: KnownDistance) -> float:
 def _fit_robustly(seen: np.ndarray, inverse: np.ndarray) -> tuple[float, float, np.ndarray]:
     """Returns scale and shift that most points agree with, and which these are.
 
-    Every pair of points makes a candidate. The one with the least sum of relative errors wins, of which none counts
-    for more than WRONG; it is refined with weights that fall with the error, so that points which are a little off pull
-    and wrong ones do not. The errors are relative: a tenth of the distance is as bad far away as near by.
+    Every pair of points makes a candidate. Of those that most points fit, the one with the least sum of their errors
+    wins, and is refined over the points that fit. The errors are relative: a tenth of the distance is as bad far away
+    as near by.
     """
-    best, best_sum = (0.0, 0.0), np.inf
+    best, best_score, best_fits = (0.0, 0.0), (0, 0.0), np.zeros(len(seen), bool)
     for one, other in combinations(range(len(seen)), 2):
         if abs(seen[one] - seen[other]) < 1e-9 * np.abs(seen).max():
             continue
         scale = (inverse[one] - inverse[other]) / (seen[one] - seen[other])
         shift = inverse[one] - scale * seen[one]
-        total = np.minimum(_measure_errors(seen, inverse, scale, shift), WRONG).sum()
-        if scale > 0 and total < best_sum:
-            best, best_sum = (scale, shift), total
-    if best_sum < np.inf:
-        for _ in range(20):
-            errors = _measure_errors(seen, inverse, *best)
-            weights = np.where(errors < WRONG, 1 / np.maximum(errors, 0.02), 0)
-            if (weights > 0).sum() < FEWEST:
-                break
-            refined = _fit_least_squares(seen, inverse, weights)
-            if refined[0] <= 0:
-                break
+        errors = _measure_errors(seen, inverse, scale, shift)
+        fits = errors < FITS
+        score = (int(fits.sum()), -float(errors[fits].sum()))
+        if scale > 0 and score > best_score:
+            best, best_score, best_fits = (scale, shift), score, fits
+    if best_fits.sum() >= FEWEST:
+        refined = _fit_least_squares(seen[best_fits], inverse[best_fits])
+        if refined[0] > 0:
             best = refined
-    return *best, _measure_errors(seen, inverse, *best) < FITS
+    return *best, best_fits
 
 
 def _fit_least_squares(seen: np.ndarray, inverse: np.ndarray, weights: np.ndarray | float = 1.0) -> tuple[float, float]:

@@ -131,7 +131,7 @@ def print_setup(setup: CameraSetup) -> None:
         mark = "" if used else "  does NOT fit: measure it again, or leave it out"
         print(f"  column {point.column}, row {point.row}: {point.metres:g} m known, {metres:.2f} m here ({off}){mark}")
     if setup.error is not None:
-        print(f"  off by {setup.error:.0%} at the median known point.")
+        print(f"  off by {setup.error:.0%} at {setup.points_that_fit}, in the median.")
     if not setup.is_metric:
         print(f"  Metres do not hold yet: measure {FEWEST} or more distances, near and far, and give them as --known.")
     print(f"Look at it: {_OUTPUT.value}/camera.html. Use it: fgseg predict --camera={_OUTPUT.value} --frames=...")

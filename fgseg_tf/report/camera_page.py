@@ -86,7 +86,7 @@ def _describe_error(setup: CameraSetup) -> str:
     if setup.error is None:
         return "How far it is off cannot be told."
     about = f"about {format_percent(setup.error)}"
-    return f"It is {about} off at the known points." if setup.points else f"It may be {about} off."
+    return f"It is {about} off at {setup.points_that_fit}." if setup.points else f"It may be {about} off."
 
 
 def _render_stage(setup: CameraSetup, layers: dict[str, Layer]) -> str:
