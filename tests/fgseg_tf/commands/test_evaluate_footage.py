@@ -167,5 +167,21 @@ def test_the_tool(folder, tmp_path):
     assert done.returncode == 0, done.stderr
     both_ways = done.stdout.splitlines()
     assert both_ways[0] == f"{lines[0]}, both ways"
-    assert both_ways[-2].split()[0] == lines[5].split()[0] == "moving"
-    assert both_ways[-2:] != lines[5:7]
+    assert both_ways[5].split()[0] == lines[5].split()[0] == "moving"
+    assert both_ways[5:7] != lines[5:7]
+    # Of the sequence whose background has depth: everything and objects, for each way to know it.
+    assert lines[7].startswith("depth where that of the background is known, AbsRel of all pixels and of objects:")
+    for name in ("nothing known", "background alone", "objects placed", "by the true mask"):
+        assert name in lines[8]
+    assert lines[9].split()[0] == "street"
+    assert lines[9].count(" / ") == 4
+
+
+def test_abs_rel_by_hand():
+    metres = np.array([[2.0, 4.0, 0.0], [1.0, 3.0, 5.0]])
+    millimetres = np.array([[1000, 5000, 4000], [1000, 0, 4000]])
+    # Off by 1, 0.2, unknown, 0, unknown, 0.25.
+    assert footage.measure_abs_rel(metres, millimetres) == pytest.approx((1 + 0.2 + 0 + 0.25) / 4)
+    left = np.array([[True, False, False], [True, False, False]])
+    assert footage.measure_abs_rel(metres, millimetres, left) == pytest.approx(0.5)
+    assert footage.measure_abs_rel(metres, millimetres, millimetres == 0) is None

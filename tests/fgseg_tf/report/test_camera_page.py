@@ -195,7 +195,8 @@ def test_where_metres_do_not_hold_every_part_warns():
 def test_what_is_known_is_in_the_first_paragraph():
     words = read_words(SETUP)
     assert f"Depth comes from {TRUST[FITTED]}. It was made from any network." in words
-    assert "It is about 5 % off at the known points." in words
+    assert "It is about 5 % off at the 1 of 2 known points that fit." in words
+    assert "5 % off at the known points." in read_words(change(fitted=((4.1, True), (7.8125, True))))
     # Of 120 rows, those from 62 on.
     assert "It is known for 48 % of the picture." in words
     assert "Given: the field of view, 90°; the camera's height, 2 m; its tilt, 0° downwards." in words
