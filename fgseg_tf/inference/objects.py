@@ -5,7 +5,6 @@ its pixels. No pixel of it is behind the background that it hides.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -39,14 +38,15 @@ class SceneObject:
     spread: float | None
 
 
-def label_objects(inside: np.ndarray) -> tuple[np.ndarray, int]:
+def label_objects(inside: np.ndarray) -> tuple[np.ndarray, list[tuple[slice, slice]]]:
     """Numbers the connected regions of a mask, corners included.
 
     Args:
         inside: bool [H, W].
 
     Returns:
-        int32 [H, W], 0 outside and 1, 2, ... in the order in which regions begin from the top; and how many there are.
+        int32 [H, W], 0 outside and 1, 2, ... in the order in which regions begin from the top; and rows and columns of
+        the box around each.
     """
     parents: list[int] = []
 
@@ -60,7 +60,7 @@ def label_objects(inside: np.ndarray) -> tuple[np.ndarray, int]:
     edges = np.diff(np.pad(inside, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     rows, begins = np.nonzero(edges == 1)
     ends = np.nonzero(edges == -1)[1]
-    first_of_row = np.searchsorted(rows, np.arange(height + 1))
+    first_of_row = np.searchsorted(rows, np.arange(height + 1)).tolist()
     above = range(0)
     for row in range(height):
         runs = range(first_of_row[row], first_of_row[row + 1])
@@ -77,11 +77,19 @@ def label_objects(inside: np.ndarray) -> tuple[np.ndarray, int]:
                 touching += 1
         above = runs
     numbers: dict[int, int] = {}
+    number_of = [numbers.setdefault(find_root(run), len(numbers) + 1) for run in range(len(parents))]
     labels = np.zeros((height, width), np.int32)
-    for run in range(len(parents)):
-        number = numbers.setdefault(find_root(run), len(numbers) + 1)
-        labels[rows[run], begins[run] : ends[run]] = number
-    return labels, len(numbers)
+    for row, begin, end, number in zip(rows.tolist(), begins.tolist(), ends.tolist(), number_of, strict=True):
+        labels[row, begin:end] = number
+    index = np.array(number_of, int) - 1
+    low, high = np.full((len(numbers), 2), max(height, width)), np.zeros((len(numbers), 2), int)
+    np.minimum.at(low, index, np.stack([rows, begins], axis=1))
+    np.maximum.at(high, index, np.stack([rows + 1, ends], axis=1))
+    boxes = [
+        (slice(top, bottom), slice(left, right))
+        for (top, left), (bottom, right) in zip(low.tolist(), high.tolist(), strict=True)
+    ]
+    return labels, boxes
 
 
 def place_objects(mask: np.ndarray, background_metres: np.ndarray) -> np.ndarray:
@@ -95,8 +103,8 @@ def place_objects(mask: np.ndarray, background_metres: np.ndarray) -> np.ndarray
         float32 [H, W], metres.
     """
     depth = background_metres.astype(np.float32, copy=True)
-    labels, count = label_objects(mask >= FOREGROUND)
-    for number, (rows, columns) in enumerate(_list_pixels(labels, count), start=1):
+    labels, boxes = label_objects(mask >= FOREGROUND)
+    for number, (rows, columns) in enumerate(boxes, start=1):
         window = labels[rows, columns] == number
         behind = background_metres[rows, columns]
         at_foot = np.median(behind[_find_foot(window)])
@@ -112,9 +120,9 @@ def list_objects(mask: np.ndarray, depth: np.ndarray, background_metres: np.ndar
         depth: float32 [H, W]; metres where the background's are known, else any order of near and far.
         background_metres: float32 [H, W] without holes; None where metres are not known.
     """
-    labels, count = label_objects(mask >= FOREGROUND)
+    labels, boxes = label_objects(mask >= FOREGROUND)
     measured = []
-    for number, (rows, columns) in enumerate(_list_pixels(labels, count), start=1):
+    for number, (rows, columns) in enumerate(boxes, start=1):
         window = labels[rows, columns] == number
         share = float(window.sum()) / mask.size
         if share < LEAST_SHARE:
@@ -133,21 +141,6 @@ def list_objects(mask: np.ndarray, depth: np.ndarray, background_metres: np.ndar
         else SceneObject(share, box, middle, order, None, None, None, None)
         for order, (share, box, middle, at_foot, near, median, spread) in enumerate(measured, start=1)
     )
-
-
-def _list_pixels(labels: np.ndarray, count: int) -> list[tuple[slice, slice]]:
-    """Returns rows and columns of the box around each object."""
-    rows, columns = np.nonzero(labels)
-    order = np.argsort(labels[rows, columns], kind="stable")
-    rows, columns = rows[order], columns[order]
-    cuts = np.searchsorted(labels[rows, columns], np.arange(1, count + 2))
-    return [
-        (
-            slice(int(rows[begin:end].min()), int(rows[begin:end].max()) + 1),
-            slice(int(columns[begin:end].min()), int(columns[begin:end].max()) + 1),
-        )
-        for begin, end in pairwise(cuts.tolist())
-    ]
 
 
 def _find_foot(window: np.ndarray) -> np.ndarray:

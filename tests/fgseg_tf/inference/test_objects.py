@@ -11,7 +11,7 @@ def plane(*rows: str) -> np.ndarray:
 
 
 def test_regions_are_numbered_from_the_top():
-    labels, count = label_objects(
+    labels, boxes = label_objects(
         plane(
             "#..#.#",
             "#..###",
@@ -21,7 +21,12 @@ def test_regions_are_numbered_from_the_top():
             ".###..",
         )
     )
-    assert count == 4
+    assert boxes == [
+        (slice(0, 3), slice(0, 2)),
+        (slice(0, 2), slice(3, 6)),
+        (slice(3, 4), slice(4, 6)),
+        (slice(4, 6), slice(0, 4)),
+    ]
     np.testing.assert_array_equal(
         labels,
         [
@@ -36,9 +41,9 @@ def test_regions_are_numbered_from_the_top():
 
 
 def test_nothing_and_everything():
-    assert label_objects(np.zeros((3, 5), bool))[1] == 0
-    labels, count = label_objects(np.ones((3, 5), bool))
-    assert count == 1
+    assert label_objects(np.zeros((3, 5), bool))[1] == []
+    labels, boxes = label_objects(np.ones((3, 5), bool))
+    assert boxes == [(slice(0, 3), slice(0, 5))]
     assert (labels == 1).all()
 
 
@@ -58,10 +63,13 @@ def test_what_touches_is_what_spreads():
                 for x in (-1, 0, 1)
             ]
             spread = np.where(inside, np.minimum.reduce(around), 0)
-        labels, count = label_objects(inside)
-        assert count == len(set(spread[inside].tolist()))
+        labels, boxes = label_objects(inside)
+        assert len(boxes) == len(set(spread[inside].tolist()))
         pairs = set(zip(labels[inside].tolist(), spread[inside].tolist(), strict=True))
-        assert len(pairs) == count
+        assert len(pairs) == len(boxes)
+        for number, (rows, columns) in enumerate(boxes, start=1):
+            assert (np.argwhere(labels == number).min(0) == (rows.start, columns.start)).all()
+            assert (np.argwhere(labels == number).max(0) == (rows.stop - 1, columns.stop - 1)).all()
 
 
 # A floor that is 10 m away in row 0 and 1 m in row 9, and in column 7 a pillar 2 m away.
