@@ -26,7 +26,7 @@ from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path, write_atomic
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.teacher import network as teacher_network
-from fgseg_tf.calibration import depth_pictures, onnx_teacher
+from fgseg_tf.calibration import depth_pictures, floor_plane, onnx_teacher
 from fgseg_tf.calibration.background_depth import CameraPlace, make_setup
 from fgseg_tf.calibration.camera_folder import TRUST, CameraSetup, write_camera
 from fgseg_tf.calibration.depth_pictures import DepthPicture
@@ -49,6 +49,9 @@ _KNOWN = flags.DEFINE_multi_string(
 _HEIGHT = flags.DEFINE_float("camera_height", None, "Metres from the floor to the camera.")
 _FOV = flags.DEFINE_float("fov", None, "Field of view, degrees, from the left edge of the picture to the right one.")
 _TILT = flags.DEFINE_float("tilt", None, "Degrees by which the camera looks down; 0 is level.")
+_HORIZON = flags.DEFINE_float(
+    "horizon", None, "Row at which a level floor would end, far away, instead of --tilt; it may be above the picture."
+)
 _TEACHER = flags.DEFINE_string(
     "teacher",
     None,
@@ -70,12 +73,17 @@ _POLARITY = flags.DEFINE_enum(
 def calibrate() -> None:
     """Makes the folder of the camera that the flags describe, and prints what is known of it."""
     points = [parse_point(text) for text in _KNOWN.value]
-    place = CameraPlace(_FOV.value, _HEIGHT.value, _TILT.value)
     if _DEPTH.value and _TEACHER.value:
         raise ValueError("--background_depth and --teacher both make the depth of the background; give one of them.")
     if _KIND.value and not _DEPTH.value:
         raise ValueError("--background_depth_kind says what --background_depth holds; give that too.")
     background = read_background(_BACKGROUND.value, [], Progress)
+    tilt, fov = _TILT.value, _FOV.value
+    if _HORIZON.value is not None:
+        if tilt is not None or fov is None:
+            raise ValueError("--horizon stands for --tilt, and with --fov says how the camera looks down; give both.")
+        tilt = round(floor_plane.compute_tilt(background.shape[:2], fov, _HORIZON.value), 2)
+    place = CameraPlace(fov, _HEIGHT.value, tilt)
     depth_map, source = load_map(background, bool(points), place)
     setup = make_setup(background, depth_map, source, points, place, _FILL.value)
     page = render_camera_page(setup)

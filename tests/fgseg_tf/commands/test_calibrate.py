@@ -195,6 +195,9 @@ def test_refusals_leave_a_camera_of_before_untouched(desk):
         ([*usual, "--background_depth_kind=metres"], "says what --background_depth holds; give that too"),
         ([*usual, "--camera_height=2"], "--camera_height, --fov and --tilt together; add --fov and --tilt."),
         ([*usual, "--camera_height=2", "--fov=180", "--tilt=3"], "--fov=180 is not a field of view"),
+        ([*usual, "--camera_height=2", "--horizon=-3"], "--horizon stands for --tilt, and with --fov says how"),
+        ([*usual, *floor, "--horizon=-3"], "--horizon stands for --tilt"),
+        ([*usual, "--camera_height=2", "--fov=60", "--horizon=-10.5"], ""),
         ([*usual, "--known=1,2"], "--known=1,2 is not COLUMN,ROW,METRES, such as 320,400,2.5"),
         ([*usual, "--known=1,2,0"], "--known=1,2,0 is not COLUMN,ROW,METRES"),
         ([*usual, f"--teacher={desk}/good.onnx", "--known=1,2,3"], "--known has 1 points, and 3 or more are needed"),
@@ -212,4 +215,7 @@ def test_refusals_leave_a_camera_of_before_untouched(desk):
         assert (sentence in end) if sentence else not end, f"{command}: {end}"
         assert "\n" not in end
     assert {path.name for path in camera.iterdir()} == {"background.png", "camera.html", "camera.json", "depth.png"}
-    assert camera_folder.read_camera(str(camera)).source == "the floor alone"
+    setup = camera_folder.read_camera(str(camera))
+    assert setup.source == "the floor alone"
+    # The middle row is 29.5, and the focal length 40 / tan(30 degrees): the horizon is 40 rows above the middle.
+    assert setup.tilt == pytest.approx(30, abs=0.01)
