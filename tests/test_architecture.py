@@ -234,6 +234,15 @@ def test_every_file_says_what_it_is(module):
     assert ast.get_docstring(ast.parse({**LIBRARY, **TOOLS}[module].read_text()))
 
 
+@pytest.mark.parametrize(
+    "module", [name for name, path in LIBRARY.items() if ".as_numpy_iterator()" in path.read_text()]
+)
+def test_who_iterates_over_a_pipeline_disables_its_tuner(module):
+    """An iterator may wait for the tuner at its end: see `runtime.pipelines`."""
+    lines = [line for line in LIBRARY[module].read_text().splitlines() if ".as_numpy_iterator()" in line]
+    assert all("disable_tuner(" in line for line in lines), lines
+
+
 PREDICT_NEEDS_NOT = (
     "data_pipelines.demo",
     "data_pipelines.compositing.compose",

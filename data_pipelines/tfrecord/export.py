@@ -195,10 +195,9 @@ def _encode_batches(
     """Yields the composites of the shards, in order, in batches of numpy arrays that end where a shard does."""
     dataset = encode_composites(compositor, plan_shards(compositor, wanted), teacher, teacher_batch)
     dataset = dataset.batch(WRITTEN_AT_ONCE).prefetch(2).with_options(pipeline_options(threads, teacher is not None))
-    dataset = disable_tuner(dataset)
     ends = np.cumsum([shard.count for shard in wanted])
     at = 0
-    for batch in dataset.as_numpy_iterator():
+    for batch in disable_tuner(dataset).as_numpy_iterator():
         size = len(batch["index"])
         cuts = [0, *(end - at for end in ends if at < end < at + size), size]
         for begin, end in pairwise(cuts):
@@ -346,10 +345,11 @@ def _compare_labels(compositor: Compositor, teacher: depths.Teacher, batch: int,
     )
     pictures = made.map(lambda element: {"fg_bg": element["fg_bg"]})
     by_teacher = [
-        element["metres"] for element in depths.label_composites(pictures, teacher, batch).as_numpy_iterator()
+        element["metres"]
+        for element in disable_tuner(depths.label_composites(pictures, teacher, batch)).as_numpy_iterator()
     ]
     by_labels = []
-    for element in made.as_numpy_iterator():
+    for element in disable_tuner(made).as_numpy_iterator():
         codes = compositor.depth_codes[element["background"]]
         codes = (codes[:, ::-1] if element["background_flipped"] else codes).copy()
         top, left, bottom, right = element["box"]

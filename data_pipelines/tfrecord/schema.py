@@ -238,7 +238,7 @@ def read_backgrounds(path: str, height: int, width: int) -> tuple[list[Backgroun
     decoded = serialized.map(
         lambda record: decode_background(parse(record, BACKGROUND), height, width), num_parallel_calls=tf.data.AUTOTUNE
     )
-    for number, background in enumerate(decoded.as_numpy_iterator()):
+    for number, background in enumerate(disable_tuner(decoded).as_numpy_iterator()):
         if background["bg_index"] != number:
             raise RecordError(f"{path}: record {number} has bg_index {background['bg_index']}; they must be in order.")
         about.append(

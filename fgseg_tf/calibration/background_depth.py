@@ -4,6 +4,7 @@ A map in metres stands as it is. A relative one is scaled by known distances, or
 follows from where the camera hangs. Without a map, that floor is all. Without anything, a network's guess stays one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from fgseg_tf.calibration.camera_folder import COMPUTED, FITTED, GUESSED, MEASURED, CameraSetup
 from fgseg_tf.calibration.depth_pictures import DepthPicture, fill_holes, resize_depth
 from fgseg_tf.calibration.floor_plane import check_field_of_view, compute_floor_depth
-from fgseg_tf.calibration.inverse_fit import FITS, InverseFit, KnownDistance, fit_inverse, fit_to_map, read_value
+from fgseg_tf.calibration.inverse_fit import FITS, KnownDistance, fit_inverse, fit_to_map, read_value
 
 LEAST_FLOOR = 0.15  # of the pixels where floor could be
 
@@ -68,7 +69,7 @@ def make_setup(
         source: a phrase, what the map comes from.
         points: known distances.
         place: where the camera hangs, as far as it is known.
-        fill: whether holes are filled from around.
+        fill: whether holes of the map are filled from around.
 
     Raises:
         ValueError: what is given contradicts itself, or is not enough.
@@ -86,9 +87,8 @@ def make_setup(
         setup = _compare_with_points(setup, points)
     elif points:
         fit = fit_inverse(values, points)
-        setup = replace(
-            setup, depth=fit.to_metres(values), trust=FITTED, points=tuple(points), **_describe_fit(fit, points)
-        )
+        setup = replace(setup, depth=fit.to_metres(values), trust=FITTED)
+        setup = _note_points(setup, points, fit.fitted, fit.used)
     elif place.is_known:
         floor = place.compute_floor_depth(size)
         fit, share = fit_to_map(values, floor)
@@ -103,11 +103,17 @@ def make_setup(
     return replace(setup, depth=fill_holes(setup.depth).astype(np.float32)) if fill else setup
 
 
-def _describe_fit(fit: InverseFit, points: list[KnownDistance]) -> dict:
-    errors = [
-        abs(metres / point.metres - 1) for metres, used, point in zip(fit.fitted, fit.used, points, strict=True) if used
-    ]
-    return {"fitted": tuple(zip(fit.fitted, fit.used, strict=True)), "error": round(float(np.median(errors)), 4)}
+def _note_points(
+    setup: CameraSetup, points: Sequence[KnownDistance], fitted: Sequence[float], used: Sequence[bool]
+) -> CameraSetup:
+    """Returns the setup with its points, and with the median error of those that fit."""
+    errors = [abs(metres / point.metres - 1) for metres, fits, point in zip(fitted, used, points, strict=True) if fits]
+    return replace(
+        setup,
+        points=tuple(points),
+        fitted=tuple(zip(fitted, used, strict=True)),
+        error=round(float(np.median(errors)), 4),
+    )
 
 
 def _compare_with_points(setup: CameraSetup, points: list[KnownDistance]) -> CameraSetup:
@@ -121,10 +127,10 @@ def _compare_with_points(setup: CameraSetup, points: list[KnownDistance]) -> Cam
         worst = int(np.argmax(errors))
         raise ValueError(
             f"the depth contradicts `known`: {fitted[worst]:.2f} m at column {points[worst].column}, row "
-            f"{points[worst].row}, where {points[worst].metres:g} m are known. Is `background_depth_kind` right?"
+            f"{points[worst].row}, where {points[worst].metres:g} m are known. Check the points, and what the depth is "
+            "made from."
         )
-    noted = tuple((metres, error <= FITS) for metres, error in zip(fitted, errors, strict=True))
-    return replace(setup, points=tuple(points), fitted=noted, error=round(float(np.median(errors)), 4))
+    return _note_points(setup, points, fitted, [error <= FITS for error in errors])
 
 
 def _scale_to_guess(inverse: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ The folder can be passed on: it names no path of the machine that made it.
 
 import hashlib
 import io
-import math
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -19,7 +18,8 @@ from PIL import Image
 
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE, decode_depth, encode_depth
 from data_pipelines.runtime.files import join_path, read_json, write_atomic, write_json
-from data_pipelines.sources.image_files import read_picture
+from data_pipelines.sources.image_files import Refusal, read_bytes, read_picture
+from fgseg_tf.calibration.depth_pictures import read_values
 from fgseg_tf.calibration.inverse_fit import KnownDistance
 
 NOTE, BACKGROUND, DEPTH = "camera.json", "background.png", "depth.png"
@@ -30,7 +30,7 @@ MEASURED, FITTED, COMPUTED, GUESSED = "measured", "fitted", "computed", "guessed
 TRUST = {
     MEASURED: "a depth picture in metres",
     FITTED: "a relative map, scaled by known distances",
-    COMPUTED: "the floor, from the camera's height, field of view and tilt",
+    COMPUTED: "the floor that follows from the camera's height, field of view and tilt",
     GUESSED: "a network's guess: an order of near and far, its metres do not hold",
 }
 
@@ -147,12 +147,17 @@ def read_camera(folder: str) -> CameraSetup:
         raise note.refuse("version", f"is not {VERSION}, which this program reads")
     digests = _Note(note.take("sha256", dict), path)
     for name in (BACKGROUND, DEPTH):
-        with tf.io.gfile.GFile(join_path(folder, name), "rb") as file:
-            digest = hashlib.sha256(file.read()).hexdigest()
+        try:
+            digest = hashlib.sha256(read_bytes(join_path(folder, name))).hexdigest()
+        except Refusal as error:
+            raise ValueError(f"{join_path(folder, name)} {error}; {REMEDY}.") from error
         if digest != digests.take(name, str):
             raise ValueError(f"{join_path(folder, name)} is not the file that {NOTE} was written with; {REMEDY}.")
     background = read_picture(join_path(folder, BACKGROUND))
-    depth = _read_depth(join_path(folder, DEPTH), note.take_number("depth_scale", 1, 65535))
+    codes = read_values(join_path(folder, DEPTH))
+    if codes.dtype.kind not in "iu" or codes.dtype.itemsize < 2:
+        raise ValueError(f"{join_path(folder, DEPTH)} is not a PNG of 16 bits; {REMEDY}.")
+    depth = decode_depth(codes, note.take_number("depth_scale", 1, 65535)).numpy()
     size = note.take_number("height", 8, 65535), note.take_number("width", 8, 65535)
     if background.shape[:2] != size or depth.shape != size:
         raise ValueError(
@@ -203,10 +208,11 @@ class _Note:
 
     def take_number(self, key: str, least: float, most: float) -> float:
         value = self._content.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             raise self.refuse(key, "is missing" if value is None else "is not a number")
         if not least <= value <= most:
-            raise self.refuse(key, f"is {value:g}, which is not from {least:g} to {most:g}")
+            # Not printed: a whole number in JSON may have thousands of digits.
+            raise self.refuse(key, f"is not from {least:g} to {most:g}")
         return value
 
     def take_optional(self, key: str, least: float, most: float) -> float | None:
@@ -217,11 +223,3 @@ def _encode_png(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "PNG")
     return file.getvalue()
-
-
-def _read_depth(path: str, scale: float) -> np.ndarray:
-    with tf.io.gfile.GFile(path, "rb") as file, Image.open(io.BytesIO(file.read()), formats=("PNG",)) as picture:
-        if not picture.mode.startswith("I"):
-            raise ValueError(f"{path} is not a PNG of 16 bits; {REMEDY}.")
-        codes = np.asarray(picture).astype(np.uint16)
-    return decode_depth(codes, scale).numpy()

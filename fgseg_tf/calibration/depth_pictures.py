@@ -14,10 +14,9 @@ import tempfile
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from data_pipelines.sources.image_files import MAX_PIXELS
+from data_pipelines.sources.image_files import MAX_PIXELS, Refusal, read_bytes
 
 KINDS = ("metres", "millimetres", "metres256", "inverse", "relative")
 UNITS = {"metres": 1.0, "millimetres": 0.001, "metres256": 1 / 256}  # metres
@@ -49,7 +48,7 @@ def read_depth_picture(path: str, kind: str | None) -> DepthPicture:
     Raises:
         ValueError: the file cannot be read, holds something else, or its kind is not given.
     """
-    values = _read_values(path)
+    values = read_values(path)
     if kind is None:
         if values.dtype.kind != "f":
             raise ValueError(
@@ -118,15 +117,19 @@ def _last_known(metres: np.ndarray) -> np.ndarray:
     return np.where(places >= 0, np.take_along_axis(metres, np.maximum(places, 0), axis=1), 0)
 
 
-def _read_values(path: str) -> np.ndarray:
+def read_values(path: str) -> np.ndarray:
+    """Returns what a depth picture holds, [H, W] of the type in which it is stored.
+
+    Raises:
+        ValueError: the file is missing, damaged, too large, or of another kind.
+    """
     lower = path.lower()
     if not lower.endswith(ENDINGS):
         raise ValueError(f"{path} is no depth picture by its name; give one that ends in {', '.join(ENDINGS)}.")
     try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            data = file.read()
-    except (OSError, tf.errors.OpError) as error:
-        raise ValueError(f"{path} cannot be read ({error}).") from error
+        data = read_bytes(path)
+    except Refusal as error:
+        raise ValueError(f"{path} {error}.") from error
     read = _read_array if lower.endswith(".npy") else _read_exr if lower.endswith(".exr") else _read_picture
     values = read(data, path)
     if values.ndim != 2 or min(values.shape) < 8:
@@ -136,29 +139,36 @@ def _read_values(path: str) -> np.ndarray:
 
 def _read_array(data: bytes, path: str) -> np.ndarray:
     file = io.BytesIO(data)
+    # The header is looked at before there is memory for what it claims. No object in the file is ever unpickled:
+    # `read_array` knows this one format, while `np.load` also takes archives and pickles for what they are.
     try:
         version = np.lib.format.read_magic(file)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read_header(file)
-        if dtype.kind not in "iuf" or np.prod(shape, dtype=np.float64) > MAX_PIXELS:
-            raise ValueError(f"it holds {dtype} {list(shape)}")
-        file.seek(0)
-        return np.squeeze(np.load(file, allow_pickle=False))
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is no array of numbers ({error}).") from error
+    # A header is Python; nested deep enough it takes all of the parser's memory, though not of the machine's.
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, EOFError) as error:
+        raise ValueError(f"{path} is no array of numbers ({error or type(error).__name__}).") from error
+    if dtype.kind not in "iuf" or np.prod(shape, dtype=np.float64) > MAX_PIXELS:
+        raise ValueError(f"{path} is no array of numbers, or too large: it holds {dtype} {list(shape)}.")
+    file.seek(0)
+    try:
+        return np.squeeze(np.lib.format.read_array(file, allow_pickle=False))
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"{path} is damaged or cut short ({error}).") from error
 
 
 def _read_picture(data: bytes, path: str) -> np.ndarray:
     try:
         picture = Image.open(io.BytesIO(data), formats=("PNG", "TIFF"))
-        if picture.width * picture.height > MAX_PIXELS:
-            raise ValueError(f"{path} is too large: {picture.width} x {picture.height} pixels.")
-        mode = picture.mode
-        if mode not in GREY_MODES:
-            raise ValueError(f"{path} has colours (mode {mode}), and no distances in them; give a grey one.")
+    except Exception as error:  # on damaged data Pillow's readers raise nearly anything
+        raise ValueError(f"{path} is not a PNG or TIFF, or is damaged in its header ({error}).") from error
+    _check_size(picture.width, picture.height, path)
+    if picture.mode not in GREY_MODES:
+        raise ValueError(f"{path} has colours (mode {picture.mode}), and no distances in them; give a grey one.")
+    try:
         return np.asarray(picture)
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is not a PNG or TIFF, or is damaged ({error}).") from error
+    except Exception as error:  # as above
+        raise ValueError(f"{path} is damaged or cut short ({error}).") from error
 
 
 def _read_exr(data: bytes, path: str) -> np.ndarray:
@@ -166,17 +176,30 @@ def _read_exr(data: bytes, path: str) -> np.ndarray:
         import OpenEXR
     except ImportError as error:
         raise ValueError(
-            f"{path}: OpenEXR files are read with `pip install OpenEXR` (extra: calibration); or give a TIFF or NPY."
+            f"{path}: OpenEXR files need OpenEXR: pip install 'fgseg_tf[calibration]', or give a TIFF or NPY."
         ) from error
-    try:
-        with tempfile.NamedTemporaryFile(suffix=".exr") as local:
-            local.write(data)
-            local.flush()
+    # It reads from a stream too, but has no channels then (3.5.3).
+    with tempfile.NamedTemporaryFile(suffix=".exr") as local:
+        local.write(data)
+        local.flush()
+        try:
+            with OpenEXR.File(local.name, header_only=True) as file:
+                low, high = (np.array(corner, int) for corner in file.header()["dataWindow"])
+        except Exception as error:  # the reader of damaged files raises nearly anything
+            raise ValueError(f"{path} is not an OpenEXR file, or is damaged in its header ({error}).") from error
+        width, height = (high - low + 1).tolist()
+        _check_size(width, height, path)
+        try:
             with OpenEXR.File(local.name) as file:
                 channels = {name: np.array(channel.pixels) for name, channel in file.channels().items()}
-    except Exception as error:  # the reader of damaged files raises nearly anything
-        raise ValueError(f"{path} is not an OpenEXR file, or is damaged ({error}).") from error
+        except Exception as error:  # as above
+            raise ValueError(f"{path} is damaged or cut short ({error}).") from error
     named = next((name for name in ("Z", "depth", "Y", "R") if name in channels), None)
     if named is None:
         raise ValueError(f"{path} has the channels {', '.join(channels)}; one named Z or Y is needed.")
     return channels[named]
+
+
+def _check_size(width: int, height: int, path: str) -> None:
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{path} is too large: {width} x {height} pixels, {MAX_PIXELS} are allowed.")

@@ -15,6 +15,7 @@ import numpy as np
 FEWEST = 3
 LEAST_RATIO = 1.3  # of the farthest to the nearest known distance
 FITS = 0.2  # a point whose distance is met to this share fits
+AGREES = 0.05  # likewise for a pixel of a map: there are many, so they can be held to more
 FARTHEST = 100.0  # metres
 BEYOND = 3.0  # times the farthest known distance, at which the map is cut: farther out it is guesswork
 
@@ -108,7 +109,7 @@ def fit_to_map(values: np.ndarray, metres: np.ndarray, tries: int = 500) -> tupl
         tries: pairs of pixels that are tried.
 
     Returns:
-        The fit, and the share of the pixels known in both that agrees with it.
+        The fit, and the share of the pixels known in both that agrees with it; 0 where no scale is over 0.
 
     Raises:
         ValueError: nothing is known in both.
@@ -123,13 +124,13 @@ def fit_to_map(values: np.ndarray, metres: np.ndarray, tries: int = 500) -> tupl
     usable = (seen[one] != seen[other]) & (inverse[one] != inverse[other])
     one, other = one[usable], other[usable]
     scales = (inverse[one] - inverse[other]) / (seen[one] - seen[other])
-    shifts = inverse[one] - scales * seen[one]
-    fitted = scales[:, None] * seen[sample] + shifts[:, None]
-    agree = (np.abs(fitted / inverse[sample] - 1) < FITS / 4) & (scales > 0)[:, None]
-    best = int(np.argmax(agree.sum(axis=1))) if len(scales) else 0
-    fits = np.abs((scales[best] * seen + shifts[best]) / inverse - 1) < FITS / 4
-    if not agree.size or fits.sum() < 100 or scales[best] <= 0:
+    shifts = (inverse[one] - scales * seen[one])[scales > 0]
+    scales = scales[scales > 0]
+    if not len(scales):
         return InverseFit(0.0, 0.0, (), (), FARTHEST), 0.0
+    fitted = scales[:, None] * seen[sample] + shifts[:, None]
+    best = int(np.argmax((np.abs(fitted / inverse[sample] - 1) < AGREES).sum(axis=1)))
+    fits = np.abs((scales[best] * seen + shifts[best]) / inverse - 1) < AGREES
     scale, shift = _fit_least_squares(seen[fits], inverse[fits])
     return InverseFit(scale, shift, (), (), float(min(FARTHEST, BEYOND / inverse[fits].min()))), float(fits.mean())
 
@@ -174,11 +175,10 @@ def _fit_robustly(seen: np.ndarray, inverse: np.ndarray) -> tuple[float, float, 
     return *best, best_fits
 
 
-def _fit_least_squares(seen: np.ndarray, inverse: np.ndarray, weights: np.ndarray | float = 1.0) -> tuple[float, float]:
-    """Returns scale and shift with the least sum of squared relative errors, each times its weight."""
-    root = np.sqrt(np.broadcast_to(weights, seen.shape))
-    design = np.stack([seen, np.ones(len(seen))], axis=1) * (root / inverse)[:, None]
-    (scale, shift), *_ = np.linalg.lstsq(design, root, rcond=None)
+def _fit_least_squares(seen: np.ndarray, inverse: np.ndarray) -> tuple[float, float]:
+    """Returns scale and shift with the least sum of squared relative errors."""
+    design = np.stack([seen, np.ones(len(seen))], axis=1) / inverse[:, None]
+    (scale, shift), *_ = np.linalg.lstsq(design, np.ones(len(seen)), rcond=None)
     return float(scale), float(shift)
 
 

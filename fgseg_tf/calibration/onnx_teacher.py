@@ -70,17 +70,27 @@ def predict_relative_depth(
 
 
 def stretch(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Returns a map at the size of the picture that it is of, whose proportions the network's input may lack."""
+    """Returns a map at the size of the picture that it is of, whose proportions the network's input may lack.
+
+    What lies beside an unknown value, NaN, is unknown too.
+    """
     height, width = size
-    picture = Image.fromarray(np.nan_to_num(values).astype(np.float32))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR)).astype(np.float64)
+    known = np.isfinite(values)
+    planes = [np.where(known, values, 0), known]
+    stretched, share = (
+        np.asarray(Image.fromarray(plane.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)).astype(
+            np.float64
+        )
+        for plane in planes
+    )
+    return np.where(share > 1 - 1e-6, stretched, np.nan)
 
 
 def describe_input(inputs: list, path: str, size: tuple[int, int] | None) -> OnnxInput:
     """Returns what a network wants, from the inputs of its session.
 
     Raises:
-        ValueError: it has other inputs than one picture, or no size is known.
+        ValueError: it has other inputs than one picture, or takes another size only.
     """
     shapes = [list(each.shape) for each in inputs]
     if len(inputs) != 1 or len(shapes[0]) != 4 or 3 not in (shapes[0][1], shapes[0][3]):

@@ -42,7 +42,7 @@ _DEPTH = flags.DEFINE_string("background_depth", None, "Depth picture of the bac
 _KIND = flags.DEFINE_enum(
     "background_depth_kind", None, list(depth_pictures.KINDS), "What its values are; inverse: larger is nearer."
 )
-_FILL = flags.DEFINE_bool("fill_holes", False, "Fill unknown pixels of the depth from around them.")
+_FILL = flags.DEFINE_bool("fill_holes", False, "Fill unknown pixels of the depth picture from around them.")
 _KNOWN = flags.DEFINE_multi_string(
     "known", [], "COLUMN,ROW,METRES: a pixel of the background and how far away it is, along the optical axis."
 )
@@ -77,6 +77,8 @@ def calibrate() -> None:
         raise ValueError("--background_depth and --teacher both make the depth of the background; give one of them.")
     if _KIND.value and not _DEPTH.value:
         raise ValueError("--background_depth_kind says what --background_depth holds; give that too.")
+    if _FILL.value and not _DEPTH.value:
+        raise ValueError("--fill_holes fills the holes of a --background_depth; give that too.")
     background = read_background(_BACKGROUND.value, [], Progress)
     tilt, fov = _TILT.value, _FOV.value
     if _HORIZON.value is not None:
@@ -84,7 +86,7 @@ def calibrate() -> None:
             raise ValueError("--horizon stands for --tilt, and with --fov says how the camera looks down; give both.")
         tilt = round(floor_plane.compute_tilt(background.shape[:2], fov, _HORIZON.value), 2)
     place = CameraPlace(fov, _HEIGHT.value, tilt)
-    depth_map, source = load_map(background, bool(points), place)
+    depth_map, source = load_map(background, place)
     setup = make_setup(background, depth_map, source, points, place, _FILL.value)
     page = render_camera_page(setup)
     write_camera(_OUTPUT.value, setup)
@@ -92,12 +94,12 @@ def calibrate() -> None:
     print_setup(setup)
 
 
-def load_map(background: np.ndarray, has_points: bool, place: CameraPlace) -> tuple[DepthPicture | None, str]:
+def load_map(background: np.ndarray, place: CameraPlace) -> tuple[DepthPicture | None, str]:
     """Returns the map of depth that the flags name, and what it comes from; None where the floor alone is asked for."""
     if _DEPTH.value:
         depth_map = depth_pictures.read_depth_picture(_DEPTH.value, _KIND.value)
         return depth_map, f"the depth picture {_DEPTH.value.rpartition('/')[2]}"
-    if _TEACHER.value is None and place.is_known and not has_points:
+    if _TEACHER.value is None and place.is_known:
         return None, ""
     return ask_teacher(_TEACHER.value or "small", background)
 

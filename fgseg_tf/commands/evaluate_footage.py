@@ -26,7 +26,7 @@ from data_pipelines.runtime.progress import Progress
 from fgseg_tf.calibration.depth_pictures import fill_holes
 from fgseg_tf.evaluation import baselines, footage
 from fgseg_tf.inference import prediction_files
-from fgseg_tf.inference.objects import place_objects
+from fgseg_tf.inference.objects import FOREGROUND, place_objects
 from fgseg_tf.inference.segmenter import Result, Segmenter
 from fgseg_tf.model import weights
 from fgseg_tf.runs.trained import load_trained
@@ -77,7 +77,7 @@ def evaluate() -> None:
                 if camera is None or sequence.background is None:
                     camera = segmenter.camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
                 result = camera.segment(frame)
-                masks = {"network": result.mask >= prediction_files.FOREGROUND}
+                masks = {"network": result.mask >= FOREGROUND}
                 if truth is not None and sequence.masked:
                     masks |= {name: baseline(bg, frame) for name, baseline in compared.items()}
                     for name, mask in masks.items():
@@ -104,7 +104,7 @@ def evaluate() -> None:
 
 
 def score_ways(result: Result, metres: np.ndarray, millimetres: np.ndarray, truth: np.ndarray | None) -> DepthErrors:
-    """Returns AbsRel of everything and of the objects, for each way to know depth, where it can be told.
+    """Returns AbsRel of everything and of the objects, for each way to know depth, where that way knows it.
 
     Args:
         result: Of the frame, by a camera that knows nothing.
@@ -117,10 +117,10 @@ def score_ways(result: Result, metres: np.ndarray, millimetres: np.ndarray, trut
     made = {
         "nothing known": result.depth,
         "background alone": metres,
-        "objects placed": place_objects(result.mask, filled),
+        "objects placed": place_objects(result.mask, filled, metres > 0),
     }
     if inside is not None:
-        made["by the true mask"] = place_objects(inside.astype(np.float32), filled)
+        made["by the true mask"] = place_objects(inside.astype(np.float32), filled, metres > 0)
     errors: DepthErrors = {}
     for name, depth in made.items():
         errors[name, "all"] = footage.measure_abs_rel(depth, millimetres)

@@ -92,17 +92,18 @@ def label_objects(inside: np.ndarray) -> tuple[np.ndarray, list[tuple[slice, sli
     return labels, boxes
 
 
-def place_objects(mask: np.ndarray, background_metres: np.ndarray) -> np.ndarray:
+def place_objects(mask: np.ndarray, background_metres: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Returns the depth of a frame whose background's depth is known.
 
     Args:
         mask: float32 [H, W], 0 to 1.
         background_metres: float32 [H, W] without holes.
+        known: bool [H, W], where there was none before it was filled.
 
     Returns:
-        float32 [H, W], metres.
+        float32 [H, W], metres; 0, unknown, where there is no object and the background is not known.
     """
-    depth = background_metres.astype(np.float32, copy=True)
+    depth = np.where(known, background_metres, 0).astype(np.float32)
     labels, boxes = label_objects(mask >= FOREGROUND)
     for number, (rows, columns) in enumerate(boxes, start=1):
         window = labels[rows, columns] == number

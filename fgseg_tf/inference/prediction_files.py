@@ -20,11 +20,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE, encode_depth
 from data_pipelines.runtime.files import join_path, write_atomic, write_json
-from fgseg_tf.inference.objects import SceneObject
+from fgseg_tf.inference.objects import FOREGROUND, SceneObject
 from fgseg_tf.inference.segmenter import Result
 
 KINDS = ("mask", "depth", "overlay")
-FOREGROUND = 0.5
 BACKGROUND_BRIGHTNESS = 0.45  # what is left of it in an overlay
 OUTLINE = (255, 196, 0)
 PIXELS_PER_OUTLINE = 300  # of a picture's longer side, for each pixel of the outline's width

@@ -19,7 +19,7 @@ from fgseg_tf.calibration.depth_pictures import fill_holes
 from fgseg_tf.inference import scene_match, upsampling
 from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
 from fgseg_tf.inference.frames import Picture, load_picture
-from fgseg_tf.inference.objects import FOREGROUND, SceneObject, list_objects, place_objects
+from fgseg_tf.inference.objects import SceneObject, list_objects, place_objects
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.model.fold import MULTIPLE, split_background_half
 
@@ -165,8 +165,7 @@ class Camera:
             depth = decode_depth(upsampling.upsample_depth(code, mask, full)).numpy()[0, ..., 0]
             return Result(full.numpy()[0, ..., 0], depth, float(similarity[0]))
         alpha = full.numpy()[0, ..., 0]
-        depth = place_objects(alpha, self._filled)
-        depth[(self._metres <= 0) & (alpha < FOREGROUND)] = 0
+        depth = place_objects(alpha, self._filled, self._metres > 0)
         return Result(alpha, depth, float(similarity[0]), self._filled)
 
     def estimate_shift(self, fg_bg: np.ndarray) -> tuple[int, int] | None:

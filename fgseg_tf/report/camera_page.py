@@ -149,7 +149,7 @@ def _render_place_form(size: tuple[int, int]) -> str:
         f"<label>Column<input name=column type=number min=0 max={width - 1} step=1 inputmode=numeric required></label>"
         f"<label>Row<input name=row type=number min=0 max={height - 1} step=1 inputmode=numeric required></label></div>"
         "<p class=here role=status></p><div class=row><label>Measured metres"
-        "<input name=metres type=number min=0.01 step=any inputmode=decimal required></label>"
+        "<input name=metres type=number min=0.05 step=any inputmode=decimal required></label>"
         "<button>Add point</button></div>"
         "<p>Metres straight ahead of the camera, not along the slant.</p></fieldset></form>"
     )

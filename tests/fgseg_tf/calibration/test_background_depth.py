@@ -36,7 +36,12 @@ def test_metres_are_compared_with_known_distances():
     off = [known(46, 1.1 * METRES[46, 10]), known(40), known(30), known(5, 30.0)]
     setup = make_setup(BACKGROUND, DepthPicture(METRES, True), "a sensor", off, CameraPlace())
     assert [used for _, used in setup.fitted] == [True, True, True, False]
-    assert setup.error == pytest.approx(0.5 * (1 - 1 / 1.1), abs=1e-3)
+    # Of the three that fit, off by 1 / 11, 0 and 0.
+    assert setup.error == pytest.approx(0, abs=1e-6)
+    assert setup.points_that_fit == "the 3 of 4 known points that fit"
+    assert make_setup(BACKGROUND, DepthPicture(METRES, True), "", off[:1], CameraPlace()).error == pytest.approx(
+        1 / 11, abs=1e-4
+    )
     with pytest.raises(ValueError, match=r"the depth contradicts `known`: 9\.00 m at column 10, row 5, where 30 m are"):
         make_setup(BACKGROUND, DepthPicture(METRES, True), "a sensor", [known(5, 30.0)], CameraPlace())
 
@@ -57,6 +62,10 @@ def test_a_relative_map_and_the_floor():
     assert setup.trust == camera_folder.COMPUTED
     assert setup.source == "a network, scaled to the floor"
     np.testing.assert_allclose(setup.depth, METRES, rtol=0.02)
+    with pytest.raises(ValueError, match="the map and the floor have too little in common"):
+        make_setup(BACKGROUND, DepthPicture(np.full(SIZE, np.nan), False), "a network", [], PLACE)
+    with pytest.raises(ValueError, match="the map and a floor 2 m below do not fit together: 0% of where floor"):
+        make_setup(BACKGROUND, DepthPicture(np.where(FLOOR > 0, 1.0, 0.5), False), "a network", [], PLACE)
     with pytest.raises(ValueError, match=r"the map and a floor 2 m below do not fit together: \d+% of where floor"):
         make_setup(BACKGROUND, DepthPicture(np.random.default_rng(0).random(SIZE), False), "a network", [], PLACE)
 

@@ -1,11 +1,13 @@
 """The folder of a camera: read as it was written, and not believed where it was not."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fgseg_tf.calibration.camera_folder import (
     FITTED,
@@ -72,10 +74,13 @@ def test_written_again_it_is_replaced_and_nothing_else_is(folder, tmp_path):
         ({"trust": "sure"}, "trust is none of measured, fitted, computed, guessed"),
         ({"source": 7}, "source is not of type str"),
         ({"error": "much"}, "error is not a number"),
-        ({"fov": 1e9}, "fov is 1e[+]09, which is not from 1 to 179"),
-        ({"depth_scale": 0}, "depth_scale is 0, which is not from 1 to 65535"),
+        ({"fov": 1e9}, "fov is not from 1 to 179"),
+        ({"fov": 10**400}, "fov is not from 1 to 179"),
+        ({"fov": float("inf")}, "fov is not from 1 to 179"),
+        ({"fov": float("nan")}, "fov is not a number"),
+        ({"depth_scale": 0}, "depth_scale is not from 1 to 65535"),
         ({"height": 25}, "are not of 25 x 40 pixels"),
-        ({"points": [{"column": -1}]}, "column is -1, which is not from 0 to 39"),
+        ({"points": [{"column": -1}]}, "column is not from 0 to 39"),
         ({"points": [7]}, "is not the note of a camera"),
         ({"points": None}, "points is missing"),
         ({"sha256": {"background.png": "0", "depth.png": "0"}}, "is not the file that camera.json was written with"),
@@ -100,6 +105,29 @@ def test_another_picture_is_noticed(folder):
     with open(f"{folder}/depth.png", "ab") as file:
         file.write(b"\0")
     with pytest.raises(ValueError, match=r"depth\.png is not the file that camera\.json was written with"):
+        read_camera(folder)
+
+
+def test_a_missing_picture(folder):
+    Path(folder, "depth.png").unlink()
+    with pytest.raises(ValueError, match=r"depth\.png cannot be read .*; calibrate again"):
+        read_camera(folder)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\r\n\x1a\n cut", (np.zeros((24, 40), np.uint8)), (np.zeros((24, 40, 3), np.uint8))]
+)
+def test_a_picture_that_was_made_to_fit_its_digest(folder, content):
+    """Whoever hands over a camera can write digests too."""
+    depth = Path(folder, "depth.png")
+    if isinstance(content, bytes):
+        depth.write_bytes(content)
+    else:
+        Image.fromarray(content).save(depth)
+    note = json.loads(Path(folder, "camera.json").read_text())
+    note["sha256"]["depth.png"] = hashlib.sha256(depth.read_bytes()).hexdigest()
+    Path(folder, "camera.json").write_text(json.dumps(note))
+    with pytest.raises(ValueError, match=r"depth\.png (is not a PNG|is damaged|has colours)"):
         read_camera(folder)
 
 

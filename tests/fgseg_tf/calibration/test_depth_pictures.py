@@ -1,9 +1,13 @@
 """Depth pictures of every kind, read to the value; what is none is refused in one sentence."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from fgseg_tf.calibration import depth_pictures
 from fgseg_tf.calibration.depth_pictures import fill_holes, read_depth_picture, resize_depth
 
 METRES = np.linspace(1, 12, 96).reshape(8, 12)
@@ -41,7 +45,7 @@ def test_open_exr(tmp_path):
         file.write(str(tmp_path / "a.exr"))
     np.testing.assert_allclose(read_depth_picture(str(tmp_path / "a.exr"), None).values, METRES, rtol=1e-6)
     (tmp_path / "b.exr").write_bytes(b"no")
-    with pytest.raises(ValueError, match=r"b\.exr is not an OpenEXR file, or is damaged"):
+    with pytest.raises(ValueError, match=r"b\.exr is not an OpenEXR file, or is damaged in its header"):
         read_depth_picture(str(tmp_path / "b.exr"), None)
 
 
@@ -87,7 +91,8 @@ def test_refusals(tmp_path, name, values, kind, sentence):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("a.png", b"GIF89a", r"a\.png is not a PNG or TIFF, or is damaged"),
+        ("a.png", b"GIF89a", r"a\.png is not a PNG or TIFF, or is damaged in its header"),
+        ("a.png", b"\x89PNG\r\n\x1a\n\x00\x00", r"a\.png is not a PNG or TIFF, or is damaged in its header"),
         ("a.npy", b"\x93NUMPY\x01\x00v\x00{'descr'", "is no array of numbers"),
         ("a.npy", b"", "is no array of numbers"),
         ("a.jpg", b"", r"a\.jpg is no depth picture by its name; give one that ends in \.png"),
@@ -105,8 +110,53 @@ def test_a_header_of_a_huge_array_is_not_believed(tmp_path):
     np.save(tmp_path / "a.npy", METRES)
     content = (tmp_path / "a.npy").read_bytes().replace(b"(8, 12), }" + b" " * 10, b"(8000000, 120000), }")
     (tmp_path / "a.npy").write_bytes(content)
-    with pytest.raises(ValueError, match=r"is no array of numbers \(it holds float64 \[8000000, 120000\]\)"):
+    with pytest.raises(ValueError, match=r"or too large: it holds float64 \[8000000, 120000\]"):
         read_depth_picture(str(tmp_path / "a.npy"), "metres")
+
+
+def test_a_header_that_would_overflow_the_stack_is_one_sentence(tmp_path):
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (8, " + b"-" * 9000 + b"12)}"
+    content = b"\x93NUMPY\x01\x00" + len(header + b"\n").to_bytes(2, "little") + header + b"\n"
+    (tmp_path / "a.npy").write_bytes(content + METRES.tobytes())
+    with pytest.raises(ValueError, match="is no array of numbers"):
+        read_depth_picture(str(tmp_path / "a.npy"), "metres")
+
+
+def test_an_array_that_is_cut_short(tmp_path):
+    path = save(tmp_path / "a.npy", METRES)
+    (tmp_path / "a.npy").write_bytes((tmp_path / "a.npy").read_bytes()[:-8])
+    with pytest.raises(ValueError, match=r"a\.npy is damaged or cut short"):
+        read_depth_picture(path, "metres")
+
+
+def test_an_archive_is_not_taken_for_an_array(tmp_path):
+    np.savez(tmp_path / "a.npz", METRES)
+    (tmp_path / "a.npz").rename(tmp_path / "a.npy")
+    with pytest.raises(ValueError, match="is no array of numbers"):
+        read_depth_picture(str(tmp_path / "a.npy"), "metres")
+
+
+def test_a_picture_that_is_cut_short_is_refused_or_whole(tmp_path):
+    whole = save(tmp_path / "whole.png", (METRES * 1000).astype(np.uint16))
+    content = Path(whole).read_bytes()
+    for length in range(0, len(content) - 12, 7):
+        (tmp_path / "a.png").write_bytes(content[:length])
+        reason = ""
+        try:
+            read = read_depth_picture(str(tmp_path / "a.png"), "millimetres").values
+        except ValueError as error:
+            reason = str(error)
+        else:  # but for a check sum all was there
+            np.testing.assert_array_equal(read, read_depth_picture(whole, "millimetres").values)
+        assert not reason or re.search(r"a\.png is (damaged or cut short|not a PNG or TIFF)", reason)
+    assert length > 100
+
+
+def test_a_picture_that_is_too_large_is_refused_by_its_header(tmp_path, monkeypatch):
+    monkeypatch.setattr(depth_pictures, "MAX_PIXELS", 95)
+    for name, values in (("a.png", METRES.astype(np.uint16)), ("a.npy", METRES)):
+        with pytest.raises(ValueError, match=r"too large: 12 x 8 pixels, 95 are allowed|holds float64 \[8, 12\]"):
+            read_depth_picture(save(tmp_path / name, values), "metres")
 
 
 def test_resized_by_the_nearest_value():

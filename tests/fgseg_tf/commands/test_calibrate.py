@@ -186,18 +186,23 @@ def test_refusals_leave_a_camera_of_before_untouched(desk):
     camera = desk / "before"
     usual = [f"--background={desk}/empty.png", f"--output={camera}"]
     floor = ["--camera_height=2", "--fov=60", "--tilt=30"]
+    made = [[*usual, *floor], [*usual, "--camera_height=2", "--fov=60", "--horizon=-10.5"]]
+    made.append([*usual, *floor, "--known=3,50,3"])
+    assert run_each(made) == ["", "", ""]
+    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in camera.iterdir()}
+    assert set(before) == {"background.png", "camera.html", "camera.json", "depth.png"}
     cases = [
-        ([*usual, *floor], ""),
         ([*usual, f"--background_depth={desk}/depth.png"], "depth.png holds whole numbers, which may mean anything"),
         ([*usual, f"--background_depth={desk}/negative.npy"], "negative.npy has negative values"),
         ([*usual, f"--background_depth={desk}/none.png"], "none.png cannot be read"),
         ([*usual, f"--background_depth={desk}/depth.png", "--teacher=small"], "both make the depth of the background"),
         ([*usual, "--background_depth_kind=metres"], "says what --background_depth holds; give that too"),
+        ([*usual, *floor, "--fill_holes"], "--fill_holes fills the holes of a --background_depth"),
+        ([*usual, *floor, "--known=3,50,30"], "the depth contradicts --known: "),
         ([*usual, "--camera_height=2"], "--camera_height, --fov and --tilt together; add --fov and --tilt."),
         ([*usual, "--camera_height=2", "--fov=180", "--tilt=3"], "--fov=180 is not a field of view"),
         ([*usual, "--camera_height=2", "--horizon=-3"], "--horizon stands for --tilt, and with --fov says how"),
         ([*usual, *floor, "--horizon=-3"], "--horizon stands for --tilt"),
-        ([*usual, "--camera_height=2", "--fov=60", "--horizon=-10.5"], ""),
         ([*usual, "--known=1,2"], "--known=1,2 is not COLUMN,ROW,METRES, such as 320,400,2.5"),
         ([*usual, "--known=1,2,0"], "--known=1,2,0 is not COLUMN,ROW,METRES"),
         ([*usual, f"--teacher={desk}/good.onnx", "--known=1,2,3"], "--known has 1 points, and 3 or more are needed"),
@@ -212,10 +217,18 @@ def test_refusals_leave_a_camera_of_before_untouched(desk):
     ]
     ends = run_each([command for command, _ in cases])
     for (command, sentence), end in zip(cases, ends, strict=True):
-        assert (sentence in end) if sentence else not end, f"{command}: {end}"
+        assert sentence in end, f"{command}: {end}"
         assert "\n" not in end
-    assert {path.name for path in camera.iterdir()} == {"background.png", "camera.html", "camera.json", "depth.png"}
-    setup = camera_folder.read_camera(str(camera))
-    assert setup.source == "the floor alone"
+    assert {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in camera.iterdir()} == before
+
+
+def test_the_horizon_says_how_the_camera_looks_down(desk):
+    flags = ["--camera_height=2", "--fov=60", "--horizon=-10.5", f"--output={desk}/level"]
+    done = run("calibrate", f"--background={desk}/empty.png", *flags)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "computed, the floor that follows from the camera's height, field of view and tilt; from the floor alone"
+        in (done.stdout)
+    )
     # The middle row is 29.5, and the focal length 40 / tan(30 degrees): the horizon is 40 rows above the middle.
-    assert setup.tilt == pytest.approx(30, abs=0.01)
+    assert camera_folder.read_camera(str(desk / "level")).tilt == pytest.approx(30, abs=0.01)

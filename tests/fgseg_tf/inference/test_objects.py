@@ -80,17 +80,27 @@ FLOOR[:8, 7] = 2
 def test_an_object_stands_at_its_foot():
     mask = np.zeros((10, 8), np.float32)
     mask[1:6, 2:4] = 1  # 10 pixels, the lowest tenth of which is 1: both of row 5, 5 m away
-    depth = place_objects(mask, FLOOR)
+    depth = place_objects(mask, FLOOR, FLOOR > 0)
     assert (depth[1:6, 2:4] == 5).all()
     outside = mask == 0
     np.testing.assert_array_equal(depth[outside], FLOOR[outside])
     assert depth.dtype == np.float32
 
 
+def test_what_is_not_known_stays_unknown_but_under_objects():
+    mask = np.zeros((10, 8), np.float32)
+    mask[1:6, 2:4] = 1
+    known = np.ones((10, 8), bool)
+    known[3:7, :5] = False
+    depth = place_objects(mask, FLOOR, known)
+    assert (depth[1:6, 2:4] == 5).all(), "it stands on what was filled"
+    np.testing.assert_array_equal(depth[mask == 0], np.where(known, FLOOR, 0)[mask == 0])
+
+
 def test_nothing_is_behind_what_it_hides():
     mask = np.zeros((10, 8), np.float32)
     mask[1:6, 5:8] = 1
-    depth = place_objects(mask, FLOOR)
+    depth = place_objects(mask, FLOOR, FLOOR > 0)
     assert (depth[1:6, 5:7] == 5).all()
     assert (depth[1:6, 7] == 2).all(), "in front of the pillar, or it would not be seen"
 
@@ -100,7 +110,7 @@ def test_a_list_of_objects():
     mask[1:6, 2:4] = 1
     mask[5:9, 6] = 0.9
     mask[0, 0] = 0.4
-    depth = place_objects(mask, FLOOR)
+    depth = place_objects(mask, FLOOR, FLOOR > 0)
     near, far = list_objects(mask, depth, FLOOR)
     assert (near.order, far.order) == (1, 2)
     assert near.box == (5, 6, 9, 7)

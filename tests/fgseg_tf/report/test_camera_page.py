@@ -3,8 +3,6 @@
 import base64
 import dataclasses
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import browser
 import numpy as np
@@ -57,19 +55,6 @@ def read_words(setup: CameraSetup) -> str:
 @pytest.fixture(scope="module")
 def text() -> str:
     return camera_page.render_camera_page(SETUP)
-
-
-@pytest.fixture(scope="module")
-def file(text, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("page") / "camera.html"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[browser.Page]:
-    with browser.started() as page:
-        yield page
 
 
 def click(tab: browser.Page, column: int, row: int) -> None:

@@ -7,10 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
-import browser
 import numpy as np
 import pytest
 from browser import WIDTHS
@@ -51,19 +48,6 @@ def text(dataset, backgrounds, shown) -> str:
     return dataset_page.render_dataset_page(
         dataset, backgrounds, label_statistics.survey_labels(dataset, backgrounds), shown
     )
-
-
-@pytest.fixture(scope="module")
-def file(text, tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("page") / "page.html"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def tab() -> Iterator[browser.Page]:
-    with browser.started() as page:
-        yield page
 
 
 def cards(page: str) -> list[dict]:
