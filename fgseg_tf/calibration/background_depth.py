@@ -100,7 +100,11 @@ def make_setup(
         setup = replace(setup, depth=fit.to_metres(values), trust=COMPUTED, source=f"{source}, scaled to the floor")
     else:
         setup = replace(setup, depth=_scale_to_guess(values))
-    return replace(setup, depth=fill_holes(setup.depth).astype(np.float32)) if fill else setup
+    holes = float((setup.depth <= 0).mean())
+    if not (fill and holes):
+        return setup
+    filled = fill_holes(setup.depth).astype(np.float32)
+    return replace(setup, depth=filled, source=f"{setup.source}, {holes:.1%} of it filled from around")
 
 
 def _note_points(
