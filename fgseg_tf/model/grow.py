@@ -15,7 +15,8 @@ import keras
 import numpy as np
 
 from fgseg_tf.model import weights
-from fgseg_tf.model.two_branch import ARCHITECTURES, CHANGE, JOINED, NORMALIZED, PARTS, Architecture, build
+from fgseg_tf.model.layers import CHANGE, JOINED, NORMALIZED
+from fgseg_tf.model.two_branch import ARCHITECTURES, PARTS, Architecture, build
 
 
 def initialize_from(network: keras.Model, values: dict[str, np.ndarray], origin: str) -> str | None:

@@ -23,10 +23,9 @@ from dataclasses import dataclass
 
 import keras
 
+from fgseg_tf.model.layers import Layers, computing_in
+
 PARTS = ("stem", "background", "joint", "mask", "depth")
-# Endings of layer names: of the layer that concatenates the inputs of a convolution, of the BatchNorm that follows it,
-# and of the last convolution in a residual block.
-JOINED, NORMALIZED, CHANGE = "_joined", "_normalized", "_change"
 # Keras 2 has no `ops`; the shape of a tensor is all that is needed of them.
 _shape = keras.ops.shape if hasattr(keras, "ops") else keras.backend.shape
 
@@ -89,14 +88,10 @@ def build(architecture: Architecture, synchronized: bool = False, precision: str
             training on n replicas equals training on one. It costs time, so leave it out where there is one.
         precision: what layers compute in: float32, mixed_bfloat16 or mixed_float16. Weights are always float32.
     """
-    before = keras.mixed_precision.global_policy()
-    keras.mixed_precision.set_global_policy(precision)
-    try:
+    with computing_in(precision):
         return assemble(
-            {part: build_part(_Layers(part, synchronized), architecture) for part, build_part in _BUILDERS.items()}
+            {part: build_part(Layers(part, synchronized), architecture) for part, build_part in _BUILDERS.items()}
         )
-    finally:
-        keras.mixed_precision.set_global_policy(before)
 
 
 def assemble(parts: dict[str, keras.Model]) -> keras.Model:
@@ -127,7 +122,7 @@ def run_parts(parts: dict[str, keras.Model], bg, fg_bg) -> dict:
     }
 
 
-def _stem(make: "_Layers", architecture: Architecture) -> keras.Model:
+def _stem(make: Layers, architecture: Architecture) -> keras.Model:
     picture = keras.Input((None, None, 3))
     x = keras.layers.Rescaling(2.0, offset=-1.0)(picture)
     full = make.convolution(x, architecture.stem[0], "1")
@@ -135,7 +130,7 @@ def _stem(make: "_Layers", architecture: Architecture) -> keras.Model:
     return keras.Model(picture, [full, half], name="stem")
 
 
-def _background(make: "_Layers", architecture: Architecture) -> keras.Model:
+def _background(make: Layers, architecture: Architecture) -> keras.Model:
     half = x = keras.Input((None, None, architecture.stem[1]))
     outputs = []
     for scale, channels in zip(_ENCODED, architecture.background, strict=True):
@@ -145,7 +140,7 @@ def _background(make: "_Layers", architecture: Architecture) -> keras.Model:
     return keras.Model(half, outputs, name="background")
 
 
-def _joint(make: "_Layers", architecture: Architecture) -> keras.Model:
+def _joint(make: Layers, architecture: Architecture) -> keras.Model:
     """Builds the joint encoder: features of both pictures and of the background encoder -> features at six scales."""
     frame = [keras.Input((None, None, channels)) for channels in architecture.stem]
     empty = [keras.Input((None, None, channels)) for channels in architecture.stem]
@@ -170,7 +165,7 @@ def _joint(make: "_Layers", architecture: Architecture) -> keras.Model:
     return keras.Model([*frame, *empty, *background], outputs, name="joint")
 
 
-def _branch(make: "_Layers", architecture: Architecture) -> keras.Model:
+def _branch(make: Layers, architecture: Architecture) -> keras.Model:
     """Builds a branch, from 1/32 back to full size: double, concatenate the features of that size, convolve."""
     inputs = [keras.Input((None, None, channels)) for channels in (*architecture.stem, *architecture.joint)]
     *skips, x = inputs
@@ -184,35 +179,6 @@ def _branch(make: "_Layers", architecture: Architecture) -> keras.Model:
 
 _BUILDERS = {"stem": _stem, "background": _background, "joint": _joint, "mask": _branch, "depth": _branch}
 _ENCODED, _DECODED = (4, 8, 16, 32), (16, 8, 4, 2, 1)  # scales: 4 is a quarter of the picture's height and width
-
-
-@dataclass(frozen=True)
-class _Layers:
-    """Adds layers to one part, named after it."""
-
-    part: str
-    synchronized: bool
-
-    def convolution(self, x, channels: int, name: str, strides: int = 1, activation: str | None = "relu"):
-        """Adds a 3 x 3 convolution with BatchNorm; `x` is a tensor, or a list of tensors to concatenate."""
-        name = f"{self.part}_{name}"
-        if isinstance(x, list):
-            x = keras.layers.Concatenate(name=f"{name}{JOINED}")(x)
-        x = keras.layers.Conv2D(
-            channels, 3, strides=strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
-        )(x)
-        # With Keras's usual 0.99, statistics lag behind the weights for most of a short stage.
-        normalized = keras.layers.BatchNormalization(
-            momentum=0.95, synchronized=self.synchronized, name=f"{name}{NORMALIZED}"
-        )
-        x = normalized(x)
-        return keras.layers.Activation(activation)(x) if activation else x
-
-    def residual(self, x, channels: int, name: str):
-        """Adds a residual block of two convolutions."""
-        change = self.convolution(x, channels, f"{name}_first")
-        change = self.convolution(change, channels, f"{name}{CHANGE}", activation=None)
-        return keras.layers.Activation("relu")(keras.layers.Add()([x, change]))
 
 
 @keras.saving.register_keras_serializable(package="fgseg_tf")
