@@ -30,6 +30,7 @@ class SourcesConfig:
         keep_duplicates: keeps copies of a picture; a test may then show a training picture.
         field_of_view: of the cameras, vertical, degrees. Demo sources know theirs.
         physical_height: least and most length of the longer side of the cutouts, metres. Demo sources know theirs.
+        steeper: by how much more, at most, the cameras of demo scenes look down, degrees, 0 to 45.
     """
 
     backgrounds: str | None = None
@@ -40,12 +41,17 @@ class SourcesConfig:
     keep_duplicates: bool = False
     field_of_view: float = 55.0
     physical_height: tuple[float, float] = (1.5, 1.9)
+    steeper: float = 0.0
 
     def __post_init__(self):
         if bool(self.backgrounds) != bool(self.foregrounds):
             raise ValueError(
                 "`backgrounds`=DIR and `foregrounds`=DIR go together; give both, or neither for demo sources."
             )
+        if not 0 <= self.steeper <= 45:
+            raise ValueError(f"`steeper`={self.steeper:g} is not from 0 to 45 degrees.")
+        if self.steeper and self.backgrounds:
+            raise ValueError("`steeper` turns the cameras of demo scenes; pictures of yours stay as they are.")
         low, high = self.physical_height
         if not 0 < low <= high:
             raise ValueError(f"`physical_height`={low},{high}: the first must be over 0 and not more than the second.")
@@ -64,11 +70,14 @@ class PlacementConfig:
         layout: one of `LAYOUTS`; what each is, `compositing/placement.py` says.
         places: placements of each pair of a background and a cutout.
         max_objects: most objects in one composite, painted far to near; 1 to 16.
+        further: chance of one more object, while `max_objects` allows it, 0 to 1.
         truncation: share of objects that the edge of the picture may cut, 0 to 1.
         object_size: least and most of an object's longer side, as a share of the picture's shorter one; over 1 needs
             `truncation`.
         empty: share of frames with no object in them, 0 to 1.
         flip_backgrounds: mirrors every other background.
+        upright: objects on the ground stand upright where the camera looks down, so that a head is nearer than its
+            feet; else each is as far away as its foot, as published.
     """
 
     layout: str = "ground"
@@ -78,6 +87,8 @@ class PlacementConfig:
     object_size: tuple[float, float] = (0.1, 0.9)
     empty: float = 0.0
     flip_backgrounds: bool = False
+    upright: bool = False
+    further: float = 0.4
 
     def __post_init__(self):
         low, high = self.object_size
@@ -92,11 +103,13 @@ class PlacementConfig:
             )
         if not 1 <= self.max_objects <= 16:
             raise ValueError(f"`max_objects`={self.max_objects} is not from 1 to 16.")
-        for name, share in (("truncation", self.truncation), ("empty", self.empty)):
+        for name, share in (("truncation", self.truncation), ("empty", self.empty), ("further", self.further)):
             if not 0 <= share <= 1:
                 raise ValueError(f"`{name}`={share} is not a share from 0 to 1.")
         if not 0 < low <= high <= 4:
             raise ValueError(f"`object_size`={low},{high} is not a range such as 0.1,1.2 (at most 4).")
+        if self.upright and self.layout != "ground":
+            raise ValueError(f"`upright` is for objects on the ground; take `placement`=ground, not {self.layout}.")
         if high > 1 and not self.truncation:
             raise ValueError(
                 f"`object_size`={low},{high} makes cut-outs larger than the picture, which cannot stand in it whole; "
@@ -180,12 +193,15 @@ class DatasetConfig:
             raise ValueError(f"`limit`={self.limit} is negative; 0 is for no limit.")
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the description as flat JSON values, each by the name of its flag; sizes as `height` and `width`."""
+        """Returns the description as flat JSON values, each by the name of its flag; sizes as `height` and `width`.
+
+        What came later is left out where it has its default: digests of data sets from before hold.
+        """
         flat: dict[str, Any] = {}
         for group in ("sources", "teacher", None, "placement"):
             owner = getattr(self, group) if group else self
             flat |= {name: _as_json(getattr(owner, attribute)) for name, attribute in FLAT_NAMES[group].items()}
-        return flat
+        return {name: value for name, value in flat.items() if name not in LATER or LATER[name] != value}
 
     @classmethod
     def from_dict(cls, flat: Mapping[str, Any]) -> "DatasetConfig":
@@ -235,6 +251,8 @@ FLAT_NAMES: dict[str | None, dict[str, str]] = {
         **_own_fields(PlacementConfig, "layout", "places"),
     },
 }
+
+LATER: dict[str, Any] = {"upright": False, "further": 0.4, "steeper": 0.0}
 
 
 def _as_json(value: Any) -> Any:

@@ -46,6 +46,9 @@ PHYSICAL_HEIGHT = flags.DEFINE_list(
     [str(metres) for metres in _SOURCES.physical_height],
     "Metres, least and most, of the longer side of your cutouts (demo ones know theirs).",
 )
+STEEPER = flags.DEFINE_float(
+    "steeper", _SOURCES.steeper, "Degrees by which the cameras of demo scenes look down more, at most."
+)
 IMAGE_SIZE = flags.DEFINE_string("image_size", "224", "Side in pixels, or HEIGHTxWIDTH; at least 32.")
 PLACEMENT = flags.DEFINE_enum(
     "placement",
@@ -58,6 +61,7 @@ PLACEMENTS = flags.DEFINE_integer("placements", _PLACED.places, "Places for each
 MAX_OBJECTS = flags.DEFINE_integer(
     "max_objects", _PLACED.max_objects, "Up to so many cutouts in one frame, painted far to near."
 )
+FURTHER = flags.DEFINE_float("further", _PLACED.further, "Chance of one more object, while --max_objects allows it.")
 TRUNCATION = flags.DEFINE_float(
     "truncation", _PLACED.truncation, "Share of objects that the edge of the picture may cut."
 )
@@ -68,6 +72,9 @@ OBJECT_SIZE = flags.DEFINE_list(
 )
 EMPTY = flags.DEFINE_float("empty", _PLACED.empty, "Share of frames with nobody in them.")
 FLIP_BACKGROUNDS = flags.DEFINE_bool("flip_backgrounds", _PLACED.flip_backgrounds, "Mirror every other background.")
+UPRIGHT = flags.DEFINE_bool(
+    "upright", _PLACED.upright, "Objects stand upright where the camera looks down: heads are nearer than feet."
+)
 SEAM = flags.DEFINE_enum("seam", _USUAL.seam, SEAMS, "Edges: all or nothing, as drawn, or faded inwards.")
 LABELS_FROM = flags.DEFINE_enum(
     "labels",
@@ -123,15 +130,18 @@ def config_from_flags(labels: str = "ground", jpeg_quality: int = _USUAL.jpeg_qu
             keep_duplicates=KEEP_DUPLICATES.value,
             field_of_view=FIELD_OF_VIEW.value,
             physical_height=parse_pair(PHYSICAL_HEIGHT),
+            steeper=STEEPER.value,
         ),
         placement=PlacementConfig(
             layout=PLACEMENT.value,
             places=PLACEMENTS.value,
             max_objects=MAX_OBJECTS.value,
+            further=FURTHER.value,
             truncation=TRUNCATION.value,
             object_size=parse_pair(OBJECT_SIZE),
             empty=EMPTY.value,
             flip_backgrounds=FLIP_BACKGROUNDS.value,
+            upright=UPRIGHT.value,
         ),
         teacher=TeacherConfig(
             weights=TEACHER_WEIGHTS.value,

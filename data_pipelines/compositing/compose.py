@@ -13,6 +13,7 @@ import tensorflow as tf
 from data_pipelines.compositing.cutout_pyramid import RELIEF_UNIT
 from data_pipelines.compositing.plan import CompositePlan, Materials
 
+LEAST_RATIO = 0.2  # of the depth of an upright object's top to that of its foot
 FEATHER = 5  # pixels over which a feathered edge fades, inwards
 
 
@@ -42,7 +43,13 @@ class Composite(TypedDict):
 
 
 def compose(
-    plan: CompositePlan, materials: Materials, seam: str, *, mirrors: bool = True, empties: bool = True
+    plan: CompositePlan,
+    materials: Materials,
+    seam: str,
+    *,
+    mirrors: bool = True,
+    empties: bool = True,
+    upright: bool = False,
 ) -> Composite:
     """Makes one composite.
 
@@ -52,6 +59,7 @@ def compose(
         seam: the edges of objects: "hard", "soft" or "feathered".
         mirrors: whether any background is mirrored. A branch that is never taken costs too.
         empties: whether any frame has no object.
+        upright: whether any object leans.
     """
     _, height, width, _ = materials.backgrounds.shape
     background = tf.gather(materials.backgrounds, plan["background"])
@@ -74,7 +82,10 @@ def compose(
         window = plan["window"][number]
         begin, end = window[:2], window[2:]
         layer, relief = _sample_cutout(plan, number, materials, end - begin)
-        code = tf.cast(plan["metres"][number] * materials.depth_scale + 0.5, tf.int32)
+        metres = plan["metres"][number]
+        if upright:
+            metres *= _stand_upright(begin[0], end[0], plan["foot"][number], plan["lean"][number], height)
+        code = tf.cast(metres * materials.depth_scale + 0.5, tf.int32)
         if bg_depth is not None:
             hides = tf.cast(tf.cast(code, tf.float32) * (1 - materials.hides_when_nearer), tf.int32)
             layer *= tf.cast(tf.cast(_crop(bg_depth, begin, end), tf.int32) >= hides, tf.float32)
@@ -133,6 +144,13 @@ def compose(
         "mask_sums": _sum_up(mask)[:, 0],
         "depth_sums": depth_sums[:, 0],
     }
+
+
+def _stand_upright(first, last, foot, lean, height: int):
+    """Returns by what an object's depth at its foot is multiplied in rows first to last, float32 [rows, 1, 1]."""
+    rows = (tf.range(tf.cast(first, tf.float32), tf.cast(last, tf.float32)) + 0.5) / height
+    ratio = (1 - lean * (foot - 0.5)) / (1 - lean * (rows - 0.5))
+    return tf.clip_by_value(ratio, LEAST_RATIO, 1.0)[:, None, None]
 
 
 def _transparency(alpha):

@@ -101,6 +101,7 @@ class Compositor:
             self.config.seam,
             mirrors=placement.flip_backgrounds,
             empties=placement.empty > 0,
+            upright=placement.upright,
         )
 
     def compose_layer(self, plan: CompositePlan) -> Layer:

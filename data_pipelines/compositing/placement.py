@@ -26,7 +26,6 @@ ROW_HEIGHTS = (90, 80, 70, 60)  # px on the published canvas, nearest row first
 ROW_FEET = (148, 132, 116, 100)
 DRAWS = 9  # random numbers for each object
 SCATTERED = 0.2  # share of the frames of `mixed` that are as in `random`
-FURTHER_OBJECT = 0.4  # chance of one more object, while --max_objects allows it
 LEAST_VISIBLE = 0.3  # of the height and of the width of an object that is cut by the edge
 NEAREST_CUT = 0.35  # an object cut by the lower edge is this much nearer than the floor in view, at most
 
@@ -69,6 +68,8 @@ class Placements(TypedDict):
         width: float32 [n, k], pixels.
         metres: float32 [n, k], how far they are; 0 when depth is not known yet.
         relief_scale: float32 [n, k], what is seen by the cutout's own size.
+        foot: float32 [n, k], row on which they stand, as a share of the picture's height.
+        lean: float32 [n, k], by how much their depth falls with the row; 0 where it is that of the foot everywhere.
     """
 
     background: tf.Tensor
@@ -82,6 +83,8 @@ class Placements(TypedDict):
     width: tf.Tensor
     metres: tf.Tensor
     relief_scale: tf.Tensor
+    foot: tf.Tensor
+    lean: tf.Tensor
 
 
 def draw_numbers(seed: int, indices: tf.Tensor, objects: int) -> tf.Tensor:
@@ -157,7 +160,7 @@ def place_objects(
     if metres is None:
         metres = tf.zeros_like(top)
 
-    one_more = tf.cast((objects[:, 1:, 7] < FURTHER_OBJECT) & scattered[:, None], tf.int32)
+    one_more = tf.cast((objects[:, 1:, 7] < placement.further) & scattered[:, None], tf.int32)
     count = 1 + tf.reduce_sum(tf.math.cumprod(one_more, axis=1), axis=1)
     count = tf.where((frame[:, 1] < placement.empty) & scattered, 0, count)
     # Absent objects go last; painting stops before them.
@@ -172,6 +175,8 @@ def place_objects(
         "width": wide,
         "metres": metres,
         "relief_scale": _scale_relief(background, foreground, tall, metres, stage, height),
+        "foot": (top + tall) / height,
+        "lean": _find_lean(background, tall, stage) if placement.upright else tf.zeros_like(tall),
     }
     in_order = {key: tf.gather(value, order, axis=1, batch_dims=1) for key, value in values.items()}
     frames = {"background": background, "background_flipped": background_flipped, "count": count}
@@ -252,6 +257,18 @@ def _scale_relief(background, foreground, tall, metres, stage: Stage, height: in
     """Returns how much larger than the cutout itself is what is seen; 1 where perspective alone set its size."""
     focal = tf.gather(stage.focal, background)[:, None] * height
     return tall * metres / focal / tf.gather(stage.physical_height, foreground)[..., 0]
+
+
+def _find_lean(background, tall, stage: Stage):
+    """Returns float32 [n, k]: what stands upright has 1 / depth proportional to 1 - lean * (row - 1 / 2).
+
+    That is a vertical plane across the view of a camera that looks down: its horizon is above the middle of the
+    picture by the tangent of its tilt, in focal lengths.
+    """
+    assert stage.horizon is not None  # of the ground layout
+    above_middle = 0.5 - tf.gather(stage.horizon, background)
+    lean = above_middle / tf.square(tf.gather(stage.focal, background))
+    return tf.broadcast_to(lean[:, None], tf.shape(tall))
 
 
 def _gather_depth_at_foot(background, background_flipped, foot, centre, stage: Stage):

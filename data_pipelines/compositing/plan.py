@@ -61,6 +61,7 @@ class CompositePlan(TypedDict):
         cut: bool [k, 4], whether the picture's top, left, bottom, right edge cuts the object.
         metres: float32 [k], how far it is; 0 when depth is labelled later.
         relief_scale: float32 [k], what is seen by the cutout's own size.
+        foot, lean: float32 [k], as of `Placements`.
     """
 
     index: tf.Tensor
@@ -77,6 +78,8 @@ class CompositePlan(TypedDict):
     cut: tf.Tensor
     metres: tf.Tensor
     relief_scale: tf.Tensor
+    foot: tf.Tensor
+    lean: tf.Tensor
 
 
 def load_materials(
@@ -151,6 +154,8 @@ def plan_composites(indices: tf.Tensor, placements: Placements, materials: Mater
         ),
         "metres": placements["metres"],
         "relief_scale": placements["relief_scale"],
+        "foot": placements["foot"],
+        "lean": placements["lean"],
     }
 
 

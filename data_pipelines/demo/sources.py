@@ -1,6 +1,6 @@
 """The embedded default source of pictures: procedural backgrounds with exact depth, and procedural cutouts.
 
-  draw_background(seed, index, height, width) -> Background
+  draw_background(seed, index, height, width, steeper) -> Background
     picture         uint8 [height, width, 3]
     depth           float32 [height, width], metres along the optical axis (z-depth, not ray length), in (0, MAX_DEPTH];
                     sampled at the pixel's centre, never averaged
@@ -25,7 +25,7 @@ of something drawn from above stay visible. A card throws a shadow, which is not
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,9 +70,20 @@ class Rendering:
     mask: np.ndarray
 
 
-def draw_background(seed: int, index: int, height: int, width: int) -> Background:
-    """Draws background number `index`."""
+def draw_background(seed: int, index: int, height: int, width: int, steeper: float = 0.0) -> Background:
+    """Draws background number `index`.
+
+    Args:
+      seed: of the random numbers.
+      index: number of the scene.
+      height: of the picture, pixels.
+      width: likewise.
+      steeper: degrees by which the camera looks down more than it would, at most; by how much is drawn.
+    """
     view = build_scene(seed, index)
+    if steeper:
+        more = np.random.Generator(np.random.PCG64([seed, index, 2])).uniform(0, steeper)
+        view = replace(view, camera=replace(view.camera, pitch=view.camera.pitch + more))
     rendering = render_scene(view, height, width)
     return Background(rendering.picture, rendering.depth, view.camera.field_of_view, view.kind)
 

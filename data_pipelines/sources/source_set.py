@@ -71,6 +71,7 @@ def load_sources(config: DatasetConfig) -> Sources:
             wanted.foregrounds_count or DEMO_COUNT,
             config.height,
             config.width,
+            wanted.steeper,
         )
     return read_sources(
         wanted.backgrounds,
@@ -87,14 +88,25 @@ def load_sources(config: DatasetConfig) -> Sources:
     )
 
 
-def draw_sources(seed: int, backgrounds: int, foregrounds: int, height: int, width: int) -> Sources:
-    """Draws demo backgrounds and cutouts."""
+def draw_sources(
+    seed: int, backgrounds: int, foregrounds: int, height: int, width: int, steeper: float = 0.0
+) -> Sources:
+    """Draws demo backgrounds and cutouts.
+
+    Args:
+        seed: of the random numbers.
+        backgrounds: how many.
+        foregrounds: how many cutouts.
+        height: of the backgrounds, pixels.
+        width: likewise.
+        steeper: by how much more, at most, cameras look down, degrees.
+    """
     drawn = []
     with (
         _open_map(backgrounds + foregrounds) as map_numbers,
         Progress("drawing", backgrounds + foregrounds, "pictures") as progress,
     ):
-        scenes = map_numbers(partial(_draw_background, seed, height, width), range(backgrounds))
+        scenes = map_numbers(partial(_draw_background, seed, height, width, steeper), range(backgrounds))
         cutouts = map_numbers(partial(_draw_cutout, seed, max(DEMO_CUTOUT_HEIGHT, height)), range(foregrounds))
         for picture in itertools.chain(scenes, cutouts):
             drawn.append(picture)
@@ -184,8 +196,8 @@ def _open_map(count: int):
             pool.shutdown(cancel_futures=True)
 
 
-def _draw_background(seed: int, height: int, width: int, number: int) -> demo_sources.Background:
-    return demo_sources.draw_background(seed, number, height, width)
+def _draw_background(seed: int, height: int, width: int, steeper: float, number: int) -> demo_sources.Background:
+    return demo_sources.draw_background(seed, number, height, width, steeper)
 
 
 def _draw_cutout(seed: int, height: int, number: int) -> demo_sources.Foreground:
