@@ -29,7 +29,7 @@ from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.measures import losses
-from fgseg_tf.model.two_branch import ARCHITECTURES
+from fgseg_tf.model.networks import NAMES
 from fgseg_tf.training import distribution
 from fgseg_tf.training.loop import train
 from fgseg_tf.training.optimizers import OPTIMIZERS, Optimization
@@ -42,7 +42,13 @@ _OPTIMIZATION = Optimization()
 _RUN = flags.DEFINE_string("run", None, "Folder of this training; local or gs://.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of shards from tools/export_tfrecords.py, or demo: made on the fly.")
 
-_NETWORK = flags.DEFINE_enum("network", "base", list(ARCHITECTURES), "How large: 0.5, 1.6 or 9.0 million parameters.")
+_NETWORK = flags.DEFINE_enum(
+    "network",
+    "base",
+    list(NAMES),
+    "Of masks and depth, how large: 0.5, 1.6 or 9.0 million parameters; or of the depth of objects before a background "
+    "whose depth is known.",
+)
 _START = flags.DEFINE_string(
     "start",
     "",

@@ -24,10 +24,11 @@ from PIL import Image
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.calibration.depth_pictures import fill_holes
+from fgseg_tf.calibration.floor_plane import compute_floor_depth, fit_floor
 from fgseg_tf.evaluation import baselines, footage
 from fgseg_tf.inference import prediction_files
 from fgseg_tf.inference.objects import FOREGROUND, place_objects
-from fgseg_tf.inference.segmenter import Result, Segmenter
+from fgseg_tf.inference.segmenter import Camera, Segmenter
 from fgseg_tf.model import weights
 from fgseg_tf.runs.trained import load_trained
 
@@ -39,10 +40,17 @@ _SMOOTH = flags.DEFINE_float("smooth", 0.0, "As in predict; for frames that foll
 _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "As in predict.")
 _BASELINES = flags.DEFINE_bool("baselines", True, "Also the difference, MOG2 and KNN.")
 _ALIGN = flags.DEFINE_bool("align", False, "Move masks and depth to where the difference says that they belong.")
+_FOV = flags.DEFINE_float(
+    "fov",
+    None,
+    "Degrees across the picture: also scores depth of a camera of which only height, tilt and this are known, read off "
+    "the floor in background/depth.png.",
+)
 _SHEET = flags.DEFINE_string("sheet", None, "Write a sheet of frames, masks found and masks drawn to this PNG.")
 _SHOWN = flags.DEFINE_integer("shown", 3, "Frames of each sequence on the sheet.", lower_bound=1)
 
 TILE = 220  # pixels, on the sheet
+NOTHING, KNOWN, GEOMETRY = "nothing known", "background known", "geometry known"
 DepthErrors = dict[tuple[str, str], float | None]  # (way to know depth, region) -> AbsRel
 
 
@@ -73,9 +81,11 @@ def evaluate() -> None:
             shown = np.linspace(0, len(sequence.frames) - 1, _SHOWN.value).round().astype(int)
             camera = None
             metres = footage.read_background_metres(sequence)
+            knowing: dict[str, Camera] = {}
             for number, (bg, frame, truth, millimetres) in enumerate(footage.read_pictures(sequence)):
                 if camera is None or sequence.background is None:
                     camera = segmenter.camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
+                    knowing = {} if metres is None else make_knowing_cameras(segmenter, bg, metres, _FOV.value)
                 result = camera.segment(frame)
                 masks = {"network": result.mask >= FOREGROUND}
                 if truth is not None and sequence.masked:
@@ -87,7 +97,9 @@ def evaluate() -> None:
                 if millimetres is not None and (scores := footage.score_depth(result.depth, millimetres)):
                     depths.setdefault(sequence.name, []).append(scores)
                     if metres is not None:
-                        ways.setdefault(sequence.name, []).append(score_ways(result, metres, millimetres, truth))
+                        made = {NOTHING: result.depth}
+                        made |= predict_ways(frame, result.mask, metres, truth, knowing)
+                        ways.setdefault(sequence.name, []).append(score_ways(made, millimetres, truth))
                 progress.add()
     print(f"{origin}, looking at {segmenter.side} pixels" + (", both ways" if _BOTH_WAYS.value else ""))
     for sequence in beside:
@@ -103,24 +115,58 @@ def evaluate() -> None:
         print(f"{_SHEET.value}: frame, the same outlined, mask found, mask drawn (grey: left out)")
 
 
-def score_ways(result: Result, metres: np.ndarray, millimetres: np.ndarray, truth: np.ndarray | None) -> DepthErrors:
+def make_knowing_cameras(
+    segmenter: Segmenter, bg: np.ndarray, metres: np.ndarray, fov: float | None
+) -> dict[str, Camera]:
+    """Returns cameras that know the depth of the background, by what they know of it.
+
+    Args:
+        segmenter: Holds the network.
+        bg: The background.
+        metres: Its depth, 0 unknown.
+        fov: Degrees across the picture; None where unknown.
+    """
+    cameras = {KNOWN: Camera(segmenter, bg, _SMOOTH.value, _BOTH_WAYS.value, metres)}
+    place = None if fov is None else fit_floor(metres, fov)
+    if fov is not None and place is not None:
+        floor = compute_floor_depth(metres.shape, place[0], fov, place[1])
+        print(f"the floor is {place[0]:.2f} m below the camera, which looks down by {place[1]:.0f} degrees")
+        cameras[GEOMETRY] = Camera(segmenter, bg, _SMOOTH.value, _BOTH_WAYS.value, floor)
+    return cameras
+
+
+def predict_ways(
+    frame: np.ndarray,
+    mask: np.ndarray,
+    metres: np.ndarray,
+    truth: np.ndarray | None,
+    knowing: dict[str, Camera],
+) -> dict[str, np.ndarray]:
+    """Returns the depth of a frame by each way to know that of the background, [H, W] each, metres, 0 unknown.
+
+    Args:
+        frame: The frame.
+        mask: The mask that was found.
+        metres: Depth of the background, 0 unknown.
+        truth: Levels of the true mask; None where there is none.
+        knowing: Cameras, as of `make_knowing_cameras`.
+    """
+    made = {"background alone": metres, "rule of the foot": place_objects(mask, fill_holes(metres), metres > 0)}
+    made |= {name: camera.segment(frame).depth for name, camera in knowing.items()}
+    if truth is not None:
+        made["true mask"] = knowing[KNOWN].place_objects(frame, (truth == footage.FOREGROUND).astype(np.float32))
+    return made
+
+
+def score_ways(made: dict[str, np.ndarray], millimetres: np.ndarray, truth: np.ndarray | None) -> DepthErrors:
     """Returns AbsRel of everything and of the objects, for each way to know depth, where that way knows it.
 
     Args:
-        result: Of the frame, by a camera that knows nothing.
-        metres: Depth of the background, 0 unknown.
+        made: Depth by each way, metres, 0 unknown.
         millimetres: True depth of the frame, 0 unknown.
         truth: Levels of the mask; None where there is none.
     """
     inside = None if truth is None else truth == footage.FOREGROUND
-    filled = fill_holes(metres)
-    made = {
-        "nothing known": result.depth,
-        "background alone": metres,
-        "objects placed": place_objects(result.mask, filled, metres > 0),
-    }
-    if inside is not None:
-        made["by the true mask"] = place_objects(inside.astype(np.float32), filled, metres > 0)
     errors: DepthErrors = {}
     for name, depth in made.items():
         errors[name, "all"] = footage.measure_abs_rel(depth, millimetres)

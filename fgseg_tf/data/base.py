@@ -23,7 +23,7 @@ from data_pipelines.runtime.pipelines import disable_tuner
 from fgseg_tf.data.data_echoing import Echo
 
 # What seeds are folded with, so that no two uses of one draw the same numbers.
-CHANGE, SCORING, MIRRORS, ECHOES = 1, 2, 3, 4
+CHANGE, SCORING, MIRRORS, ECHOES, LAST = 1, 2, 3, 4, 5
 PICTURES = ("bg", "fg_bg", "mask")
 
 
@@ -54,7 +54,7 @@ class Batch(TypedDict, total=False):
         bg, fg_bg: float32 [B, H, W, 3], from 0 to 1.
         mask: float32 [B, H, W, 1], alpha of the foreground, from 0 to 1.
         depth: float32 [B, H, W, 1], metres; 0 is unknown.
-        bg_depth: like `depth`, of the background without objects; only where examples are scored.
+        bg_depth: like `depth`, of the background without objects; only where it is asked for, or examples are scored.
     """
 
     index: tf.Tensor
@@ -67,6 +67,8 @@ class Batch(TypedDict, total=False):
 
 # Changes an example by random numbers of a seed, int32 or int64 [2], as `Capture.change` does.
 Change = Callable[[JoinedExample, tf.Tensor], JoinedExample]
+# Changes a batch by random numbers of a seed, int32 or int64 [2], as `object_examples.vary_knowledge` does.
+BatchChange = Callable[[Batch, tf.Tensor], Batch]
 
 
 class Data(ABC):
@@ -132,6 +134,7 @@ class Data(ABC):
         mirror: bool = True,
         change: Change | None = None,
         echo: int = 1,
+        last_change: BatchChange | None = None,
     ) -> tf.data.Dataset:
         """Returns endless batches of the training split, of static shape, as `Batch` describes them.
 
@@ -142,6 +145,7 @@ class Data(ABC):
             mirror: whether half of them are mirrored left to right.
             change: applied to each example with a seed of its own, as `Capture.change`.
             echo: how often each composite is shown, changed in the same way but mirrored anew.
+            last_change: applied to each batch, which then has `bg_depth` too, with a seed of its own.
         """
         # Of the worker's own numbers, which is why the worker is part of the seed.
         first, own = order.first // order.workers, [order.seed & 0x7FFFFFFF, 2 + order.worker]
@@ -149,18 +153,21 @@ class Data(ABC):
         if echo > 1:
             made = echoes.composites_before(first)
             order = replace(order, first=made * order.workers)
-        layers, examples_of = self._shuffled("train", order), self._make_reader(size)
+        layers, examples_of = self._shuffled("train", order), self._make_reader(size, bool(last_change))
 
         def finish(number, examples):
             if not change:
                 examples = examples_of(examples)
+            numbers = first + number * batch + tf.range(batch, dtype=tf.int64)
             if mirror:
                 # As an example's place in the stream says: otherwise in the next pass.
-                numbers = first + number * batch + tf.range(batch, dtype=tf.int64)
                 which = _draw_coins(numbers, tf.random.fold_in(own, MIRRORS))
-                pictures = {key: examples[key] for key in (*PICTURES, "depth")}
+                pictures = {key: picture for key, picture in examples.items() if key != "index"}
                 examples |= {key: self._backgrounds.mirror(picture, which) for key, picture in pictures.items()}
-            return self._to_floats(examples)
+            floats = self._to_floats(examples)
+            if not last_change:
+                return floats
+            return last_change(floats, tf.random.fold_in(tf.random.fold_in(own, numbers[0]), LAST))
 
         if change:
             layers = layers.enumerate(made).map(
@@ -199,7 +206,7 @@ class Data(ABC):
         """
         if split not in self.counts:
             raise ValueError(f"there is no split {split!r} here; take {', '.join(self.counts)}.")
-        examples, examples_of = self._in_order(split), self._make_reader(size, scored=True)
+        examples, examples_of = self._in_order(split), self._make_reader(size, with_bg_depth=True)
         examples = examples.skip(first).take(self.counts[split] if count is None else count)
         if change:
             examples = examples.map(
@@ -228,12 +235,12 @@ class Data(ABC):
     def _in_order(self, split: str) -> tf.data.Dataset:
         """Returns all layers of a split once, in order."""
 
-    def _make_reader(self, size: tuple[int, int], scored: bool = False) -> Callable[[dict], dict]:
+    def _make_reader(self, size: tuple[int, int], with_bg_depth: bool) -> Callable[[dict], dict]:
         """Returns a function from a layer, or from a batch of them, to `index`, pictures and depth at the wanted size.
 
         The function returns `bg`, `fg_bg` and `mask`, uint8, and codes of depth. A batch costs less.
         """
-        depths = ("depth", "bg_depth") if scored else ("depth",)
+        depths = ("depth", "bg_depth") if with_bg_depth else ("depth",)
         own_size = size == (self.height, self.width)
         # Scaled once, not again with every example of the background.
         backgrounds = self._backgrounds.pictures if own_size else _shrink_all(self._backgrounds.pictures, size)

@@ -19,9 +19,12 @@ from fgseg_tf.calibration.depth_pictures import fill_holes
 from fgseg_tf.inference import scene_match, upsampling
 from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
 from fgseg_tf.inference.frames import Picture, load_picture
-from fgseg_tf.inference.objects import SceneObject, list_objects, place_objects
+from fgseg_tf.inference.object_placing import KnownBackground, ObjectPlacer
+from fgseg_tf.inference.objects import SceneObject, list_objects
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.model.fold import MULTIPLE, split_background_half
+from fgseg_tf.model.object_depth import NAME as OBJECT_DEPTH
+from fgseg_tf.model.weights import load_packaged
 
 MOTION = 0.06  # of 1: a pixel that changed by this much since the last frame keeps a third of what it would
 
@@ -56,17 +59,30 @@ class Result:
 class Segmenter:
     """A network, split in two halves, for any number of cameras. Its graphs are built once for all of them."""
 
-    def __init__(self, network: keras.Model, side: int):
+    def __init__(self, network: keras.Model, side: int, object_depth: keras.Model | None = None):
         """Splits the network.
 
         Args:
             network: A network of `model.two_branch`.
             side: Pixels of the longer side at working size. Larger frames are made smaller; small ones stay as they
                 are.
+            object_depth: A network of `model.object_depth`, for cameras whose background's depth is known; None for the
+                one that comes with the package.
         """
         self.side = side
+        self._object_depth = object_depth
         self.halves = self._background_half, self._frame_half = split_background_half(network)
         self.segment_compiled = tf.function(self.segment, reduce_retracing=True)
+
+    @cached_property
+    def placer(self) -> ObjectPlacer:
+        """What places objects before a background whose depth is known; loaded when it is first needed."""
+        return ObjectPlacer(self._object_depth or load_packaged(OBJECT_DEPTH)[0])
+
+    @cached_property
+    def place_compiled(self):
+        """`ObjectPlacer.place` as a graph, for all cameras."""
+        return tf.function(self.placer.place, reduce_retracing=True)
 
     def camera(self, bg: Picture | CameraSetup, smooth: float = 0.0, both_ways: bool = False) -> "Camera":
         """Returns a camera.
@@ -135,14 +151,17 @@ class Camera:
         self.size = bg.shape[:2]
         if metres is not None and metres.shape != self.size:
             raise ValueError(f"the depth of the background is {list(metres.shape)}, its picture {list(self.size)}.")
-        self._metres = metres
-        self._filled = None if metres is None else fill_holes(metres)
         self._segmenter = segmenter
         self._smooth = smooth
         self._both_ways = both_ways
         self._last: tuple[tf.Tensor, tf.Tensor] | None = None
         self._bg = resize_to_working_size(bg[None], segmenter.side)
         self._encoded = segmenter.encode_background(concat_flipped(self._bg) if both_ways else self._bg)
+        self._filled = None if metres is None else fill_holes(metres).astype(np.float32)
+        self._known: KnownBackground | None = None
+        if metres is not None and self._filled is not None:
+            filled, known = (tf.constant(plane[None, ..., None]) for plane in (self._filled, metres > 0))
+            self._known = segmenter.placer.encode(self._bg, filled, known)
 
     def segment(self, fg_bg: Picture) -> Result:
         """Returns the mask, depth and similarity of a frame, at its own size.
@@ -161,12 +180,29 @@ class Camera:
             mask, code = average_flipped(mask), average_flipped(code)
         mask = self._smooth_mask(mask, small)
         full = upsampling.upsample_mask(mask, self.size)
-        if self._metres is None or self._filled is None:
-            depth = decode_depth(upsampling.upsample_depth(code, mask, full)).numpy()[0, ..., 0]
-            return Result(full.numpy()[0, ..., 0], depth, float(similarity[0]))
-        alpha = full.numpy()[0, ..., 0]
-        depth = place_objects(alpha, self._filled, self._metres > 0)
-        return Result(alpha, depth, float(similarity[0]), self._filled)
+        if self._known is None:
+            depth = decode_depth(upsampling.upsample_depth(code, mask, full))
+        else:
+            depth = self._segmenter.place_compiled(self._known, small, mask, full)
+        alpha, metres = (plane.numpy()[0, ..., 0] for plane in (full, depth))
+        return Result(alpha, metres, float(similarity[0]), self._filled)
+
+    def place_objects(self, fg_bg: Picture, mask: np.ndarray) -> np.ndarray:
+        """Returns the depth of a frame whose mask is known from elsewhere, float32 [H, W], metres, 0 unknown.
+
+        Args:
+            fg_bg: The frame.
+            mask: float32 [H, W], 0 background to 1 foreground.
+
+        Raises:
+            ValueError: The depth of the background is not known.
+        """
+        if self._known is None:
+            raise ValueError("the depth of the background is not known; calibrate the camera.")
+        small = resize_to_working_size(load_picture(fg_bg, "the frame")[None], self._segmenter.side)
+        full = tf.constant(mask[None, ..., None], tf.float32)
+        at_work = tf.image.resize(full, tf.shape(small)[1:3], "area")
+        return self._segmenter.place_compiled(self._known, small, at_work, full).numpy()[0, ..., 0]
 
     def estimate_shift(self, fg_bg: np.ndarray) -> tuple[int, int] | None:
         """Returns by how many pixels (down, right) the frame is shifted against the background.

@@ -32,15 +32,33 @@ def upsample_depth(code: tf.Tensor, mask: tf.Tensor, full: tf.Tensor) -> tf.Tens
     size = tf.shape(full)[1:3]
 
     def compose():
-        weights = tf.concat([mask, 1 - mask], -1)
-        sums = tf.nn.avg_pool2d(tf.concat([weights, weights * code], -1), NEAR, 1, "SAME")
-        carried = tf.math.divide_no_nan(sums[..., 2:], sums[..., :2])
-        # Each as it is where it is all there is; carried over from nearby where the other one is.
-        layers = tf.where(sums[..., :2] > 1e-3, carried + weights * (code - carried), code)
+        layers = _carry_over_outlines(code, tf.concat([mask, 1 - mask], -1))
         object_code, background_code = tf.split(upsample_mask(layers, size), 2, -1)
         return background_code + full * (object_code - background_code)
 
     return tf.cond(_has_size(code, size), lambda: code, compose)
+
+
+def upsample_objects(code: tf.Tensor, mask: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Returns the depth of objects alone at full size: codes, [B, H, W, 1], which hold inside the mask.
+
+    Args:
+        code: Codes of depth, [B, h, w, 1], which hold inside the mask.
+        mask: The mask at the same size, [B, h, w, 1].
+        size: Height and width, int32 [2].
+    """
+    return upsample_mask(_carry_over_outlines(code, mask), size)
+
+
+def _carry_over_outlines(code: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Returns a layer of depth for each channel of weights, [B, h, w, layers].
+
+    Each is as it is where it is all there is, and carried over from nearby where another one is.
+    """
+    layers = weights.shape[-1]
+    sums = tf.nn.avg_pool2d(tf.concat([weights, weights * code], -1), NEAR, 1, "SAME")
+    carried = tf.math.divide_no_nan(sums[..., layers:], sums[..., :layers])
+    return tf.where(sums[..., :layers] > 1e-3, carried + weights * (code - carried), code)
 
 
 def _has_size(pictures: tf.Tensor, size: tuple[int, int] | tf.Tensor) -> tf.Tensor:

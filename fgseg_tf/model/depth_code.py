@@ -10,14 +10,14 @@ import math
 import tensorflow as tf
 
 NEAREST, FARTHEST = 0.25, 256.0  # metres; depths beyond either are encoded as these
-_RANGE = math.log(FARTHEST / NEAREST)
+LOG_RANGE = math.log(FARTHEST / NEAREST)
 
 
 def encode_depth(metres: tf.Tensor) -> tf.Tensor:
     """Encodes metres, float32; unknown depth, 0, gets the code of NEAREST, so keep `metres > 0` beside the result."""
-    return tf.math.log(tf.clip_by_value(metres, NEAREST, FARTHEST) / NEAREST) / _RANGE
+    return tf.math.log(tf.clip_by_value(metres, NEAREST, FARTHEST) / NEAREST) / LOG_RANGE
 
 
 def decode_depth(code: tf.Tensor) -> tf.Tensor:
     """Decodes a code to metres, float32, from NEAREST to FARTHEST."""
-    return NEAREST * tf.exp(_RANGE * tf.cast(code, tf.float32))
+    return NEAREST * tf.exp(LOG_RANGE * tf.cast(code, tf.float32))

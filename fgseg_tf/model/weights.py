@@ -19,11 +19,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fgseg_tf.model.two_branch import ARCHITECTURES, PARTS, build
+from fgseg_tf.model import networks, object_depth
+from fgseg_tf.model.two_branch import ARCHITECTURES
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "weights")
 CARDS = "cards.json"
 PACKAGED = tuple(ARCHITECTURES)[:2]  # small and base: large would be larger than all the rest of the package
+WITH_CARDS = (*PACKAGED, object_depth.NAME)
 
 
 class Card(TypedDict):
@@ -120,7 +122,7 @@ def load_packaged(name: str) -> tuple[keras.Model, int]:
     if name not in cards:
         raise ValueError(f"{name} does not come with the package; take {', '.join(cards)}.")
     card = cards[name]
-    network = build(ARCHITECTURES[name])
+    network = networks.build(name)
     path = os.path.join(FOLDER, card["file"])
     set_arrays(network, load_arrays(path, card["sha256"]), path)
     return network, card["side"]
@@ -130,13 +132,13 @@ def package_network(name: str, network: keras.Model, side: int, settings: Mappin
     """Puts a trained network into the package under a name; returns its card.
 
     Args:
-        name: one of PACKAGED.
+        name: one of WITH_CARDS.
         network: of the architecture of that name.
         side: the longer side in pixels at which it works best.
         settings: `settings` of the run.json of its training.
     """
-    if name not in PACKAGED:
-        raise ValueError(f"a {name} network does not go into the package: {' and '.join(PACKAGED)} do.")
+    if name not in WITH_CARDS:
+        raise ValueError(f"a {name} network does not go into the package: {', '.join(WITH_CARDS)} do.")
     file = f"{name}.npz"
     digest = save_arrays(os.path.join(FOLDER, file), network)
     # Folders on the machine of whoever trained it are of no use to others.
@@ -151,7 +153,7 @@ def package_network(name: str, network: keras.Model, side: int, settings: Mappin
 def _layers_by_place(network: keras.Model) -> dict[str, keras.layers.Layer]:
     """Returns the layers that have weights, of all parts, under their part and their place in it."""
     layers: dict[str, keras.layers.Layer] = {}
-    for part in PARTS:
-        with_weights = [layer for layer in network.get_layer(part).layers if layer.weights]
-        layers |= {f"{part}/{place:03d}": layer for place, layer in enumerate(with_weights)}
+    for part in networks.list_parts(network):
+        with_weights = [layer for layer in part.layers if layer.weights]
+        layers |= {f"{part.name}/{place:03d}": layer for place, layer in enumerate(with_weights)}
     return layers

@@ -20,7 +20,7 @@ from typing import TypedDict, cast
 import keras
 import tensorflow as tf
 
-import fgseg_tf.model.two_branch  # noqa: F401 (a network can be read only when its layers are known)
+import fgseg_tf.model.networks  # noqa: F401 (a network can be read only when its layers are known)
 from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import join_path, read_json, replace_file, write_json
 
@@ -37,7 +37,7 @@ class RunSettings(TypedDict, total=False):
     """What decides the outcome of a training: `settings` in run.json. A run is resumed only with the same settings.
 
     Attributes:
-        network: name of the architecture: small, base or large.
+        network: name of the network, one of `networks.NAMES`.
         start: where the first weights came from; "" for random ones.
         stages: a line for each stage, as `schedule.parse_stages` reads it, such as "4@64 rate=0.002 batch=32 ...".
         examples_per_epoch: 0 for the whole training split.

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from fgseg_tf.model import weights
-from fgseg_tf.model.two_branch import ARCHITECTURES, build
+from fgseg_tf.model import networks, weights
 from fgseg_tf.runs import run_folder
 
 
@@ -40,7 +39,7 @@ def load_trained(run: str | None, name: str) -> TrainedNetwork:
     network = run_folder.load_network(run)
     if settings["precision"] != "float32":
         # A network that was trained in 16 bits is used in 32, so that its outputs are the same wherever it runs.
-        in_float32 = build(ARCHITECTURES[settings["network"]])
+        in_float32 = networks.build(settings["network"])
         weights.set_arrays(in_float32, weights.get_arrays(network), run)
         network = in_float32
     return TrainedNetwork(network, round(shorter * max(height, width) / min(height, width)), run)
@@ -48,11 +47,8 @@ def load_trained(run: str | None, name: str) -> TrainedNetwork:
 
 def check_architecture(network: keras.Model, name: str, origin: str) -> None:
     """Raises ValueError where a network is not of the architecture `name`, which its run says it is of."""
-    expected = {key: value.shape for key, value in weights.get_arrays(build(ARCHITECTURES[name])).items()}
-    try:
-        actual = {key: value.shape for key, value in weights.get_arrays(network).items()}
-    except ValueError:  # Keras's, of a part that is not there
-        actual = {}
+    expected = {key: value.shape for key, value in weights.get_arrays(networks.build(name)).items()}
+    actual = {key: value.shape for key, value in weights.get_arrays(network).items()}
     if actual != expected:
         raise ValueError(f"{origin} is not of the architecture {name} of this version of fgseg_tf; train it again.")
 
@@ -62,6 +58,6 @@ def load_weights(origin: str) -> dict[str, np.ndarray]:
 
     They are as `weights.get_arrays` returns them.
     """
-    if origin in weights.PACKAGED:
+    if origin in weights.WITH_CARDS:
         return weights.get_arrays(weights.load_packaged(origin)[0])
     return weights.get_arrays(run_folder.load_network(origin))

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from fgseg_tf.measures import losses
-from fgseg_tf.model.two_branch import PARTS
+from fgseg_tf.model.networks import list_parts
 from fgseg_tf.training.optimizers import Optimization
 from fgseg_tf.training.schedule import Stage
 
@@ -36,12 +36,12 @@ class Learner:
 
     def freeze(self, parts: tuple[str, ...]) -> None:
         """Freezes these parts of the network, and no others."""
-        for name in PARTS:
-            self.network.get_layer(name).trainable = name not in parts
+        for part in list_parts(self.network):
+            part.trainable = part.name not in parts
 
     def weighting_for(self, stage: Stage) -> losses.LearnedWeights | None:
         """Returns the learned weights between the losses; None where there are none, or only one branch learns."""
-        return self.weighting if stage.branches == BRANCHES else None
+        return self.weighting if stage.branches == BRANCHES and "mask" in self.network.output else None
 
     def trainable_variables(self, stage: Stage) -> list:
         """Returns what the optimizer of a stage is built for; call it when the stage's parts are frozen."""

@@ -22,10 +22,10 @@ import tensorflow as tf
 from data_pipelines.runtime.files import join_path, write_json
 from data_pipelines.runtime.progress import ProgressFactory
 from fgseg_tf.data.base import Data, Order
+from fgseg_tf.data.object_examples import ENLARGED, choose_view, keep_objects, vary_knowledge
 from fgseg_tf.measures import metrics
-from fgseg_tf.model import grow, weights
+from fgseg_tf.model import grow, networks, object_depth, weights
 from fgseg_tf.model.depth_code import decode_depth
-from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
 from fgseg_tf.runs.run_folder import HistoryRow, RunSettings
 from fgseg_tf.runs.trained import load_weights
@@ -35,7 +35,7 @@ from fgseg_tf.training.learner import Learner
 from fgseg_tf.training.optimizers import make_optimizer
 from fgseg_tf.training.options import Training
 from fgseg_tf.training.schedule import Stage
-from fgseg_tf.training.step import make_step
+from fgseg_tf.training.step import make_step, select_inputs
 from fgseg_tf.training.tensorboard import Logs
 
 STEPS_BETWEEN_CHECKS = 20  # of the losses: reading them waits for the device
@@ -92,12 +92,26 @@ def check_training(training: Training, data: Data, strategy: tf.distribute.Strat
             f"`jit_compile` is for one replica, and here are {replicas}; leave it out (a TPU compiles anyway)."
         )
     for stage in training.stages:
-        data.scaled_size(stage.side)
+        height, width = data.scaled_size(stage.side)
+        if training.network == object_depth.NAME:
+            _check_object_stage(stage, (height * ENLARGED, width * ENLARGED), data)
         if stage.batch % replicas:
             raise ValueError(
                 f"a batch of {stage.batch} cannot be dealt out to {replicas} replicas; take a multiple of {replicas}."
             )
         steps_per_epoch(training, stage, data)
+
+
+def _check_object_stage(stage: Stage, read_at: tuple[int, int], data: Data) -> None:
+    """Raises ValueError where the network for the depth of objects cannot be trained so."""
+    if stage.freeze:
+        raise ValueError(f"`freeze`={'+'.join(stage.freeze)}: the parts of {object_depth.NAME} learn together.")
+    if read_at[0] > data.height or read_at[1] > data.width:
+        raise ValueError(
+            f"{object_depth.NAME} learns from parts of pictures: for {stage.epochs}@{stage.side or 0} they must be "
+            f"{read_at[0]}x{read_at[1]} or larger, and are {data.height}x{data.width}; take a smaller stage or a "
+            "larger `image_size`."
+        )
 
 
 def steps_per_epoch(training: Training, stage: Stage, data: Data) -> int:
@@ -119,7 +133,7 @@ def _load_first_weights(training: Training, folder: str) -> tuple[dict | None, s
     """
     if not training.start or run_folder.has_checkpoint(folder):
         return None, None
-    network = build(ARCHITECTURES[training.network])
+    network = networks.build(training.network)
     smaller = grow.initialize_from(network, load_weights(training.start), f"`start`={training.start}")
     return weights.get_arrays(network), smaller
 
@@ -153,14 +167,15 @@ class _TrainingRun:
         say: Callable[[str], object],
     ):
         self.training, self.data, self.folder, self.strategy = training, data, folder, strategy
+        self.of_objects = training.network == object_depth.NAME
         self.chief = distribution.worker_number(strategy) in (None, 0)
         self.progress: ProgressFactory = progress if self.chief else cast(ProgressFactory, _NoProgress)
         self.say: Callable[[str], object] = say if self.chief else lambda line: None
         # Holds the running average, on one device, in float32, to be scored and saved.
-        self.averaged = build(ARCHITECTURES[training.network])
+        self.averaged = networks.build(training.network)
         with strategy.scope():
             synchronized = strategy.num_replicas_in_sync > 1
-            network = build(ARCHITECTURES[training.network], synchronized, training.precision)
+            network = networks.build(training.network, synchronized, training.precision)
             if first:
                 weights.set_arrays(network, first, f"`start`={training.start}")
             self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
@@ -288,9 +303,17 @@ class _TrainingRun:
         def make_worker_batches(context: tf.distribute.InputContext):
             mine = replace(order, worker=context.input_pipeline_id, workers=context.num_input_pipelines)
             share = context.get_per_replica_batch_size(stage.batch)
-            mirror, capture, echo = self.training.mirror, self.training.capture, self.training.echo
-            change = capture.change if capture else None
-            return self.data.training(share, size, mine, mirror, change, echo)
+            training, capture = self.training, self.training.capture
+            if self.of_objects:
+                enlarged = size[0] * ENLARGED, size[1] * ENLARGED
+
+                def change(example, seed):
+                    return choose_view(capture.change(example, seed), seed)
+
+                return self.data.training(share, enlarged, mine, training.mirror, change, training.echo, vary_knowledge)
+            return self.data.training(
+                share, size, mine, training.mirror, capture.change if capture else None, training.echo
+            )
 
         return self.strategy.distribute_datasets_from_function(
             make_worker_batches,
@@ -311,23 +334,38 @@ class _TrainingRun:
         batches = self.data.scoring(
             split, self.training.stages[0].batch, size, count, capture.change if capture else None
         )
-        rows = [np.array(self._quick_scores(batch)) for batch in batches]  # [metric, value or weight, example] each
-        values, weights = np.moveaxis(np.concatenate(rows, axis=-1), 1, 0)
-        means = (values * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
-        return {name: float(mean) for name, mean in zip(VALIDATED, means, strict=True)}
+        # Of each metric a list of (values, weights), [B] each.
+        rows: dict[str, list] = {}
+        for batch in batches:
+            for name, value in self._quick_scores(keep_objects(batch) if self.of_objects else batch).items():
+                rows.setdefault(name, []).append(np.array(value))
+        scores = {}
+        for name, pairs in rows.items():
+            values, weights = np.concatenate(pairs, axis=-1)
+            scores[name] = float((values * weights).sum() / max(weights.sum(), 1e-9))
+        return scores
 
     @tf.function(reduce_retracing=True, autograph=False)
     def _quick_scores(self, batch):
-        predicted = self.averaged({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
+        predicted = self.averaged(select_inputs(self.averaged, batch), training=False)
         metres = decode_depth(predicted["depth"])
-        iou = metrics.iou(batch["mask"], predicted["mask"])
-        return iou, metrics.abs_rel(batch["depth"], metres), metrics.delta(batch["depth"], metres)
+        scores = {
+            "depth_abs_rel": metrics.abs_rel(batch["depth"], metres),
+            "depth_delta_1": metrics.delta(batch["depth"], metres),
+        }
+        if "mask" in predicted:
+            scores["mask_iou"] = metrics.iou(batch["mask"], predicted["mask"])
+        return scores
 
     def _predict_some(self, size) -> dict:
         split = self._hardest_split()
         batch = next(iter(self.data.scoring(split, 4, size, 4)))
-        predicted = self.averaged({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=False)
-        return {**batch, "predicted_mask": predicted["mask"], "predicted_depth": decode_depth(predicted["depth"])}
+        predicted = self.averaged(select_inputs(self.averaged, batch), training=False)
+        depth = decode_depth(predicted["depth"])
+        if self.of_objects:
+            depth = tf.where(batch["mask"] >= 0.5, depth, batch["bg_depth"])
+        mask = predicted.get("mask", batch["mask"])
+        return {**batch, "predicted_mask": mask, "predicted_depth": depth}
 
     def _hardest_split(self) -> str:
         return self.data.test_splits[-1] if self.data.test_splits else "train"

@@ -5,7 +5,7 @@ from typing import cast
 
 from fgseg_tf.data.base import Data
 from fgseg_tf.data.exposures import Capture
-from fgseg_tf.model.two_branch import ARCHITECTURES
+from fgseg_tf.model.networks import NAMES
 from fgseg_tf.runs.run_folder import RunSettings
 from fgseg_tf.training.optimizers import Optimization
 from fgseg_tf.training.schedule import Stage
@@ -19,7 +19,7 @@ class Training:
 
     Attributes:
         stages: what is trained one after the other.
-        network: name of the architecture, one of ARCHITECTURES.
+        network: name of the network, one of NAMES.
         start: where the first weights come from, as `load_weights` takes it; random ones where it is empty. They may be
             those of a smaller network (see grow.py).
         examples_per_epoch: 0 for the whole training split.
@@ -51,8 +51,8 @@ class Training:
     checkpoint_minutes: float = 5.0
 
     def __post_init__(self):
-        if self.network not in ARCHITECTURES:
-            raise ValueError(f"`network`={self.network} is not a size; take {', '.join(ARCHITECTURES)}.")
+        if self.network not in NAMES:
+            raise ValueError(f"`network`={self.network} is not a network; take {', '.join(NAMES)}.")
         if self.precision not in PRECISIONS:
             raise ValueError(f"`precision`={self.precision} is not one; take {', '.join(PRECISIONS)}.")
         if self.echo < 1:

@@ -17,6 +17,14 @@ from fgseg_tf.training.schedule import Stage
 SCALE_GROWS_AFTER = 2000  # steps without overflow
 
 
+def select_inputs(network: keras.Model, batch: Batch) -> dict[str, tf.Tensor]:
+    """Returns what a network takes of a batch, by the names of its inputs."""
+    given: dict[str, tf.Tensor] = {key: batch[key] for key in ("bg", "fg_bg", "mask")}
+    if "bg_depth" in network.input:
+        given["bg_depth"] = encode_depth(batch["bg_depth"])
+    return {name: given[name] for name in network.input}
+
+
 def make_targets(batch: Batch) -> dict[str, tuple[tf.Tensor, tf.Tensor | None]]:
     """Returns the target of each branch and where it is known (None: everywhere), as losses take the two."""
     known = tf.cast(batch["depth"] > 0, tf.float32)
@@ -67,6 +75,7 @@ def make_step(
 
 def _make_gradients(learner: Learner, stage: Stage, variables: list, replicas: int) -> Callable:
     network, weighting = learner.network, learner.weighting_for(stage)
+    learning = [branch for branch in stage.branches if branch in network.output]
 
     def gradients(batch):
         """Of this replica's part of the mean over the whole batch; sums over replicas are the whole's."""
@@ -76,8 +85,8 @@ def _make_gradients(learner: Learner, stage: Stage, variables: list, replicas: i
         branches: dict[str, tf.Tensor] = {}
         shown: dict[str, tf.Tensor] = {}
         with tf.GradientTape() as tape:
-            predicted = network({"bg": batch["bg"], "fg_bg": batch["fg_bg"]}, training=True)
-            for branch in stage.branches:
+            predicted = network(select_inputs(network, batch), training=True)
+            for branch in learning:
                 target, known = wanted_of[branch]
                 terms = losses_of[branch].compute_terms(target, predicted[branch], known)
                 branches[branch] = losses_of[branch].add_terms(terms)
