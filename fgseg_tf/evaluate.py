@@ -23,6 +23,9 @@ from fgseg_tf.data.base import Data
 from fgseg_tf.data.open import reopen_data
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.evaluation import baselines, evaluator, score_table
+from fgseg_tf.inference.object_placing import ObjectPlacer
+from fgseg_tf.model.object_depth import NAME as OBJECT_DEPTH
+from fgseg_tf.model.weights import load_packaged
 from fgseg_tf.report import evaluation_report as report
 from fgseg_tf.runs import run_folder
 
@@ -72,9 +75,19 @@ def evaluate() -> None:
 
 def evaluate_network(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluator.Evaluation:
     """Returns the evaluation that the flags ask for; shards that are damaged become a sentence."""
+    placer = ObjectPlacer(load_packaged(OBJECT_DEPTH)[0]) if _BASELINES.value else None
     try:
         return evaluator.evaluate(
-            network, data, size, _BATCH.value, _COUNT.value, _BASELINES.value, _LADDER.value, Progress, _BOTH_WAYS.value
+            network,
+            data,
+            size,
+            _BATCH.value,
+            _COUNT.value,
+            _BASELINES.value,
+            _LADDER.value,
+            Progress,
+            _BOTH_WAYS.value,
+            placer,
         )
     except tf.errors.DataLossError as error:
         raise ValueError(f"{data.explain_failure()} ({describe_error(error)})") from error

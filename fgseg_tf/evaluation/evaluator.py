@@ -24,12 +24,13 @@ from fgseg_tf.evaluation.example_picker import Case, ExamplePicker
 from fgseg_tf.evaluation.scores import Column, LadderStep, Scores, SplitScores
 from fgseg_tf.evaluation.severity_ladder import evaluate_ladder
 from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
+from fgseg_tf.inference.object_placing import ObjectPlacer
 from fgseg_tf.measures import metrics
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 from fgseg_tf.runs.run_folder import RunSettings
 
 CASES = 6  # of each kind
-NETWORK, BACKGROUND_DEPTH = "network", "background_depth"
+NETWORK, KNOWN_BACKGROUND, BACKGROUND_DEPTH = "network", "known_background", "background_depth"
 MASK_NAMES = tuple(name for name in metrics.SCORES if name.startswith("mask/"))
 DEPTH_NAMES = tuple(name for name in metrics.SCORES if not name.startswith("mask/"))
 
@@ -90,6 +91,7 @@ def evaluate(
     ladder: int,
     progress: ProgressFactory,
     both_ways: bool = False,
+    placer: ObjectPlacer | None = None,
 ) -> Evaluation:
     """Scores a network on every test split.
 
@@ -103,6 +105,7 @@ def evaluate(
         ladder: Examples of the hardest split at each severity; 0 for no ladder.
         progress: Counts examples.
         both_ways: Whether to average predictions over pictures and their mirror images.
+        placer: Also scores depth as if that of the background were known, with objects placed by it.
 
     Raises:
         ValueError: There is nothing to tune the baselines on, or the network returns values that are not numbers.
@@ -119,7 +122,7 @@ def evaluate(
             tuned = baselines.tune_baselines(data.scoring("train", batch, size, examples))
             counter.add(examples)
         seconds["tuning"] = time.monotonic() - began
-    scorer = _Scorer(network, tuned, size, seconds, both_ways)
+    scorer = _Scorer(network, tuned, size, seconds, both_ways, placer)
     splits: dict[str, SplitScores] = {}
     for split in list_test_splits(data):
         total = min(count, data.counts[split]) if count else data.counts[split]
@@ -157,9 +160,20 @@ def evaluate(
 class _Scorer:
     """Predicts and scores with network and baselines, a batch at a time, with a table for each of them."""
 
-    def __init__(self, network: keras.Model, tuned: dict, size: tuple[int, int], seconds: dict, both_ways: bool):
+    def __init__(
+        self,
+        network: keras.Model,
+        tuned: dict,
+        size: tuple[int, int],
+        seconds: dict,
+        both_ways: bool,
+        placer: ObjectPlacer | None,
+    ):
         self._network, self._tuned, self._seconds, self._both_ways = network, tuned, seconds, both_ways
+        self._placer = placer
         self._tables = {NETWORK: metrics.WeightedMeans()}
+        if placer:
+            self._tables[KNOWN_BACKGROUND] = metrics.WeightedMeans(DEPTH_NAMES)
         if tuned:
             self._tables |= {name: metrics.WeightedMeans(MASK_NAMES) for name in tuned}
             self._tables[BACKGROUND_DEPTH] = metrics.WeightedMeans(DEPTH_NAMES)
@@ -168,6 +182,9 @@ class _Scorer:
         everything = {"mask": plane, "depth": plane, "depth_code": plane}
         self._predict = tf.function(self._predict_eagerly, input_signature=[picture, picture], autograph=False)
         self._score = tf.function(metrics.compute_scores, input_signature=[everything, everything], autograph=False)
+        self._place = tf.function(
+            self._place_eagerly, input_signature=[picture, picture, plane, plane], autograph=False
+        )
         mask_alone = {"mask": plane}
         self._score_mask = tf.function(
             metrics.compute_scores, input_signature=[mask_alone, mask_alone], autograph=False
@@ -186,6 +203,12 @@ class _Scorer:
         with self._timed("scores"):
             measured = self._score(target, predicted)
             self._tables[NETWORK].update(measured)
+        if self._placer:
+            with self._timed(KNOWN_BACKGROUND):
+                depth = self._place(*pictures, batch["bg_depth"], predicted["mask"])
+            with self._timed("scores"):
+                scores = self._score(target, _with_code({"mask": predicted["mask"], "depth": depth}))
+                self._tables[KNOWN_BACKGROUND].update({key: scores[key] for key in DEPTH_NAMES})
         for kind, baseline in self._tuned.items():
             with self._timed(kind):
                 mask = baseline(*pictures)
@@ -220,6 +243,11 @@ class _Scorer:
             average_flipped(predicted[name]) if self._both_ways else predicted[name] for name in ("mask", "depth")
         )
         return {"mask": mask, "depth": decode_depth(code), "depth_code": code}
+
+    def _place_eagerly(self, bg, fg_bg, bg_depth, mask) -> tf.Tensor:
+        assert self._placer
+        known = self._placer.encode(bg, bg_depth, bg_depth > 0)
+        return self._placer.place(known, fg_bg, mask, mask)
 
     @contextmanager
     def _timed(self, name: str):

@@ -53,9 +53,13 @@ COLUMNS = {
     "difference": "difference",
     "mog2": "MOG2",
     "knn": "KNN",
+    "known_background": "scene known",
     "background_depth": "empty scene",
 }
-MASK_COLUMNS, DEPTH_COLUMNS = ("network", "difference", "mog2", "knn"), ("network", "background_depth")
+MASK_COLUMNS, DEPTH_COLUMNS = (
+    ("network", "difference", "mog2", "knn"),
+    ("network", "known_background", "background_depth"),
+)
 SPLITS = {
     "seen_both": "seen backgrounds, seen cut-outs",
     "unseen_fg": "seen backgrounds, unseen cut-outs",
@@ -63,8 +67,11 @@ SPLITS = {
     "unseen_both": "unseen backgrounds, unseen cut-outs",
     "test": "composites at random, of pictures also seen in training",
 }
-# It is given what the network has to predict; so it is compared, and may be the best, on objects only.
-BACKGROUND_DEPTH_NOTE = "The empty scene is its true depth, as if nobody were there: a rival on objects only."
+# They are given what the network has to predict; so they are compared, and may be the best, on objects only.
+BACKGROUND_DEPTH_NOTE = (
+    "The empty scene is its true depth, as if nobody were there: a rival on objects only. Where the scene is known, a "
+    "calibrated camera places what the network segmented before that depth."
+)
 COMPARED = ("mask", "depth_object")
 # What a terminal shows: place, names of its rows, and what the place is called there.
 BRIEF = (

@@ -10,6 +10,7 @@ class _Columns(TypedDict, total=False):
     difference: Column
     mog2: Column
     knn: Column
+    known_background: Column
     background_depth: Column
 
 
@@ -20,6 +21,8 @@ class SplitScores(_Columns):
         examples: How many were scored.
         network: Scores of the network.
         difference, mog2, knn: Scores of masks of the baselines, if they were compared.
+        known_background: Scores of depth as a camera knows it that was calibrated with the background's true depth,
+            likewise.
         background_depth: Scores of the background's true depth, likewise.
     """
 

@@ -7,8 +7,8 @@ depth_code.py, without holes. `depth`: [B, H, W, 1], float32, the code of what i
 farther than the background. Outside objects it means nothing. Height and width are free.
 
 It learns a logarithm of how many times nearer an object is than what it hides, so it cannot be wrong about the
-background, and a background of twice the distances gives objects of twice the distances. What it learns from: where the
-object meets the ground, what it hides, how large it is, where the edge of the picture cuts it.
+background. What it learns from: where the object meets the ground, what it hides, how large it is, where the edge of
+the picture cuts it.
 
 Both parts are models inside the model, named as in PARTS.
 """

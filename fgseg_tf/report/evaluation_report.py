@@ -76,7 +76,12 @@ def summarize(split: str, scores: SplitScores) -> list[str]:
     on_objects = scores["network"].get("depth_object/abs_rel")
     if on_objects is not None:
         told.append(f"On objects it is off by {_share(on_objects)}")
-        alone = (get_column(scores, "background_depth") or {}).get("depth_object/abs_rel")
+        known, alone = (
+            (get_column(scores, column) or {}).get("depth_object/abs_rel")
+            for column in ("known_background", "background_depth")
+        )
+        if known is not None:
+            told[-1] += f"; by a camera that knows the depth of its background, by {_share(known)}"
         told[-1] += "." if alone is None else f"; the true depth of what they hide is off by {_share(alone)}."
     return told
 
