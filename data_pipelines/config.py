@@ -14,6 +14,9 @@ ROWS, COLUMNS = 4, 5  # of the published depth-layer layout
 SEAMS = ("hard", "soft", "feathered")
 LABELS = ("teacher", "ground", "exact")
 SPLITS = ("sources", "random")
+KERAS_HUB = "keras_hub:"  # before the folder or the name of a preset of KerasHub
+TEACHER_RANGES = ("imagenet", "one", "255")
+TEACHER_POLARITIES = ("nearer", "farther")
 LEAST_SIDE = 32  # pixels; below it no network and no SSIM works
 
 
@@ -243,6 +246,11 @@ def _as_json(value: Any) -> Any:
 
 def _from_json(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def is_relative_teacher(weights: str) -> bool:
+    """Whether a teacher of this name knows near and far only, in a unit of its own, and no metres."""
+    return weights.startswith(KERAS_HUB) or weights.lower().endswith(".onnx")
 
 
 def parse_size(text: str, name: str = "image_size") -> tuple[int, int]:

@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data_pipelines.tfrecord",
     },
     # Handed to who needs a teacher; nothing of compositing or tfrecord imports it.
-    "data_pipelines.teacher": {"data_pipelines.runtime", "data_pipelines.demo"},
+    "data_pipelines.teacher": {"data_pipelines.runtime", "data_pipelines.config", "data_pipelines.demo"},
     "fgseg_tf.model": {"data_pipelines.runtime"},
     "fgseg_tf.measures": set(),
     "fgseg_tf.runs": DATA_TOOLBOX | {"fgseg_tf.model", "fgseg_tf.measures"},
@@ -88,6 +88,7 @@ NEVER = {
     "data_pipelines.tfrecord.export": {"apache_beam"},  # an extra
     "data_pipelines.teacher.network": {"tensorflow"},  # any backend of Keras
     "data_pipelines.teacher.weights": {"tensorflow"},
+    "data_pipelines.teacher.keras_hub_teacher": {"tensorflow"},
     "fgseg_tf.model.two_branch": {"tensorflow"},
 }
 
