@@ -82,6 +82,7 @@ NEVER = {
     "data_pipelines.demo": {"tensorflow", "keras"},  # drawn by numpy, in processes that start quickly
     "data_pipelines.compositing.cutout_pyramid": {"tensorflow", "keras"},
     "data_pipelines.compositing.ground": {"tensorflow", "keras"},
+    "data_pipelines.compositing.floor_scale": {"tensorflow", "keras"},
     "data_pipelines.tfrecord.statistics": {"tensorflow", "keras"},
     "data_pipelines.compositing": {"keras"},
     "data_pipelines.tfrecord": {"keras"},

@@ -87,7 +87,8 @@ def _open(weights: str, preset: str):
         ) from error
     except Exception as error:  # what KerasHub, Keras and the hubs raise has no common class
         raise ValueError(
-            f"{weights} is not a preset of KerasHub's DepthEstimator that can be loaded: {_first_line(error)}"
+            f"{weights} is not a preset of KerasHub's DepthEstimator that can be loaded: {_first_line(error)}; give "
+            "one that was saved from a depth estimator."
         ) from error
 
 

@@ -1,9 +1,24 @@
 """Loads the teacher that a name is of, whichever kind it is."""
 
-from data_pipelines.config import KERAS_HUB
+from data_pipelines.config import KERAS_HUB, TeacherConfig
+from data_pipelines.teacher import network
 from data_pipelines.teacher.keras_hub_teacher import load_preset
 from data_pipelines.teacher.onnx_teacher import load_onnx
 from data_pipelines.teacher.relative_teacher import RelativeTeacher
+
+
+def load_described_teacher(config: TeacherConfig) -> network.Teacher | RelativeTeacher:
+    """Loads the teacher that the description of a data set names.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it cannot be loaded.
+    """
+    if config.is_relative:
+        return load_relative_teacher(config.weights, config.range, config.polarity, config.size)
+    return network.load_teacher(
+        config.weights, config.size or network.default_input_size(config.weights), config.max_depth
+    )
 
 
 def load_relative_teacher(
