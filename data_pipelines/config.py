@@ -14,7 +14,15 @@ ROWS, COLUMNS = 4, 5  # of the published depth-layer layout
 SEAMS = ("hard", "soft", "feathered")
 LABELS = ("teacher", "ground", "exact")
 SPLITS = ("sources", "random")
+KERAS_HUB = "keras_hub:"  # before the folder or the name of a preset of KerasHub
+TEACHER_RANGES = ("imagenet", "one", "255")
+TEACHER_POLARITIES = ("nearer", "farther")
 LEAST_SIDE = 32  # pixels; below it no network and no SSIM works
+
+
+def is_relative_teacher(weights: str) -> bool:
+    """Whether a teacher of this name knows near and far only, in a unit of its own, and no metres."""
+    return weights.startswith(KERAS_HUB) or weights.lower().endswith(".onnx")
 
 
 @dataclass(frozen=True)
@@ -133,14 +141,56 @@ class TeacherConfig:
     """The network that looks at pictures and labels their depth.
 
     Attributes:
-        weights: "small", which comes with the package, or the path of a published `.h5` file.
+        weights: "small", which comes with the package, or the path of a published `.h5` file; or a network of relative
+            depth, the path of an ONNX file, or `keras_hub:` and the folder or the name of a preset.
         size: (height, width) that pictures are scaled to for it; None for the size that it was trained at.
         max_depth: metres; needed where the `.h5` file's name says neither nyu nor kitti.
+        camera_height: metres above the floor at which the cameras of the backgrounds hang. It decides all distances
+            that a relative teacher gives, and only such a one needs it.
+        camera_tilt: degrees by which they look down; None to take what the teacher's own map says.
+        range: one of `TEACHER_RANGES`: what the input of an ONNX file is scaled to.
+        polarity: one of `TEACHER_POLARITIES`: what larger values of its output are.
     """
 
     weights: str = "small"
     size: tuple[int, int] | None = None
     max_depth: float | None = None
+    camera_height: float | None = None
+    camera_tilt: float | None = None
+    range: str = "imagenet"
+    polarity: str = "nearer"
+
+    def __post_init__(self):
+        if self.range not in TEACHER_RANGES:
+            raise ValueError(f"`teacher_range`={self.range} is not a range; take {', '.join(TEACHER_RANGES)}.")
+        if self.polarity not in TEACHER_POLARITIES:
+            raise ValueError(f"`teacher_polarity`={self.polarity} is not one; take {' or '.join(TEACHER_POLARITIES)}.")
+        if self.camera_height is not None and not 0.05 <= self.camera_height <= 100:
+            raise ValueError(
+                f"`teacher_camera_height`={self.camera_height:g} is not a height; give metres above the floor, 0.05 to "
+                "100."
+            )
+        if self.camera_tilt is not None and not -60 <= self.camera_tilt < 90:
+            raise ValueError(
+                f"`teacher_camera_tilt`={self.camera_tilt:g} is not a tilt; give degrees downwards, from -60 to under "
+                "90; 0 is level."
+            )
+        if self.is_relative and self.camera_height is None:
+            raise ValueError(
+                f"`teacher_weights`={self.weights} knows near and far, but no metres; give the height at which the "
+                "cameras of the backgrounds hang (`teacher_camera_height`), which decides all distances."
+            )
+        if not self.is_relative and (self.camera_height is not None or self.camera_tilt is not None):
+            given = "height" if self.camera_height is not None else "tilt"
+            raise ValueError(
+                f"`teacher_camera_{given}` is for teachers of relative depth; `teacher_weights`={self.weights} gives "
+                "metres itself: leave it out."
+            )
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether it knows near and far only, in a unit of its own."""
+        return is_relative_teacher(self.weights)
 
 
 @dataclass(frozen=True)
@@ -183,6 +233,11 @@ class DatasetConfig:
             raise ValueError(f"`seam`={self.seam} is not a seam; take {', '.join(SEAMS)}.")
         if self.labels not in LABELS:
             raise ValueError(f"`labels`={self.labels} is not a kind of label; take {', '.join(LABELS)}.")
+        if self.labels == "teacher" and self.teacher.is_relative:
+            raise ValueError(
+                f"`labels`=teacher needs a teacher of metres: objects hide the floor that {self.teacher.weights} would "
+                "be scaled by; take `labels`=ground."
+            )
         if self.split not in SPLITS:
             raise ValueError(f"`split`={self.split} is not a way to split; take {' or '.join(SPLITS)}.")
         if not 1 <= self.jpeg_quality <= 100:

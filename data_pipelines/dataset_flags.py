@@ -10,6 +10,8 @@ from data_pipelines.config import (
     LAYOUTS,
     SEAMS,
     SPLITS,
+    TEACHER_POLARITIES,
+    TEACHER_RANGES,
     DatasetConfig,
     PlacementConfig,
     SourcesConfig,
@@ -86,7 +88,8 @@ LABELS_FROM = flags.DEFINE_enum(
 TEACHER_WEIGHTS = flags.DEFINE_string(
     "teacher_weights",
     _TEACHER.weights,
-    "small: comes with the package, knows drawn scenes only; for photographs give a published .h5 file.",
+    "small: comes with the package, knows drawn scenes only; for photographs give a published .h5 file; or a network "
+    "of relative depth (an ONNX file, or keras_hub:FOLDER or keras_hub:NAME) with --teacher_camera_height.",
 )
 TEACHER_SIZE = flags.DEFINE_string(
     "teacher_size",
@@ -95,6 +98,26 @@ TEACHER_SIZE = flags.DEFINE_string(
 )
 TEACHER_MAX_DEPTH = flags.DEFINE_float(
     "teacher_max_depth", None, "Metres; needed when the .h5 file's name says neither nyu nor kitti."
+)
+TEACHER_CAMERA_HEIGHT = flags.DEFINE_float(
+    "teacher_camera_height",
+    None,
+    "Metres from the floor to the cameras of the backgrounds; needed by a relative teacher, all of whose distances it "
+    "decides.",
+)
+TEACHER_CAMERA_TILT = flags.DEFINE_float(
+    "teacher_camera_tilt",
+    None,
+    "Degrees by which they look down; without it a relative teacher's own map says it, which is off by several.",
+)
+TEACHER_RANGE = flags.DEFINE_enum(
+    "teacher_range",
+    _TEACHER.range,
+    TEACHER_RANGES,
+    "Of an ONNX file's input, or of a preset without preprocessing: normalised as for ImageNet, 0 to 1, or 0 to 255.",
+)
+TEACHER_POLARITY = flags.DEFINE_enum(
+    "teacher_polarity", _TEACHER.polarity, TEACHER_POLARITIES, "What larger values of an ONNX file's output are."
 )
 SPLIT = flags.DEFINE_enum(
     "split",
@@ -147,6 +170,10 @@ def config_from_flags(labels: str = "ground", jpeg_quality: int = _USUAL.jpeg_qu
             weights=TEACHER_WEIGHTS.value,
             size=parse_size(teacher_size, "teacher_size") if teacher_size else None,
             max_depth=TEACHER_MAX_DEPTH.value,
+            camera_height=TEACHER_CAMERA_HEIGHT.value,
+            camera_tilt=TEACHER_CAMERA_TILT.value,
+            range=TEACHER_RANGE.value,
+            polarity=TEACHER_POLARITY.value,
         ),
         height=height,
         width=width,

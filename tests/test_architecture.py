@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data_pipelines.tfrecord",
     },
     # Handed to who needs a teacher; nothing of compositing or tfrecord imports it.
-    "data_pipelines.teacher": {"data_pipelines.runtime", "data_pipelines.demo"},
+    "data_pipelines.teacher": {"data_pipelines.runtime", "data_pipelines.config", "data_pipelines.demo"},
     "fgseg_tf.model": {"data_pipelines.runtime"},
     "fgseg_tf.measures": set(),
     "fgseg_tf.runs": DATA_TOOLBOX | {"fgseg_tf.model", "fgseg_tf.measures"},
@@ -82,12 +82,14 @@ NEVER = {
     "data_pipelines.demo": {"tensorflow", "keras"},  # drawn by numpy, in processes that start quickly
     "data_pipelines.compositing.cutout_pyramid": {"tensorflow", "keras"},
     "data_pipelines.compositing.ground": {"tensorflow", "keras"},
+    "data_pipelines.compositing.floor_scale": {"tensorflow", "keras"},
     "data_pipelines.tfrecord.statistics": {"tensorflow", "keras"},
     "data_pipelines.compositing": {"keras"},
     "data_pipelines.tfrecord": {"keras"},
     "data_pipelines.tfrecord.export": {"apache_beam"},  # an extra
     "data_pipelines.teacher.network": {"tensorflow"},  # any backend of Keras
     "data_pipelines.teacher.weights": {"tensorflow"},
+    "data_pipelines.teacher.keras_hub_teacher": {"tensorflow"},
     "fgseg_tf.model.two_branch": {"tensorflow"},
 }
 

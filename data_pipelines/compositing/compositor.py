@@ -16,6 +16,7 @@ from data_pipelines.compositing.backgrounds import Backgrounds, Example, Layer, 
 from data_pipelines.compositing.compose import Composite, compose
 from data_pipelines.compositing.placement import Placements, Stage, draw_numbers, place_objects
 from data_pipelines.compositing.plan import CompositePlan, Materials, load_materials, plan_composites
+from data_pipelines.compositing.relative_labels import label_by_floors
 from data_pipelines.compositing.splits import Grid, Split, limit_splits, make_splits
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Sources
@@ -142,7 +143,7 @@ def label_backgrounds(sources: Sources, config: DatasetConfig, load_teacher: Cal
         Codes, uint16 [backgrounds, height, width], none of them 0.
 
     Raises:
-        ValueError: the sources do not know their depth, or not everywhere.
+        ValueError: the sources do not know their depth, or not everywhere; or a relative teacher finds no floor.
     """
     if config.labels == "exact":
         if sources.true_depth is None:
@@ -150,6 +151,8 @@ def label_backgrounds(sources: Sources, config: DatasetConfig, load_teacher: Cal
                 "`labels`=exact needs sources that know their depth (`sources`=demo); take ground or teacher."
             )
         metres = sources.true_depth
+    elif config.teacher.is_relative:
+        metres = label_by_floors(sources, config, load_teacher())
     else:
         metres = depths.label_pictures(load_teacher(), sources.backgrounds, batch)
     codes = depths.encode_depth(metres).numpy()

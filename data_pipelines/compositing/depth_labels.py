@@ -1,7 +1,7 @@
 """Depth labels: what a teacher predicts, and the conversions between the codes of depth that a data set is made with.
 
-Three codes of depth. Two other files convert as well: teacher/scenes.py, what teachers are trained on, and the served
-model's serving/request_images.py, what it returns as PNG.
+Three codes of depth. Other files convert as well: teacher/scenes.py, what teachers are trained on; floor_scale.py, what
+relative teachers say; and the served model's serving/request_images.py, what it returns as PNG.
 
     teacher     max_depth / metres, float32; brighter is nearer; half the teacher's input size
     metres      float32, larger is farther; 0 is unknown

@@ -43,6 +43,35 @@ class Ground:
     has_floor: bool
 
 
+@dataclass(frozen=True)
+class FloorPlane:
+    """The floor of a picture as a plane, in the unit of the map that it was found in.
+
+    Attributes:
+        plane: float64 [3]: inverse depth on the floor is plane[0] row + plane[1] column + plane[2], with the indices of
+            a pixel as shares of the picture's height and width.
+        region: bool [height, width], the pixels that lie on it.
+    """
+
+    plane: np.ndarray
+    region: np.ndarray
+
+
+def find_floor_plane(inverse: np.ndarray, seed: int = 0) -> FloorPlane | None:
+    """Finds the floor in a map of inverse depth, whatever its unit.
+
+    Args:
+        inverse: float [height, width], larger is nearer; 0, negative and not finite are unknown.
+        seed: of the search.
+
+    Returns:
+        The floor; None where less than a little of the picture, and of its lower half, lies on one.
+    """
+    known = np.isfinite(inverse) & (inverse > 0)
+    plane, region = _find_floor(np.where(known, inverse, 0), known, np.random.default_rng(seed))
+    return FloorPlane(plane, region) if plane is not None and _is_large(region) else None
+
+
 def find_ground(depth: np.ndarray, seed: int = 0, count: int = 1024) -> Ground:
     """Finds the floor and `count` places on it, spread evenly over log(depth) and across the columns.
 
@@ -67,19 +96,8 @@ def find_ground(depth: np.ndarray, seed: int = 0, count: int = 1024) -> Ground:
     height, width = depth.shape
     inverse = np.where(known, 1 / np.where(known, depth, 1), 0)
     random = np.random.default_rng(seed)
-    slope = _slope_down(inverse, known)
-    plane, noise = _find_plane(inverse, slope, known, random)
-    region = np.zeros_like(known)
-    if plane is not None:
-        row, column = np.arange(height)[:, None] / height, np.arange(width) / width
-        on_plane = plane[0] * row + plane[1] * column + plane[2]
-        region = known & _lies_on(on_plane, plane[0], inverse, slope, noise)
-        # Bits of clutter fit by chance: only where most of the surroundings are floor, and up to its edge, it is one.
-        reach = max(1, round(height / 56))
-        inside = _mean_around(region, reach) >= 0.75 * _mean_around(known, reach)
-        region &= _mean_around(inside & region, reach) > 0
-        region = _large_pieces(region, max(1, height // 56))
-    has_floor = bool(min(region.mean(), region[height // 2 :].mean()) >= LEAST_SHARE)
+    _, region = _find_floor(inverse, known, random)
+    has_floor = _is_large(region)
     if not has_floor:
         region = known.copy()
         region[: height - max(1, height // 3)] = False
@@ -92,6 +110,30 @@ def find_ground(depth: np.ndarray, seed: int = 0, count: int = 1024) -> Ground:
     metres = np.nanmedian(around[rows[:, None] + step_down, columns[:, None] + step_right], axis=1)
     points = np.stack([(rows + 0.5) / height, (columns + 0.5) / width, metres], axis=1).astype(np.float32)
     return Ground(points[np.argsort(points[:, 2], kind="stable")], has_floor)
+
+
+def _find_floor(
+    inverse: np.ndarray, known: np.ndarray, random: np.random.Generator
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Returns the floor's plane, None where there is none, and the pixels on it, bool [height, width]."""
+    height, width = inverse.shape
+    slope = _slope_down(inverse, known)
+    plane, noise = _find_plane(inverse, slope, known, random)
+    if plane is None:
+        return None, np.zeros_like(known)
+    row, column = np.arange(height)[:, None] / height, np.arange(width) / width
+    on_plane = plane[0] * row + plane[1] * column + plane[2]
+    region = known & _lies_on(on_plane, plane[0], inverse, slope, noise)
+    # Bits of clutter fit by chance: only where most of the surroundings are floor, and up to its edge, it is one.
+    reach = max(1, round(height / 56))
+    inside = _mean_around(region, reach) >= 0.75 * _mean_around(known, reach)
+    region &= _mean_around(inside & region, reach) > 0
+    return plane, _large_pieces(region, max(1, height // 56))
+
+
+def _is_large(region: np.ndarray) -> bool:
+    """Whether what lies on a floor is enough of the picture, and of its lower half, to be one."""
+    return bool(min(region.mean(), region[region.shape[0] // 2 :].mean()) >= LEAST_SHARE)
 
 
 def _find_plane(

@@ -36,6 +36,10 @@ class CameraPlace:
             check_field_of_view(self.fov)
         given = {"fov": self.fov, "camera_height": self.camera_height, "tilt": self.tilt}
         missing = [f"`{name}`" for name, value in given.items() if value is None]
+        if self.tilt is None:
+            # A relative map does not give it either: its horizon depends on a shift that nobody knows. Taken as 0, the
+            # tilt of a network's map is off by 3 to 18 degrees on six pictures with a depth sensor.
+            missing[-1] += " (or `horizon`)"
         if missing and (self.camera_height is not None or self.tilt is not None):
             raise ValueError(
                 "the floor follows from `camera_height`, `fov` and `tilt` together; add " + " and ".join(missing) + "."

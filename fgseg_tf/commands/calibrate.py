@@ -4,6 +4,7 @@
     fgseg calibrate --background=empty.jpg --known=320,400,2.5 --known=100,200,6 --known=500,210,5.2 --output=hall
     fgseg calibrate --background=empty.jpg --camera_height=2.6 --fov=70 --tilt=20 --output=hall
     fgseg calibrate --background=empty.jpg --teacher=midas.onnx --known=... --output=hall
+    fgseg calibrate --background=empty.jpg --teacher=keras_hub:depth_anything_v2_small --known=... --output=hall
 
 What is needed once is the depth of the background. It comes from a depth picture of any kind; or from a network that
 looks at the background once (--teacher), scaled by distances that you measure (--known) or by the floor; or from the
@@ -21,12 +22,13 @@ import numpy as np
 from absl import flags
 
 from data_pipelines.compositing.depth_labels import label_pictures
-from data_pipelines.config import parse_size
+from data_pipelines.config import TEACHER_POLARITIES, TEACHER_RANGES, is_relative_teacher, parse_size
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path, write_atomic
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.teacher import network as teacher_network
-from fgseg_tf.calibration import depth_pictures, floor_plane, onnx_teacher
+from data_pipelines.teacher.loading import load_relative_teacher
+from fgseg_tf.calibration import depth_pictures, floor_plane
 from fgseg_tf.calibration.background_depth import CameraPlace, make_setup
 from fgseg_tf.calibration.camera_folder import TRUST, CameraSetup, write_camera
 from fgseg_tf.calibration.depth_pictures import DepthPicture
@@ -55,18 +57,19 @@ _HORIZON = flags.DEFINE_float(
 _TEACHER = flags.DEFINE_string(
     "teacher",
     None,
-    "Network that looks at the background once: an ONNX file, a .h5 file of DenseDepth, or small, which comes with the "
-    "package and knows drawn rooms.",
+    "Network that looks at the background once: an ONNX file; keras_hub:FOLDER or keras_hub:NAME, a preset of KerasHub "
+    "(by name it is downloaded); a .h5 file of DenseDepth; or small, which comes with the package and knows drawn "
+    "rooms.",
 )
 _RANGE = flags.DEFINE_enum(
     "teacher_range",
     "imagenet",
-    list(onnx_teacher.RANGES),
-    "Of an ONNX file's input: normalised as for ImageNet, 0 to 1, or 0 to 255.",
+    list(TEACHER_RANGES),
+    "Of an ONNX file's input, or of a preset without preprocessing: normalised as for ImageNet, 0 to 1, or 0 to 255.",
 )
 _SIZE = flags.DEFINE_string("teacher_size", None, "HEIGHTxWIDTH of the teacher's input, where it takes several.")
 _POLARITY = flags.DEFINE_enum(
-    "teacher_polarity", "nearer", list(onnx_teacher.POLARITIES), "What larger values of an ONNX file's output are."
+    "teacher_polarity", "nearer", list(TEACHER_POLARITIES), "What larger values of an ONNX file's output are."
 )
 
 
@@ -107,13 +110,12 @@ def load_map(background: np.ndarray, place: CameraPlace) -> tuple[DepthPicture |
 def ask_teacher(teacher: str, background: np.ndarray) -> tuple[DepthPicture, str]:
     """Returns what a network says of the background, inverse depth in a unit of its own, and what it was."""
     size = parse_size(_SIZE.value) if _SIZE.value else None
+    if is_relative_teacher(teacher):
+        relative = load_relative_teacher(teacher, _RANGE.value, _POLARITY.value, size)
+        values = relative.predict_inverse_depth(background)
+        print(f"{relative.name} was asked as {relative.description}.")
+        return DepthPicture(values.astype(np.float64), False), f"the network {relative.name}"
     name = teacher.rpartition("/")[2]
-    if teacher.lower().endswith(".onnx"):
-        values, how = onnx_teacher.predict_relative_depth(teacher, background, _RANGE.value, size)
-        print(f"{name} was asked as {how}; its larger values are {_POLARITY.value}.")
-        if _POLARITY.value == "farther":
-            values = np.where(values > 0, 1 / np.maximum(values, 1e-9), np.nan)
-        return DepthPicture(onnx_teacher.stretch(values, background.shape[:2]), False), f"the network {name}"
     network = teacher_network.load_teacher(teacher, size or teacher_network.default_input_size(teacher))
     metres = label_pictures(network, background[None], 1)[0]
     return DepthPicture(1 / metres.astype(np.float64), False), f"the teacher {name}"

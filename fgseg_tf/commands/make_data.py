@@ -12,20 +12,25 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 
 # isort: split
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from absl import flags
 
 from data_pipelines import dataset_flags
-from data_pipelines.config import DatasetConfig
+from data_pipelines.compositing.relative_labels import leave_out_unscaled, reload_kept
+from data_pipelines.config import DatasetConfig, TeacherConfig
 from data_pipelines.inspection import contact_sheet
 from data_pipelines.runtime.cli import format_flags, run_command
 from data_pipelines.runtime.files import join_path, replace_file, write_atomic
 from data_pipelines.sources.source_set import load_sources
 from data_pipelines.teacher import network as teacher_network
+from data_pipelines.teacher.loading import load_described_teacher
+from data_pipelines.teacher.network import Teacher
+from data_pipelines.teacher.relative_teacher import RelativeTeacher
 from data_pipelines.tfrecord.export import export_dataset
 from data_pipelines.tfrecord.manifest import Manifest
 
@@ -73,29 +78,27 @@ def make_data() -> Manifest:
     config = dataset_flags.config_from_flags(jpeg_quality=_JPEG_QUALITY.value)
     if _SOURCES.value == "folders" and config.sources.is_demo:
         raise ValueError("--sources=folders needs --backgrounds=DIR and --foregrounds=DIR.")
-    own = config.teacher
-    teacher_size = own.size or teacher_network.default_input_size(own.weights)
+    if config.teacher.is_relative and _COMPARE_LABELS.value:
+        raise ValueError(
+            "--compare_labels needs a teacher of metres: objects hide the floor that a relative one is scaled by."
+        )
     uses_teacher = config.labels != "exact" or _COMPARE_LABELS.value
-    identity = {
-        "weights": own.weights,
-        "size": f"{teacher_size[0]}x{teacher_size[1]}",
-        "sha256": teacher_network.hash_weights(own.weights) if uses_teacher else None,
-    }
-    load_teacher = partial(teacher_network.load_teacher, own.weights, teacher_size, own.max_depth)
-    load_once = cache(load_teacher)
-    if uses_teacher:
-        load_once()  # refused now, if it is, rather than after the pictures were read
+    load_teacher = partial(load_described_teacher, config.teacher)
+    load_once: Callable = cache(load_teacher)
+    # Loaded now, to be refused, if it is, rather than after the pictures were read.
+    identity = identify_teacher(config.teacher, load_once()) if uses_teacher else {}
+    sources, kept = leave_out_unscaled(load_sources(config), config, load_once)
     manifest = export_dataset(
-        load_sources(config),
+        sources,
         config,
         _OUTPUT.value,
         load_teacher=load_once,
-        teacher_identity=identity if uses_teacher else {},
+        teacher_identity=identity,
         teacher_batch=_TEACHER_BATCH.value,
         shard_count=_SHARDS.value,
         compare_labels=_COMPARE_LABELS.value,
         threads=_THREADS.value,
-        engine=beam_engine(config, load_teacher) if _ENGINE.value == "beam" else None,
+        engine=beam_engine(config, kept, load_teacher) if _ENGINE.value == "beam" else None,
     )
     write_atomic(join_path(_OUTPUT.value, "export.flags"), format_flags())
     with replace_file(join_path(_OUTPUT.value, "sheet.png")) as part, tf.io.gfile.GFile(part, "wb") as file:
@@ -103,7 +106,21 @@ def make_data() -> Manifest:
     return manifest
 
 
-def beam_engine(config: DatasetConfig, load_teacher: Callable) -> Callable:
+def identify_teacher(config: TeacherConfig, teacher: Teacher | RelativeTeacher) -> dict[str, Any]:
+    """Returns what the manifest says of the teacher: all that decides the labels."""
+    if isinstance(teacher, RelativeTeacher):
+        told = {"asked_as": teacher.description, "camera_height": config.camera_height}
+        tilt = {} if config.camera_tilt is None else {"camera_tilt": config.camera_tilt}
+        return {"weights": config.weights, **told, **tilt, "sha256": teacher.digest}
+    height, width = teacher.input_size
+    return {
+        "weights": config.weights,
+        "size": f"{height}x{width}",
+        "sha256": teacher_network.hash_weights(config.weights),
+    }
+
+
+def beam_engine(config: DatasetConfig, kept: Sequence[int], load_teacher: Callable) -> Callable:
     """Returns what makes shards on Apache Beam, if it is installed."""
     try:
         from data_pipelines.tfrecord import beam
@@ -111,7 +128,9 @@ def beam_engine(config: DatasetConfig, load_teacher: Callable) -> Callable:
         raise ValueError(
             f"--engine=beam needs Apache Beam ({error}); install it with: pip install '.[beam]'"
         ) from error
-    return beam.make_engine(partial(load_sources, config), config, load_teacher, _TEACHER_BATCH.value, _BEAM_ARGS.value)
+    return beam.make_engine(
+        partial(reload_kept, config, kept), config, load_teacher, _TEACHER_BATCH.value, _BEAM_ARGS.value
+    )
 
 
 def main() -> None:

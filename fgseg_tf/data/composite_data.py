@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
 
 import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels
 from data_pipelines.compositing.compositor import build_compositor, label_backgrounds
-from data_pipelines.config import DatasetConfig
+from data_pipelines.compositing.relative_labels import leave_out_unscaled
+from data_pipelines.config import DatasetConfig, TeacherConfig
 from data_pipelines.sources.source_set import load_sources
-from data_pipelines.teacher import network as teacher_network
+from data_pipelines.teacher.loading import load_described_teacher
 from data_pipelines.tfrecord import resume
 from fgseg_tf.data.base import Data
 
@@ -24,9 +28,10 @@ class CompositeData(Data):
                 "`labels`=teacher looks at every composite, which is too slow on the fly; write shards with "
                 "fgseg make-data and train from them, or take ground."
             )
-        sources = load_sources(config)
+        load_teacher: Callable = cache(lambda: load_described_teacher(config.teacher))
+        sources, _ = leave_out_unscaled(load_sources(config), config, load_teacher)
         identity = {} if config.labels == "exact" else teacher_identity(config)
-        codes = label_backgrounds(sources, config, lambda: load_teacher(config), 8)
+        codes = label_backgrounds(sources, config, load_teacher, 8)
         self._compositor = build_compositor(sources, codes, config)
         self._splits = {split.name: split for split in self._compositor.splits}
         options = json.dumps(resume.make_options(sources, config, identity, 0, 0), sort_keys=True)
@@ -68,15 +73,7 @@ class CompositeData(Data):
         return plans.map(self._compositor.compose_layer, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def load_teacher(config: DatasetConfig) -> depth_labels.Teacher:
-    """Returns the teacher that the description names."""
-    size = config.teacher.size or teacher_network.default_input_size(config.teacher.weights)
-    return teacher_network.load_teacher(config.teacher.weights, size, config.teacher.max_depth)
-
-
 def teacher_identity(config: DatasetConfig) -> dict:
     """Returns what of the teacher decides the labels; what is not given is left out."""
-    own = config.teacher
-    return {"weights": own.weights} | {
-        key: value for key, value in (("size", own.size), ("max_depth", own.max_depth)) if value is not None
-    }
+    own, usual = asdict(config.teacher), asdict(TeacherConfig())
+    return {name: value for name, value in own.items() if name == "weights" or value != usual[name]}

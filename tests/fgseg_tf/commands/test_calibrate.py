@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from repository import ROOT
+from tiny_network import write_network
 
 from data_pipelines.demo import sequence as demo_sequence
 from fgseg_tf.calibration import camera_folder
@@ -126,32 +127,6 @@ def test_without_a_camera_metres_are_not_claimed(desk):
     assert all(row["foot_metres"] == row["nearest"] == row["median"] == row["spread"] == "" for row in rows)
 
 
-def write_network(path: Path, channels_first: bool, size: tuple[int, int]) -> None:
-    """Writes an ONNX network that returns a row's place in the picture: larger is lower, as nearer floor is."""
-    onnx = pytest.importorskip("onnx", reason="pip install '.[onnx]'")
-    height, width = size
-    ramp = np.repeat(np.linspace(0.1, 1, height, dtype=np.float32)[:, None], width, axis=1)
-    shape = [1, 3, height, width] if channels_first else [1, height, width, 3]
-    axes = [1] if channels_first else [3]
-    ramp = ramp[None, None] if channels_first else ramp[None, :, :, None]
-    helper = onnx.helper
-    nodes = [
-        helper.make_node("ReduceMean", ["picture"], ["grey"], axes=axes, keepdims=1),
-        helper.make_node("Mul", ["grey", "nothing"], ["none"]),
-        helper.make_node("Add", ["none", "ramp"], ["depth"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "ramp",
-        [helper.make_tensor_value_info("picture", onnx.TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("depth", onnx.TensorProto.FLOAT, list(ramp.shape))],
-        [onnx.numpy_helper.from_array(ramp, "ramp"), onnx.numpy_helper.from_array(np.float32([0]), "nothing")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    model.ir_version = 8
-    onnx.save(model, str(path))
-
-
 @pytest.mark.parametrize("channels_first", [True, False])
 def test_a_network_and_known_distances(desk, channels_first):
     pytest.importorskip("onnxruntime", reason="pip install '.[calibration]'")
@@ -199,7 +174,14 @@ def test_refusals_leave_a_camera_of_before_untouched(desk):
         ([*usual, "--background_depth_kind=metres"], "says what --background_depth holds; give that too"),
         ([*usual, *floor, "--fill_holes"], "--fill_holes fills the holes of a --background_depth"),
         ([*usual, *floor, "--known=3,50,30"], "the depth contradicts --known: "),
-        ([*usual, "--camera_height=2"], "--camera_height, --fov and --tilt together; add --fov and --tilt."),
+        (
+            [*usual, "--camera_height=2"],
+            "--camera_height, --fov and --tilt together; add --fov and --tilt (or --horizon).",
+        ),
+        (
+            [*usual, f"--teacher={desk}/good.onnx", "--camera_height=2", "--fov=60"],
+            "the floor follows from --camera_height, --fov and --tilt together; add --tilt (or --horizon).",
+        ),
         ([*usual, "--camera_height=2", "--fov=180", "--tilt=3"], "--fov=180 is not a field of view"),
         ([*usual, "--camera_height=2", "--horizon=-3"], "--horizon stands for --tilt, and with --fov says how"),
         ([*usual, *floor, "--horizon=-3"], "--horizon stands for --tilt"),
@@ -232,3 +214,31 @@ def test_the_horizon_says_how_the_camera_looks_down(desk):
     )
     # The middle row is 29.5, and the focal length 40 / tan(30 degrees): the horizon is 40 rows above the middle.
     assert camera_folder.read_camera(str(desk / "level")).tilt == pytest.approx(30, abs=0.01)
+
+
+def test_a_preset_of_keras_hub(desk):
+    pytest.importorskip("keras_hub", reason="pip install '.[keras-hub]'")
+    from tiny_preset import save_depth_preset
+
+    save_depth_preset(desk / "preset")
+    flags = [f"--background={desk}/empty.png", f"--teacher=keras_hub:{desk}/preset", f"--output={desk}/kh"]
+    done = run("calibrate", *flags)
+    assert done.returncode == 0, done.stderr
+    assert "preset was asked as 32 x 32, its own preprocessing; its larger values are nearer." in done.stdout
+    assert "downloads" not in done.stdout
+    setup = camera_folder.read_camera(str(desk / "kh"))
+    assert (setup.trust, setup.source) == (camera_folder.GUESSED, "the network preset")
+    assert setup.depth.shape == SIZE
+
+
+def test_presets_that_cannot_be_had_leave_nothing_behind(desk):
+    usual = [f"--background={desk}/empty.png", f"--output={desk}/nothing"]
+    end, polarity = run_each(
+        [
+            [*usual, f"--teacher=keras_hub:{desk}/none"],
+            [*usual, "--teacher=keras_hub:x", "--teacher_polarity=farther"],
+        ]
+    )
+    assert "there is no such folder; give one that save_to_preset of KerasHub wrote." in end
+    assert "--teacher_polarity is for ONNX files" in polarity
+    assert not (desk / "nothing").exists()

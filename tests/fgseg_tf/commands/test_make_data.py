@@ -1,5 +1,6 @@
 """tools/export_tfrecords.py as its users run it: what it refuses, in one sentence and before it writes anything."""
 
+import json
 import subprocess
 import sys
 
@@ -7,6 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 from repository import ROOT
+from tiny_network import write_network
+
+from data_pipelines.config import DatasetConfig
+from data_pipelines.tfrecord.export import read_background_depth
 
 
 def run(*flags):
@@ -76,6 +81,46 @@ def test_own_pictures_with_the_packaged_teacher(folders, tmp_path):
     assert status == 0, errors
     for shard in (tmp_path / "out").glob("*.tfrecord"):
         assert (tmp_path / "again" / shard.name).read_bytes() == shard.read_bytes()
+
+
+def test_a_network_of_relative_depth_and_the_height_of_the_camera(folders, tmp_path):
+    pytest.importorskip("onnxruntime", reason="pip install '.[calibration]'")
+    network, output = tmp_path / "ramp.onnx", tmp_path / "out"
+    write_network(network, True, (24, 48))
+    flags = [
+        f"--backgrounds={folders}/backgrounds",
+        f"--foregrounds={folders}/foregrounds",
+        f"--output={output}",
+        "--image_size=48x64",
+        "--placements=2",
+        "--holdout=0.25",
+        "--skip_bad",
+        f"--teacher_weights={network}",
+    ]
+    status, _, errors = run(*flags)
+    assert status == 1
+    assert f"--teacher_weights={network} knows near and far, but no metres; give the height" in errors
+    for others, sentence in (
+        (["--labels=teacher"], "--labels=teacher needs a teacher of metres"),
+        (["--compare_labels=3"], "--compare_labels needs a teacher of metres"),
+        (["--teacher_polarity=farther"], "no background gets metres; "),
+    ):
+        status, _, errors = run(*flags, "--teacher_camera_height=2", *others)
+        assert (status, sentence in errors) == (1, True), errors
+    assert not output.exists()
+
+    status, _, errors = run(*flags, "--teacher_camera_height=2")
+    assert status == 0, errors
+    codes = read_background_depth(DatasetConfig(height=48, width=64), str(output))
+    # The map is 0.1 to 1 down the 24 rows of the network, two of the picture to one of them, 0.55 in the middle.
+    focal = 24 / np.tan(np.radians(55 / 2))
+    scale = 2 * np.hypot(0.9 / 23 / 2 * focal, 0.55)
+    rows = np.array([10, 20, 30, 40])
+    expected = scale / (0.1 + 0.9 * ((rows + 0.5) / 2 - 0.5) / 23)
+    np.testing.assert_allclose(codes[:, rows, 7] / 256, np.tile(expected, (4, 1)), rtol=0.01)
+    teacher = json.loads((output / "manifest.json").read_text())["options"]["teacher"]
+    assert (teacher["camera_height"], len(teacher["sha256"])) == (2, 64)
+    assert teacher["asked_as"] == "24 x 48, channels first, input range imagenet; its larger values are nearer"
 
 
 @pytest.mark.parametrize("flagfile", ["full", "rows"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tiny_network import write_network
 
 from data_pipelines.compositing import depth_labels
 from data_pipelines.compositing.backgrounds import Backgrounds
@@ -476,6 +477,26 @@ def test_a_broken_record_is_named(tiny_dataset, tmp_path):
         taken(data.training(4, (32, 43), Order()), 20)
     assert data.explain_failure().startswith(f"record 1 of {shard} is broken")
     assert ShardData(tiny_dataset).explain_failure().startswith("every record")
+
+
+def test_labels_of_a_relative_teacher(tmp_path):
+    pytest.importorskip("onnxruntime", reason="pip install '.[calibration]'")
+    write_network(tmp_path / "ramp.onnx", True, (24, 48))
+    own = {"labels": "ground", "teacher_weights": f"{tmp_path}/ramp.onnx", "teacher_camera_height": 2.0}
+    low = CompositeData(DatasetConfig.from_dict({**RECIPE.to_dict(), **own}))
+    high = CompositeData(DatasetConfig.from_dict({**RECIPE.to_dict(), **own, "teacher_camera_height": 3.0}))
+    assert low.digest != high.digest
+    # The map is 0.1 to 1 down every picture. From half as high up again, everything is half as far again.
+    near, far = (
+        np.concatenate([batch["bg_depth"] for batch in taken(data.scoring("train", 4, (HEIGHT, WIDTH)))])
+        for data in (low, high)
+    )
+    np.testing.assert_allclose(
+        near[:, 9] / near[:, -5], np.full_like(near[:, 9], near[0, 9, 0] / near[0, -5, 0]), rtol=0.02
+    )
+    assert near[0, 9, 0] > 2 * near[0, -5, 0]
+    np.testing.assert_allclose(far / near, np.full_like(near, 1.5), rtol=0.01)
+    assert reopen_data(json.loads(json.dumps(low.description))).digest == low.digest
 
 
 @pytest.mark.parametrize(
