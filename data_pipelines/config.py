@@ -307,7 +307,15 @@ FLAT_NAMES: dict[str | None, dict[str, str]] = {
     },
 }
 
-LATER: dict[str, Any] = {"upright": False, "further": 0.4, "steeper": 0.0}
+LATER: dict[str, Any] = {
+    "upright": False,
+    "further": 0.4,
+    "steeper": 0.0,
+    "teacher_camera_height": None,
+    "teacher_camera_tilt": None,
+    "teacher_range": "imagenet",
+    "teacher_polarity": "nearer",
+}
 
 
 def _as_json(value: Any) -> Any:

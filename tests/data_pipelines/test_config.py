@@ -16,7 +16,7 @@ from data_pipelines.config import (
     parse_size,
 )
 
-# Every field has another value than its default.
+# Every field has another value than its default, but two that do not go with the others.
 CHANGED = DatasetConfig(
     sources=SourcesConfig(
         backgrounds="rooms",
@@ -29,9 +29,11 @@ CHANGED = DatasetConfig(
         physical_height=(0.5, 1.0),
     ),
     placement=PlacementConfig(
-        layout="mixed",
+        layout="ground",
         places=3,
         max_objects=2,
+        further=0.75,
+        upright=True,
         truncation=0.25,
         object_size=(0.2, 1.5),
         empty=0.125,
@@ -56,6 +58,7 @@ CHANGED = DatasetConfig(
     limit=9,
     jpeg_quality=70,
 )
+ALSO_CHANGED = DatasetConfig(sources=SourcesConfig(steeper=20.0), placement=PlacementConfig(layout="mixed"))
 PARTS = ("sources", "placement", "teacher")
 
 
@@ -63,12 +66,18 @@ def test_every_field_comes_back():
     usual = DatasetConfig()
     for owner, other in ((CHANGED, usual), *((getattr(CHANGED, part), getattr(usual, part)) for part in PARTS)):
         for field in fields(owner):
-            assert getattr(owner, field.name) != getattr(other, field.name), field.name
-    for config in (usual, CHANGED):
+            also = field.name in ("steeper", "layout")
+            assert (getattr(owner, field.name) != getattr(other, field.name)) != also, field.name
+    for config in (usual, CHANGED, ALSO_CHANGED):
         flat = json.loads(json.dumps(config.to_dict()))
         assert DatasetConfig.from_dict(flat) == config
     assert CHANGED.to_dict()["physical_height"] == [0.5, 1.0]
     assert CHANGED.to_dict()["teacher_size"] == [192, 256]
+
+
+def test_what_came_later_leaves_descriptions_as_they_were():
+    assert not {"upright", "further", "steeper", "teacher_range"} & set(DatasetConfig().to_dict())
+    assert ALSO_CHANGED.to_dict()["steeper"] == 20
 
 
 def test_what_is_missing_has_its_default():
@@ -94,6 +103,10 @@ def test_a_value_of_a_wrong_type_is_refused(wrong):
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
+        ({"steeper": 50}, "`steeper`=50 is not from 0 to 45 degrees"),
+        ({"steeper": 5, "backgrounds": "a", "foregrounds": "b"}, "`steeper` turns the cameras of demo scenes"),
+        ({"upright": True, "placement": "rows"}, "`upright` is for objects on the ground; take `placement`=ground"),
+        ({"further": 1.5}, "`further`=1.5 is not a share from 0 to 1"),
         ({"backgrounds": "rooms"}, "`backgrounds`=DIR and `foregrounds`=DIR go together"),
         ({"placement": "ring"}, "`placement`=ring is not a layout; take random, rows, ground or mixed"),
         ({"placement": "rows", "placements": 21}, "`placement`=rows has 20 places; `placements`=21 is more"),

@@ -27,8 +27,8 @@ def stuff(cutouts=CUTOUTS, depth=FAR, backgrounds=BACKGROUNDS, reliefs=None, hid
     return load_materials(backgrounds, depth, SCALE, hides, build_pyramid(cutouts, reliefs))
 
 
-def thing(foreground, top, left, height, width, metres=5.0, flipped=False, relief_scale=1.0):
-    return foreground, flipped, top, left, height, width, metres, relief_scale
+def thing(foreground, top, left, height, width, metres=5.0, flipped=False, relief_scale=1.0, lean=0.0):
+    return foreground, flipped, top, left, height, width, metres, relief_scale, (top + height) / HEIGHT, lean
 
 
 def opaque(top, left, **more):
@@ -46,6 +46,8 @@ def place(things, count=None, background=0, background_flipped=False):
         ("width", tf.float32),
         ("metres", tf.float32),
         ("relief_scale", tf.float32),
+        ("foot", tf.float32),
+        ("lean", tf.float32),
     )
     columns = zip(*things, strict=True)
     plan = {name: tf.constant([column], dtype) for (name, dtype), column in zip(kinds, columns, strict=True)}
@@ -60,9 +62,10 @@ def planned(placements, the_materials):
     return plan_composites(tf.range(len(placements["count"]), dtype=tf.int64), placements, the_materials)
 
 
-def made(plan, the_materials, seam="soft"):
+def made(plan, the_materials, seam="soft", upright=False):
     """Returns fg_bg, mask and depth over the whole picture, and what `compose` returned."""
-    found = compose({key: value[0] for key, value in planned(plan, the_materials).items()}, the_materials, seam)
+    one = {key: value[0] for key, value in planned(plan, the_materials).items()}
+    found = compose(one, the_materials, seam, upright=upright)
     found = {key: value.numpy() for key, value in found.items()}
     top, left, bottom, right = found["box"]
     assert found["mask"].shape == found["depth"].shape == (bottom - top, right - left, 1)
@@ -230,6 +233,20 @@ def test_relief(flipped):
     codes = 500 + np.rint((np.arange(12).reshape(4, 3) - 4) * 9.375)
     np.testing.assert_array_equal(depth[2:6, 5:8], codes[:, ::-1] if flipped else codes)
     assert (depth > 0).sum() == 12
+
+
+def test_what_stands_upright_leans_towards_a_camera_that_looks_down():
+    focal, tilt = 0.9, np.radians(25)
+    leaning = thing(3, 1, 2, 8, 8, metres=5.0, lean=np.tan(tilt) / focal)
+    _, _, depth, _ = made(place([leaning]), stuff(), upright=True)
+    # Rays of depth 1 in a frame that is level: how far forward and how far down.
+    y = ((np.arange(HEIGHT) + 0.5) / HEIGHT - 0.5) / focal
+    forward = np.cos(tilt) - y * np.sin(tilt)
+    foot = np.cos(tilt) - (9 / HEIGHT - 0.5) / focal * np.sin(tilt)
+    # All of it is as far forward as its foot, which is at the lower edge of its last row.
+    expected = np.rint(5.0 * foot / forward * SCALE)[1:9]
+    np.testing.assert_allclose(depth[1:9, 2:10], np.repeat(expected[:, None], 8, 1), atol=1)
+    assert expected[0] < 0.9 * expected[-1]
 
 
 def test_relief_does_not_leave_the_codes():
