@@ -39,6 +39,7 @@ class SourcesConfig:
         field_of_view: of the cameras, vertical, degrees. Demo sources know theirs.
         physical_height: least and most length of the longer side of the cutouts, metres. Demo sources know theirs.
         steeper: by how much more, at most, the cameras of demo scenes look down, degrees, 0 to 45.
+        people: share of the demo cutouts that are people, 0 to 1.
     """
 
     backgrounds: str | None = None
@@ -50,6 +51,7 @@ class SourcesConfig:
     field_of_view: float = 55.0
     physical_height: tuple[float, float] = (1.5, 1.9)
     steeper: float = 0.0
+    people: float = 0.5
 
     def __post_init__(self):
         if bool(self.backgrounds) != bool(self.foregrounds):
@@ -58,8 +60,10 @@ class SourcesConfig:
             )
         if not 0 <= self.steeper <= 45:
             raise ValueError(f"`steeper`={self.steeper:g} is not from 0 to 45 degrees.")
-        if self.steeper and self.backgrounds:
-            raise ValueError("`steeper` turns the cameras of demo scenes; pictures of yours stay as they are.")
+        if not 0 <= self.people <= 1:
+            raise ValueError(f"`people`={self.people:g} is not a share from 0 to 1.")
+        if self.backgrounds and (self.steeper or self.people != SourcesConfig.people):
+            raise ValueError("`steeper` and `people` are for demo sources; pictures of yours are what they are.")
         low, high = self.physical_height
         if not 0 < low <= high:
             raise ValueError(f"`physical_height`={low},{high}: the first must be over 0 and not more than the second.")
@@ -311,6 +315,7 @@ LATER: dict[str, Any] = {
     "upright": False,
     "further": 0.4,
     "steeper": 0.0,
+    "people": 0.5,
     "teacher_camera_height": None,
     "teacher_camera_tilt": None,
     "teacher_range": "imagenet",

@@ -51,6 +51,7 @@ PHYSICAL_HEIGHT = flags.DEFINE_list(
 STEEPER = flags.DEFINE_float(
     "steeper", _SOURCES.steeper, "Degrees by which the cameras of demo scenes look down more, at most."
 )
+PEOPLE = flags.DEFINE_float("people", _SOURCES.people, "Share of the demo cutouts that are people.")
 IMAGE_SIZE = flags.DEFINE_string("image_size", "224", "Side in pixels, or HEIGHTxWIDTH; at least 32.")
 PLACEMENT = flags.DEFINE_enum(
     "placement",
@@ -154,6 +155,7 @@ def config_from_flags(labels: str = "ground", jpeg_quality: int = _USUAL.jpeg_qu
             field_of_view=FIELD_OF_VIEW.value,
             physical_height=parse_pair(PHYSICAL_HEIGHT),
             steeper=STEEPER.value,
+            people=PEOPLE.value,
         ),
         placement=PlacementConfig(
             layout=PLACEMENT.value,

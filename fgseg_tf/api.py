@@ -10,19 +10,23 @@ from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.inference.segmenter import Segmenter
 from fgseg_tf.model.weights import PACKAGED
-from fgseg_tf.runs.trained import load_trained
+from fgseg_tf.runs.trained import load_object_depth, load_trained
 
 DEMO = "demo"
 LEAST_SIZE = 32  # pixels
 
 
-def load(weights: str | os.PathLike = "base", size: int | None = None) -> Segmenter:
+def load(
+    weights: str | os.PathLike = "base", size: int | None = None, object_depth: str | os.PathLike | None = None
+) -> Segmenter:
     """Loads a trained network.
 
     Args:
         weights: "base" (better) or "small" (faster), which come with the package; or the folder of a finished run.
         size: pixels of the longer side at which the network looks; None for the size that it was trained at. A larger
             one sees smaller objects and takes longer. Frames are never enlarged for it.
+        object_depth: the folder of a finished run of `--network=object_depth`, for cameras whose background's depth is
+            known; None for what comes with the package.
 
     Returns:
         The network, for any number of cameras.
@@ -53,7 +57,8 @@ def load(weights: str | os.PathLike = "base", size: int | None = None) -> Segmen
             f"{name!r} is not a network of the package ({', '.join(PACKAGED)}) and not the folder of a run."
         )
     network, trained_size, _ = load_trained(None if is_packaged else name, name)
-    return Segmenter(network, size or trained_size)
+    placing = None if object_depth is None else load_object_depth(os.fspath(object_depth))
+    return Segmenter(network, size or trained_size, placing)
 
 
 def open_data(source: str | os.PathLike | DatasetConfig) -> Data:

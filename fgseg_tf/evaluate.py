@@ -24,10 +24,9 @@ from fgseg_tf.data.open import reopen_data
 from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.evaluation import baselines, evaluator, score_table
 from fgseg_tf.inference.object_placing import ObjectPlacer
-from fgseg_tf.model.object_depth import NAME as OBJECT_DEPTH
-from fgseg_tf.model.weights import load_packaged
 from fgseg_tf.report import evaluation_report as report
 from fgseg_tf.runs import run_folder
+from fgseg_tf.runs.trained import check_segments, load_object_depth
 
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; local or gs://.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of shards to score on; without it, what the run was trained on.")
@@ -50,6 +49,7 @@ _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "Look at mirror images as wel
 def evaluate() -> None:
     """Scores the run, writes both files and prints the tables."""
     settings = run_folder.read_run(_RUN.value)["settings"]
+    check_segments(settings, _RUN.value)
     if _BASELINES.value:
         baselines.import_opencv()
     network = run_folder.load_network(_RUN.value)
@@ -75,7 +75,7 @@ def evaluate() -> None:
 
 def evaluate_network(network: keras.Model, data: Data, size: tuple[int, int]) -> evaluator.Evaluation:
     """Returns the evaluation that the flags ask for; shards that are damaged become a sentence."""
-    placer = ObjectPlacer(load_packaged(OBJECT_DEPTH)[0]) if _BASELINES.value else None
+    placer = ObjectPlacer(load_object_depth()) if _BASELINES.value else None
     try:
         return evaluator.evaluate(
             network,

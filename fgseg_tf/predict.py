@@ -29,7 +29,7 @@ from fgseg_tf.inference import prediction_files, scene_match
 from fgseg_tf.inference.frames import Frame, find_frames, read_background, read_first, read_frames
 from fgseg_tf.inference.segmenter import Camera, Result, Segmenter
 from fgseg_tf.model import weights
-from fgseg_tf.runs.trained import load_trained
+from fgseg_tf.runs.trained import load_object_depth, load_trained
 
 _BACKGROUND = flags.DEFINE_string(
     "background",
@@ -48,6 +48,9 @@ _OUTPUT = flags.DEFINE_string(
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
 _WEIGHTS = flags.DEFINE_enum(
     "weights", "base", list(weights.PACKAGED), "Which of those: base is better, small is faster."
+)
+_OBJECT_DEPTH = flags.DEFINE_string(
+    "object_depth", None, "Folder of a finished run of --network=object_depth, for --camera; else that of the package."
 )
 _SIZE = flags.DEFINE_integer(
     "size",
@@ -73,7 +76,8 @@ def predict() -> str | None:
     setup = load_setup(paths)
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     side = _SIZE.value or side
-    camera = Segmenter(network, side).camera(setup, _SMOOTH.value, _BOTH_WAYS.value)
+    placing = load_object_depth(_OBJECT_DEPTH.value) if _OBJECT_DEPTH.value else None
+    camera = Segmenter(network, side, placing).camera(setup, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
     facts: dict[str, object] = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value}
     facts |= {"side": side, "smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value}
@@ -91,7 +95,8 @@ def predict() -> str | None:
         )
     print(f"{len(rows):,} frames are in {_OUTPUT.value}: {', '.join(kinds)}, frames.csv, objects.csv")
     if not is_metric and "depth" in kinds:
-        print("Near and far in depth can be believed, metres not: for those, make a --camera with fgseg calibrate.")
+        remedy = "calibrate this camera with what is known of it" if _CAMERA.value else "make a --camera"
+        print(f"Near and far in depth can be believed, metres not: for those, {remedy} (fgseg calibrate).")
     if unreadable:
         return f"{unreadable} frame(s) could not be read, named above; all others are done."
     return None

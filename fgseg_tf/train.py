@@ -65,7 +65,7 @@ _EXAMPLES_PER_EPOCH = flags.DEFINE_integer("examples_per_epoch", 0, "0 for the w
 _BATCH = flags.DEFINE_integer("batch", 32, "Examples in a step, over all replicas.", lower_bound=1)
 _RATE = flags.DEFINE_float("rate", 2e-3, "Learning rate after warm-up; it falls to 0 as a cosine in each stage.")
 _MASK_LOSS = flags.DEFINE_string("mask_loss", "dice", "Sum of dice, tversky, bce, edge, l1: dice+0.5*bce.")
-_DEPTH_LOSS = flags.DEFINE_string("depth_loss", "ssim", "Sum of ssim, l1, gradient, dice: ssim+0.1*l1.")
+_DEPTH_LOSS = flags.DEFINE_string("depth_loss", "ssim", "Sum of ssim, l1, relative, gradient, dice: ssim+0.1*l1.")
 _WEIGHTING = flags.DEFINE_enum("weighting", _OPTIMIZATION.weighting, ["fixed", "learned"], "Between the branches.")
 _FREEZE = flags.DEFINE_string("freeze", "", "Parts that do not learn: stem, background, joint, mask, depth; with +.")
 _OPTIMIZER = flags.DEFINE_enum("optimizer", _OPTIMIZATION.optimizer, list(OPTIMIZERS), "What changes the weights.")

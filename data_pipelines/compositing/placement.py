@@ -27,6 +27,7 @@ ROW_FEET = (148, 132, 116, 100)
 DRAWS = 9  # random numbers for each object
 SCATTERED = 0.2  # share of the frames of `mixed` that are as in `random`
 LEAST_VISIBLE = 0.3  # of the height and of the width of an object that is cut by the edge
+NEAREST_TOP = 0.5  # share of the depth of an upright object's foot that its top has at least
 NEAREST_CUT = 0.35  # an object cut by the lower edge is this much nearer than the floor in view, at most
 
 
@@ -166,6 +167,7 @@ def place_objects(
     # Absent objects go last; painting stops before them.
     absent = tf.range(further + 1)[None] >= count[:, None]
     order = tf.argsort(tf.where(absent, math.inf, -nearness), axis=1, stable=True)
+    relief_scale = _scale_relief(background, foreground, tall, metres, stage, height)
     values = {
         "foreground": foreground,
         "flipped": flipped,
@@ -174,7 +176,8 @@ def place_objects(
         "height": tall,
         "width": wide,
         "metres": metres,
-        "relief_scale": _scale_relief(background, foreground, tall, metres, stage, height),
+        # What leans towards the camera looks taller than at the depth of its foot, and has no more relief for it.
+        "relief_scale": tf.minimum(relief_scale, 1.0) if placement.upright else relief_scale,
         "foot": (top + tall) / height,
         "lean": _find_lean(background, tall, stage) if placement.upright else tf.zeros_like(tall),
     }
@@ -221,7 +224,12 @@ def _place_on_ground(background, place_number, foreground, aspect, objects, cut,
     low, high = tf.unstack(tf.gather(stage.physical_height, foreground), axis=-1)
     physical = low + (high - low) * objects[..., 4]
     focal = tf.gather(stage.focal, background)[:, None] * height
-    tall = focal * physical / metres
+    if placement.upright:
+        farther = _step_back(physical, metres, background, stage)
+        row, metres = horizon + (row - horizon) / farther, metres * farther
+        tall = _project_height(physical, metres, row, background, stage) * height
+    else:
+        tall = focal * physical / metres
     smallest, largest = (share * min(height, width) for share in placement.object_size)
     longest = tall / aspect[..., 0]
     tall = tall * tf.clip_by_value(longest, smallest, largest) / longest
@@ -259,16 +267,45 @@ def _scale_relief(background, foreground, tall, metres, stage: Stage, height: in
     return tall * metres / focal / tf.gather(stage.physical_height, foreground)[..., 0]
 
 
+def _step_back(physical, metres, background, stage: Stage):
+    """Returns by how much farther something must stand so that its top is not too near, float32 [n, k], 1 or more."""
+    wanted = physical * tf.sin(_find_tilt(background, stage)) / (1 - NEAREST_TOP)
+    return tf.maximum(wanted / metres, 1.0)
+
+
+def _find_tilt(background, stage: Stage):
+    """Returns by how much cameras look down, float32 [n, 1], radians."""
+    assert stage.horizon is not None  # of the ground layout
+    above_middle = 0.5 - tf.gather(stage.horizon, background)[:, None]
+    return tf.atan(above_middle / tf.gather(stage.focal, background)[:, None])
+
+
+def _project_height(physical, metres, row, background, stage: Stage):
+    """Returns how tall something looks that stands upright, as a share of the picture's height, float32 [n, k].
+
+    Where the camera looks down its top is nearer than its foot, so that it looks larger the closer it is.
+
+    Args:
+        physical: its height, metres, float32 [n, k].
+        metres: depth of its foot, likewise.
+        row: of its foot, as a share of the picture's height, likewise.
+        background: int64 [n].
+        stage: with the horizon.
+    """
+    focal, tilt = tf.gather(stage.focal, background)[:, None], _find_tilt(background, stage)
+    foot = (row - 0.5) / focal
+    top = (metres * foot - physical * tf.cos(tilt)) / (metres - physical * tf.sin(tilt))
+    return (foot - top) * focal
+
+
 def _find_lean(background, tall, stage: Stage):
     """Returns float32 [n, k]: what stands upright has 1 / depth proportional to 1 - lean * (row - 1 / 2).
 
     That is a vertical plane across the view of a camera that looks down: its horizon is above the middle of the
     picture by the tangent of its tilt, in focal lengths.
     """
-    assert stage.horizon is not None  # of the ground layout
-    above_middle = 0.5 - tf.gather(stage.horizon, background)
-    lean = above_middle / tf.square(tf.gather(stage.focal, background))
-    return tf.broadcast_to(lean[:, None], tf.shape(tall))
+    lean = tf.tan(_find_tilt(background, stage)) / tf.gather(stage.focal, background)[:, None]
+    return tf.broadcast_to(lean, tf.shape(tall))
 
 
 def _gather_depth_at_foot(background, background_flipped, foot, centre, stage: Stage):

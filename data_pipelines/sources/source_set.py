@@ -13,6 +13,7 @@ import numpy as np
 
 from data_pipelines.config import DatasetConfig
 from data_pipelines.demo import sources as demo_sources
+from data_pipelines.demo.cutouts import USUAL_PEOPLE
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.sources import folder_scan
 
@@ -72,6 +73,7 @@ def load_sources(config: DatasetConfig) -> Sources:
             config.height,
             config.width,
             wanted.steeper,
+            wanted.people,
         )
     return read_sources(
         wanted.backgrounds,
@@ -89,7 +91,13 @@ def load_sources(config: DatasetConfig) -> Sources:
 
 
 def draw_sources(
-    seed: int, backgrounds: int, foregrounds: int, height: int, width: int, steeper: float = 0.0
+    seed: int,
+    backgrounds: int,
+    foregrounds: int,
+    height: int,
+    width: int,
+    steeper: float = 0.0,
+    people: float = USUAL_PEOPLE,
 ) -> Sources:
     """Draws demo backgrounds and cutouts.
 
@@ -100,6 +108,7 @@ def draw_sources(
         height: of the backgrounds, pixels.
         width: likewise.
         steeper: by how much more, at most, cameras look down, degrees.
+        people: share of the cutouts that are people.
     """
     drawn = []
     with (
@@ -107,7 +116,7 @@ def draw_sources(
         Progress("drawing", backgrounds + foregrounds, "pictures") as progress,
     ):
         scenes = map_numbers(partial(_draw_background, seed, height, width, steeper), range(backgrounds))
-        cutouts = map_numbers(partial(_draw_cutout, seed, max(DEMO_CUTOUT_HEIGHT, height)), range(foregrounds))
+        cutouts = map_numbers(partial(_draw_cutout, seed, max(DEMO_CUTOUT_HEIGHT, height), people), range(foregrounds))
         for picture in itertools.chain(scenes, cutouts):
             drawn.append(picture)
             progress.add()
@@ -200,8 +209,8 @@ def _draw_background(seed: int, height: int, width: int, steeper: float, number:
     return demo_sources.draw_background(seed, number, height, width, steeper)
 
 
-def _draw_cutout(seed: int, height: int, number: int) -> demo_sources.Foreground:
-    return demo_sources.draw_foreground(seed, number, height)
+def _draw_cutout(seed: int, height: int, people: float, number: int) -> demo_sources.Foreground:
+    return demo_sources.draw_foreground(seed, number, height, people)
 
 
 def _describe_origins(kind: str, seed: int, drawn) -> tuple[Origin, ...]:

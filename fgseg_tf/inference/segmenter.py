@@ -23,8 +23,7 @@ from fgseg_tf.inference.object_placing import KnownBackground, ObjectPlacer
 from fgseg_tf.inference.objects import SceneObject, list_objects
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.model.fold import MULTIPLE, split_background_half
-from fgseg_tf.model.object_depth import NAME as OBJECT_DEPTH
-from fgseg_tf.model.weights import load_packaged
+from fgseg_tf.runs.trained import load_object_depth
 
 MOTION = 0.06  # of 1: a pixel that changed by this much since the last frame keeps a third of what it would
 
@@ -77,7 +76,7 @@ class Segmenter:
     @cached_property
     def placer(self) -> ObjectPlacer:
         """What places objects before a background whose depth is known; loaded when it is first needed."""
-        return ObjectPlacer(self._object_depth or load_packaged(OBJECT_DEPTH)[0])
+        return ObjectPlacer(self._object_depth or load_object_depth())
 
     @cached_property
     def place_compiled(self):

@@ -9,6 +9,7 @@ in 0..1. (bce alone is not 0 for a soft target predicted exactly, but the target
 A loss is chosen by a text: `parse_loss("ssim+0.1*l1", "depth")`.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -16,10 +17,12 @@ import keras
 import tensorflow as tf
 
 from fgseg_tf.measures.ssim import compute_ssim
+from fgseg_tf.model.depth_code import LOG_RANGE
 
 DICE_SMOOTHING = 1.0  # pixels; an empty frame predicted empty is right, and a faint prediction in it is nearly so
 MISSED = 0.7  # of tversky, from 0 to 1: the weight of missed foreground; false foreground has the rest
 BCE_SMALLEST = 1e-7  # probabilities are kept this far from 0 inside a logarithm
+MOST_RELATIVE = 4.5
 GRADIENT_SCALES = 4  # every pixel, every second, every fourth, every eighth
 
 
@@ -79,6 +82,17 @@ def gradient(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = 
     return tf.add_n([_slope(error[:, ::step, ::step], known[:, ::step, ::step]) for step in steps])
 
 
+def relative(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
+    """Computes by which share of the distance depth is off in the mean, as `metrics.abs_rel` does.
+
+    What is too far costs more than what is too near. Over MOST_RELATIVE times too far, it costs no more: add `l1`,
+    whose gradient never ends.
+    """
+    target, predicted, known = _float32(target, predicted, known)
+    factor = tf.exp(tf.minimum(LOG_RANGE * (predicted - target), math.log(MOST_RELATIVE)))
+    return _mean(tf.abs(factor - 1), known)
+
+
 def ssim(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None) -> tf.Tensor:
     """Computes (1 - SSIM) / 2, 0..1, averaged over the positions of the filter; see ssim.py.
 
@@ -91,7 +105,7 @@ def ssim(target: tf.Tensor, predicted: tf.Tensor, known: tf.Tensor | None = None
 
 LOSSES = {
     "mask": {"dice": dice, "tversky": tversky, "bce": bce, "edge": edge, "l1": l1},
-    "depth": {"ssim": ssim, "l1": l1, "gradient": gradient, "dice": dice},
+    "depth": {"ssim": ssim, "l1": l1, "relative": relative, "gradient": gradient, "dice": dice},
 }
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from fgseg_tf.model import networks, weights
+from fgseg_tf.model import networks, object_depth, weights
 from fgseg_tf.runs import run_folder
 
 
@@ -34,15 +34,48 @@ def load_trained(run: str | None, name: str) -> TrainedNetwork:
         network, side = weights.load_packaged(name)
         return TrainedNetwork(network, side, f"{name}, of the package")
     settings = run_folder.read_run(run)["settings"]
-    height, width = settings["image_size"]
-    shorter = run_folder.last_stage_side(settings) or min(height, width)
+    check_segments(settings, run)
     network = run_folder.load_network(run)
     if settings["precision"] != "float32":
         # A network that was trained in 16 bits is used in 32, so that its outputs are the same wherever it runs.
         in_float32 = networks.build(settings["network"])
         weights.set_arrays(in_float32, weights.get_arrays(network), run)
         network = in_float32
-    return TrainedNetwork(network, round(shorter * max(height, width) / min(height, width)), run)
+    return TrainedNetwork(network, find_best_side(settings), run)
+
+
+def find_best_side(settings: run_folder.RunSettings) -> int:
+    """Returns the longer side in pixels at which the network of a run works best: that of its last stage."""
+    height, width = settings["image_size"]
+    shorter = run_folder.last_stage_side(settings) or min(height, width)
+    return round(shorter * max(height, width) / min(height, width))
+
+
+def load_object_depth(run: str | None = None) -> keras.Model:
+    """Returns a network for the depth of objects: of a finished run, or where none is given that of the package.
+
+    Raises:
+        RunError: the folder is not a run of such a network, or its training is not finished.
+    """
+    if not run:
+        return weights.load_packaged(object_depth.NAME)[0]
+    settings = run_folder.read_run(run)["settings"]
+    if settings["network"] != object_depth.NAME:
+        raise run_folder.RunError(
+            f"`object_depth`={run} is of {settings['network']}; give a run of `network`={object_depth.NAME}."
+        )
+    network = networks.build(object_depth.NAME)
+    weights.set_arrays(network, weights.get_arrays(run_folder.load_network(run)), run)
+    return network
+
+
+def check_segments(settings: run_folder.RunSettings, run: str) -> None:
+    """Raises RunError where the network of a run makes no masks."""
+    if settings["network"] == object_depth.NAME:
+        raise run_folder.RunError(
+            f"the run in {run} is of the depth of objects, which needs masks; give it as `object_depth`, and as `run` "
+            "one of a network that segments."
+        )
 
 
 def check_architecture(network: keras.Model, name: str, origin: str) -> None:

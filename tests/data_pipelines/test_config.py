@@ -16,7 +16,7 @@ from data_pipelines.config import (
     parse_size,
 )
 
-# Every field has another value than its default, but two that do not go with the others.
+# Every field has another value than its default, but some that do not go with the others.
 CHANGED = DatasetConfig(
     sources=SourcesConfig(
         backgrounds="rooms",
@@ -58,7 +58,9 @@ CHANGED = DatasetConfig(
     limit=9,
     jpeg_quality=70,
 )
-ALSO_CHANGED = DatasetConfig(sources=SourcesConfig(steeper=20.0), placement=PlacementConfig(layout="mixed"))
+ALSO_CHANGED = DatasetConfig(
+    sources=SourcesConfig(steeper=20.0, people=0.75), placement=PlacementConfig(layout="mixed")
+)
 PARTS = ("sources", "placement", "teacher")
 
 
@@ -66,7 +68,7 @@ def test_every_field_comes_back():
     usual = DatasetConfig()
     for owner, other in ((CHANGED, usual), *((getattr(CHANGED, part), getattr(usual, part)) for part in PARTS)):
         for field in fields(owner):
-            also = field.name in ("steeper", "layout")
+            also = field.name in ("steeper", "people", "layout")
             assert (getattr(owner, field.name) != getattr(other, field.name)) != also, field.name
     for config in (usual, CHANGED, ALSO_CHANGED):
         flat = json.loads(json.dumps(config.to_dict()))
@@ -76,7 +78,7 @@ def test_every_field_comes_back():
 
 
 def test_what_came_later_leaves_descriptions_as_they_were():
-    assert not {"upright", "further", "steeper", "teacher_range"} & set(DatasetConfig().to_dict())
+    assert not {"upright", "further", "steeper", "people", "teacher_range"} & set(DatasetConfig().to_dict())
     assert ALSO_CHANGED.to_dict()["steeper"] == 20
 
 
@@ -104,7 +106,7 @@ def test_a_value_of_a_wrong_type_is_refused(wrong):
     ("wrong", "complaint"),
     [
         ({"steeper": 50}, "`steeper`=50 is not from 0 to 45 degrees"),
-        ({"steeper": 5, "backgrounds": "a", "foregrounds": "b"}, "`steeper` turns the cameras of demo scenes"),
+        ({"steeper": 5, "backgrounds": "a", "foregrounds": "b"}, "`steeper` and `people` are for demo sources"),
         ({"upright": True, "placement": "rows"}, "`upright` is for objects on the ground; take `placement`=ground"),
         ({"further": 1.5}, "`further`=1.5 is not a share from 0 to 1"),
         ({"backgrounds": "rooms"}, "`backgrounds`=DIR and `foregrounds`=DIR go together"),

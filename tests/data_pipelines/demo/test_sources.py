@@ -63,6 +63,23 @@ def test_seeds_and_indices_differ():
     assert len(people) == 4
 
 
+def test_a_share_of_the_cutouts_are_people():
+    kinds = [demo_sources.draw_foreground(3, index, 16, people=0.7).kind for index in range(20)]
+    assert kinds.count("person") == 14
+    assert len(set(kinds)) == 4
+    assert {demo_sources.draw_foreground(3, index, 16, people=1).kind for index in range(5)} == {"person"}
+    assert "person" not in {demo_sources.draw_foreground(3, index, 16, people=0).kind for index in range(5)}
+
+
+def test_steeper_cameras_see_more_of_the_floor():
+    usual = demo_sources.draw_background(3, 0, 40, 56)
+    steeper = demo_sources.draw_background(3, 0, 40, 56, steeper=40)
+    again = demo_sources.draw_background(3, 0, 40, 56, steeper=40)
+    assert steeper.depth[-1].mean() < usual.depth[-1].mean()
+    assert steeper.picture.tobytes() == again.picture.tobytes()
+    assert steeper.field_of_view == usual.field_of_view
+
+
 def test_a_dozen_has_all_kinds_and_every_background_keeps_its_promise():
     kinds = set()
     for index in range(12):

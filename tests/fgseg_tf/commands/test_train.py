@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 from repository import ROOT
 
-FLAGFILES = sorted((ROOT / "fgseg_tf" / "flagfiles").glob("*.flags"))
+from fgseg_tf.runs.run_folder import RunError
+from fgseg_tf.runs.trained import load_object_depth, load_trained
+
+# That of the depth of objects needs larger pictures, and has a test of its own.
+FLAGFILES = sorted(
+    set((ROOT / "fgseg_tf" / "flagfiles").glob("*.flags")) - {ROOT / "fgseg_tf/flagfiles/object_depth.flags"}
+)
 # What makes any schedule one of seconds on pictures of 48 x 64.
 SHRUNKEN_SIDES = {"64": "32", "96": "40"}
 
@@ -100,6 +106,29 @@ def test_on_the_fly_nothing_but_the_run_is_written(tmp_path):
     assert settings["data"]["recipe"]["labels"] == settings["labels"] == "exact"
     assert settings["image_size"] == [48, 64]
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+OBJECT_DEPTH = ["--recipe=object_depth", "--backgrounds_count=3", "--foregrounds_count=3", "--holdout=0.3"]
+OBJECT_DEPTH += ["--placements=2", "--stages=1@32", "--examples_per_epoch=8", "--batch=4", "--optimizer=sgd"]
+
+
+@pytest.mark.both_stacks
+def test_the_depth_of_objects_is_learned_by_its_recipe(tmp_path):
+    run = tmp_path / "run"
+    done = train(*OBJECT_DEPTH, "--image_size=64x96", "--validate=4", f"--run={run}")
+    assert "object_depth: 3" in done.stdout  # hundreds of thousands of parameters
+    (row,) = json.loads((run / "history.json").read_text())
+    assert {"depth_l1_loss", "depth_relative_loss", "depth_gradient_loss", "depth_abs_rel"} < set(row)
+    assert "mask_iou" not in row
+    network = load_object_depth(str(run))
+    assert set(network.output) == {"depth"}
+    with pytest.raises(RunError, match="is of the depth of objects, which needs masks; give it as `object_depth`"):
+        load_trained(str(run), "base")
+    refused = train(*OBJECT_DEPTH, "--image_size=48x96", f"--run={tmp_path}/b", fails=True)
+    assert refused.stderr.splitlines()[-1] == (
+        "train: object_depth learns from parts of pictures: for 1@32 they must be 64x128 or larger, and are 48x96; "
+        "take a smaller stage or a larger --image_size."
+    )
 
 
 @pytest.mark.parametrize(

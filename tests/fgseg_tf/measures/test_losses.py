@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from fgseg_tf.measures import losses, ssim
 from fgseg_tf.measures.losses import LOSSES, LearnedWeights, Loss, parse_loss
+from fgseg_tf.model.depth_code import encode_depth
 
 pytestmark = pytest.mark.both_stacks
 
@@ -85,6 +86,16 @@ def test_gradient_at_every_scale():
     np.testing.assert_allclose(losses.gradient(tf.zeros_like(error), error, known), [0.55], rtol=1e-6)
     turned = np.transpose(error, (0, 2, 1, 3))
     np.testing.assert_allclose(losses.gradient(tf.zeros_like(turned), turned), [0.75], rtol=1e-6)
+
+
+def test_relative_is_a_share_of_the_distance():
+    metres = tf.constant([[2.0, 4, 8]])[None, ..., None], tf.constant([[3.0, 2, 8]])[None, ..., None]
+    target, predicted = (encode_depth(each) for each in metres)
+    np.testing.assert_allclose(losses.relative(target, predicted), [(0.5 + 0.5 + 0) / 3], rtol=1e-5)
+    np.testing.assert_allclose(losses.relative(target, predicted, images([[1, 0, 0]])), [0.5], rtol=1e-5)
+    # Twenty times too far counts as MOST_RELATIVE times.
+    far = encode_depth(40 * tf.ones((1, 1, 1, 1)))
+    np.testing.assert_allclose(losses.relative(target[:, :, :1], far), [losses.MOST_RELATIVE - 1], rtol=1e-5)
 
 
 @pytest.mark.parametrize(("shape", "size"), [((3, 12, 17, 1), 11), ((2, 8, 9, 1), 8), ((2, 9, 3, 1), 3)])
@@ -233,7 +244,11 @@ def test_parse(text, branch, terms, again):
 @pytest.mark.parametrize(
     ("text", "branch", "sentence"),
     [
-        ("ssim+0.1*l2", "depth", "'l2' at character 10 is not a loss of depth; take ssim, l1, gradient or dice."),
+        (
+            "ssim+0.1*l2",
+            "depth",
+            "'l2' at character 10 is not a loss of depth; take ssim, l1, relative, gradient or dice.",
+        ),
         ("ssim", "mask", "'ssim' at character 1 is not a loss of mask; take dice, tversky, bce, edge or l1."),
         (" dice-l1", "mask", "'dice-l1' at character 2 is not a loss of mask; take dice, tversky, bce, edge or l1."),
         ("dice+", "mask", "'' at character 6 should be a loss; take dice, tversky, bce, edge or l1."),

@@ -53,7 +53,7 @@ def test_a_stage_reads_back_as_it_is_said():
         ("10@64 batch=1.5", r"'1.5' is not a whole number"),
         ("10@64 batch=0", r"0 is not a whole number over 0"),
         ("10@64 freeze=masks", r"'masks' is not a part of the network; take stem, background, joint, mask, depth"),
-        ("10@64 depth_loss=ssim+l2", r"at character 7: .*'l2'.*take ssim, l1, gradient or dice"),
+        ("10@64 depth_loss=ssim+l2", r"at character 7: .*'l2'.*take ssim, l1, relative, gradient or dice"),
         ("1@64 freeze=mask+depth", r"both branches are frozen; nothing is left to learn"),
         ("10@16", r"'10@16' at character 1 is a size below 32 pixels"),
     ],
