@@ -486,3 +486,35 @@ def test_refusals(options, complaint):
 def test_limits_that_are_allowed():
     PlacementConfig("rows", places=20, max_objects=16, truncation=1, empty=1, object_size=(4, 4))
     PlacementConfig("random", places=21, object_size=(1, 1))
+
+
+def test_upright_objects_are_as_tall_as_their_projection():
+    """A camera 2 m up that looks down by 30 degrees, focal length 0.8 picture heights; a floor without end."""
+    tilt, focal, camera = np.radians(30.0), 0.8, 2.0
+    rows = np.linspace(0.55, 0.95, 40, dtype=np.float32)
+    y = (rows - 0.5) / focal
+    metres = camera / (y * np.cos(tilt) + np.sin(tilt))
+    horizon = 0.5 - focal * np.tan(tilt)
+    stage = Stage(
+        aspect=tf.constant([[1.0, 0.25]]),
+        physical_height=tf.constant([[1.7, 1.7]]),
+        focal=tf.constant([focal], tf.float32),
+        points=tf.constant(np.stack([rows, np.full(40, 0.5), metres], -1)[None], tf.float32),
+        horizon=tf.constant([horizon], tf.float32),
+    )
+    config = PlacementConfig(layout="ground", places=8, object_size=(0.01, 2.0), truncation=1e-6, upright=True)
+    parts = tuple(tf.constant(values, tf.int64) for values in ([0] * 8, [0] * 8, [0] * 8, list(range(8))))
+    draws = draw_numbers(1, tf.range(8, dtype=tf.int64), 1)
+    placed = place_objects(parts, draws, tf.constant([0], tf.int64), config, stage, 400, 600)
+    foot, tall, depth = (placed[key].numpy()[:, 0] for key in ("foot", "height", "metres"))
+    # The top of 1.7 m above the point that is seen at the foot, projected.
+    y_foot = (foot - 0.5) / focal
+    y_top = (depth * y_foot - 1.7 * np.cos(tilt)) / (depth - 1.7 * np.sin(tilt))
+    whole = tall < 0.99 * foot * 400  # where there is room for all of it
+    assert whole.sum() >= 4
+    np.testing.assert_allclose(tall[whole], ((y_foot - y_top) * focal * 400)[whole], rtol=1e-3)
+    np.testing.assert_allclose(placed["lean"].numpy(), np.tan(tilt) / focal, rtol=1e-4)
+    # Nobody stands so near that the head is less than half as far away as the feet.
+    assert (depth - 1.7 * np.sin(tilt) > 0.499 * depth).all()
+    on_floor = camera / (y_foot * np.cos(tilt) + np.sin(tilt))
+    np.testing.assert_allclose(depth, on_floor, rtol=1e-3)
