@@ -23,6 +23,7 @@ from PIL import Image
 
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
+from fgseg_tf.calibration.camera_folder import read_camera
 from fgseg_tf.calibration.depth_pictures import fill_holes
 from fgseg_tf.calibration.floor_plane import compute_floor_depth, fit_floor
 from fgseg_tf.evaluation import baselines, footage
@@ -40,6 +41,11 @@ _SMOOTH = flags.DEFINE_float("smooth", 0.0, "As in predict; for frames that foll
 _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "As in predict.")
 _BASELINES = flags.DEFINE_bool("baselines", True, "Also the difference, MOG2 and KNN.")
 _ALIGN = flags.DEFINE_bool("align", False, "Move masks and depth to where the difference says that they belong.")
+_CAMERA = flags.DEFINE_string(
+    "camera",
+    None,
+    "Folder of a camera that fgseg calibrate wrote for the one sequence of --footage: also scores depth as it knows it.",
+)
 _FOV = flags.DEFINE_float(
     "fov",
     None,
@@ -51,6 +57,7 @@ _SHOWN = flags.DEFINE_integer("shown", 3, "Frames of each sequence on the sheet.
 
 TILE = 220  # pixels, on the sheet
 NOTHING, KNOWN, GEOMETRY = "nothing known", "background known", "geometry known"
+CALIBRATED = "as calibrated"
 DepthErrors = dict[tuple[str, str], float | None]  # (way to know depth, region) -> AbsRel
 
 
@@ -61,6 +68,10 @@ def evaluate() -> None:
     elif _ALIGN.value:
         raise ValueError("--align goes by the difference, which is a baseline; leave out --nobaselines.")
     sequences = footage.find_sequences(_FOOTAGE.value)
+    if _CAMERA.value and (len(sequences) != 1 or not sequences[0].background_depth):
+        raise ValueError(
+            f"--camera={_CAMERA.value} is of one sequence; give as --footage that one, with a background/depth.png."
+        )
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     segmenter = Segmenter(network, _SIZE.value or side)
     compared: dict[str, Callable] = {}
@@ -132,7 +143,30 @@ def make_knowing_cameras(
         floor = compute_floor_depth(metres.shape, place[0], fov, place[1])
         print(f"the floor is {place[0]:.2f} m below the camera, which looks down by {place[1]:.0f} degrees")
         cameras[GEOMETRY] = Camera(segmenter, bg, _SMOOTH.value, _BOTH_WAYS.value, floor)
+    if _CAMERA.value:
+        cameras[CALIBRATED] = Camera(
+            segmenter, bg, _SMOOTH.value, _BOTH_WAYS.value, read_calibrated(_CAMERA.value, metres)
+        )
     return cameras
+
+
+def read_calibrated(folder: str, metres: np.ndarray) -> np.ndarray:
+    """Returns the depth of --camera, and prints how far it is off from that of the background.
+
+    Raises:
+        ValueError: It is of another size, or a guess.
+    """
+    setup = read_camera(folder)
+    if setup.depth.shape != metres.shape:
+        sizes = " x ".join(map(str, setup.depth.shape)), " x ".join(map(str, metres.shape))
+        raise ValueError(f"--camera={folder} is of {sizes[0]} pixels, its footage of {sizes[1]}; calibrate anew.")
+    if not setup.is_metric:
+        raise ValueError(f"--camera={folder} has no metres, only a guess of near and far; calibrate it.")
+    error = footage.measure_abs_rel(setup.depth, metres * footage.MILLIMETRES)
+    known = float(((setup.depth > 0) & (metres > 0)).sum() / max(1, (metres > 0).sum()))
+    if error is not None:
+        print(f"{folder}: its background has an AbsRel of {error:.3f} where it is known, {known:.0%} of it")
+    return setup.depth
 
 
 def predict_ways(

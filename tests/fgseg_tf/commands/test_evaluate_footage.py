@@ -171,10 +171,10 @@ def test_the_tool(folder, tmp_path):
     assert both_ways[5:7] != lines[5:7]
     # Of the sequence whose background has depth: everything and objects, for each way to know it.
     assert lines[7].startswith("depth where that of the background is known, AbsRel of all pixels and of objects:")
-    for name in ("nothing known", "background alone", "objects placed", "by the true mask"):
+    for name in ("nothing known", "background alone", "rule of the foot", "background known", "true mask"):
         assert name in lines[8]
     assert lines[9].split()[0] == "street"
-    assert lines[9].count(" / ") == 4
+    assert lines[9].count(" / ") == 5
 
 
 def test_abs_rel_by_hand():

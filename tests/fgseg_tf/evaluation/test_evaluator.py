@@ -11,7 +11,9 @@ from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.evaluation import baselines, evaluator
 from fgseg_tf.evaluation import severity_ladder as ladder
 from fgseg_tf.evaluation.example_picker import ExamplePicker
-from fgseg_tf.model.depth_code import decode_depth
+from fgseg_tf.inference.object_placing import ObjectPlacer
+from fgseg_tf.model import object_depth
+from fgseg_tf.model.depth_code import LOG_RANGE, decode_depth
 from fgseg_tf.runs import run_folder
 
 pytestmark = pytest.mark.both_stacks
@@ -38,8 +40,8 @@ def constant(mask: float, code: float) -> keras.Model:
     return keras.Model(pictures, outputs)
 
 
-def scored(network, data, batch=16, count=0, with_baselines=True, size=SIZE, ladder=0, both_ways=False):
-    return evaluator.evaluate(network, data, size, batch, count, with_baselines, ladder, Quiet, both_ways)
+def scored(network, data, batch=16, count=0, with_baselines=True, size=SIZE, ladder=0, both_ways=False, placer=None):
+    return evaluator.evaluate(network, data, size, batch, count, with_baselines, ladder, Quiet, both_ways, placer)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +94,19 @@ def test_baselines_stand_beside_it(data, found):
     error = (np.abs(true["bg_depth"] - true["depth"]) / true["depth"]).mean()
     assert empty["depth/abs_rel"] == pytest.approx(error, rel=1e-4)
     assert empty["depth_object/abs_rel"] > 10 * empty["depth_scenery/abs_rel"]
+
+
+def test_depth_as_a_camera_knows_it(data):
+    """A network that shows the true mask, and objects that are placed half as far away as what they hide."""
+    placer = ObjectPlacer(object_depth.build())
+    placer.network = lambda given, training: {"depth": given["bg_depth"] - np.float32(np.log(2) / LOG_RANGE)}
+    scores = scored(constant(0.9, 0.5), data, count=6, with_baselines=False, placer=placer)
+    true = {key: value[:6] for key, value in everything(data, "unseen_both").items()}
+    known = scores.scores["splits"]["unseen_both"]["known_background"]
+    assert not any(key.startswith("mask") for key in known)
+    # Everything is called foreground.
+    error = (np.abs(true["bg_depth"] / 2 - true["depth"]) / true["depth"]).mean()
+    assert known["depth/abs_rel"] == pytest.approx(error, rel=1e-2)
 
 
 def test_the_batch_does_not_matter(data, found):

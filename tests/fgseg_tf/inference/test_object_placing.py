@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import fgseg_tf
+from data_pipelines.demo import sequence as demo_sequence
 from fgseg_tf.calibration.depth_pictures import fill_holes
 from fgseg_tf.inference.object_placing import ObjectPlacer, fill_unknown, find_size
 from fgseg_tf.inference.segmenter import Camera, Segmenter
@@ -77,3 +79,22 @@ def test_a_camera_places_objects_by_its_network(placer):
     np.testing.assert_allclose(camera.place_objects(frame, result.mask), result.depth, rtol=0.02)
     with pytest.raises(ValueError, match="the depth of the background is not known; calibrate the camera"):
         segmenter.camera(bg).place_objects(frame, result.mask)
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_depth_does_not_flicker_and_is_about_right(number):
+    """Two exposures of a moment of a drawn sequence, by what comes with the package."""
+    size = 144, 192
+    bg = demo_sequence.draw_background(5, number, *size)
+    camera = Camera(fgseg_tf.load("base"), bg, metres=demo_sequence.draw_background_depth(5, number, *size))
+    frame = list(demo_sequence.draw_frames(5, number, *size, 4))[1]
+    noise = np.random.default_rng(0)
+    pictures = [np.clip(frame.picture + noise.normal(0, 2, frame.picture.shape), 0, 255) for _ in range(2)]
+    once, again = (camera.segment(picture.astype(np.uint8)) for picture in pictures)
+    both = (once.mask >= 0.5) & (again.mask >= 0.5)
+    assert both.sum() > 500
+    change = np.abs(once.depth / again.depth - 1)
+    assert change[both].mean() < 0.01
+    assert change.mean() < 0.01
+    inside = frame.truth == demo_sequence.FOREGROUND
+    assert np.abs(once.depth / frame.depth - 1)[inside].mean() < 0.15
