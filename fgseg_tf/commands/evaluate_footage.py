@@ -44,7 +44,7 @@ _ALIGN = flags.DEFINE_bool("align", False, "Move masks and depth to where the di
 _CAMERA = flags.DEFINE_string(
     "camera",
     None,
-    "Folder of a camera that fgseg calibrate wrote for the one sequence of --footage: also scores depth as it knows it.",
+    "Folder of a camera, by fgseg calibrate, of the one sequence of --footage: also scores depth as it knows it.",
 )
 _FOV = flags.DEFINE_float(
     "fov",

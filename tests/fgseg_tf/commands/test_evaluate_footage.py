@@ -169,6 +169,10 @@ def test_the_tool(folder, tmp_path):
     assert both_ways[0] == f"{lines[0]}, both ways"
     assert both_ways[5].split()[0] == lines[5].split()[0] == "moving"
     assert both_ways[5:7] != lines[5:7]
+    camera = ["fgseg_tf", "evaluate-footage", f"--footage={folder}", f"--camera={tmp_path}", "--nobaselines"]
+    done = subprocess.run([sys.executable, "-m", *camera], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "is of one sequence; give as --footage that one, with a background/depth.png." in done.stderr
     # Of the sequence whose background has depth: everything and objects, for each way to know it.
     assert lines[7].startswith("depth where that of the background is known, AbsRel of all pixels and of objects:")
     for name in ("nothing known", "background alone", "rule of the foot", "background known", "true mask"):
