@@ -4,6 +4,8 @@
     scale       all distances times a number: a street is a table with toys
     background  its depth as it is known: smoothed, off by some percent, with holes that were filled, in coarse steps
     mask        as a network finds it: outlines that are off, parts that are missing
+    border      strips in which a camera shows nothing, such as a black or overexposed edge: an object that ends there is
+                cut, as by the edge of the picture
     appearance  of some examples nothing is seen: then only the mask and the background's depth tell
 
 The depth to be learned is known on objects alone.
@@ -27,6 +29,8 @@ OFF, OFF_BROADLY, OFF_NEARBY = 0.4, 0.08, 0.04  # share of examples; logarithms 
 HOLES = 0.4  # share of examples
 STEPS, STEP = 0.2, 0.08  # share of examples; logarithm
 MASK_OFF = 0.5  # share of examples
+# Of each edge: share of examples that have a strip along it, and its most share of the picture's side.
+BORDERS = {"bottom": (0.4, 0.08), "top": (0.1, 0.05), "left": (0.1, 0.05), "right": (0.1, 0.05)}
 UNSEEN = 0.4  # share of examples
 SMALLEST = 3  # pixels, of the pyramid that fills holes
 
@@ -72,8 +76,10 @@ def vary_knowledge(batch: Batch, seed: tf.Tensor) -> Batch:
     log = tf.where(fields.happens(HOLES), fill_with_farthest(log, seen), log)
     log = tf.where(fields.happens(STEPS), tf.round(log / STEP) * STEP, log)
     mask = tf.where(fields.happens(MASK_OFF), _find_badly(batch["mask"], fields), batch["mask"])
-    unseen = fields.happens(UNSEEN)
-    pictures = {key: tf.where(unseen, 0.5, batch[key]) for key in ("bg", "fg_bg")}
+    unseen, blank = fields.happens(UNSEEN), _draw_borders(batch["mask"], fields)
+    level = tf.cast(fields.happens(0.5), tf.float32)
+    pictures = {key: tf.where(unseen, 0.5, tf.where(blank, level, batch[key])) for key in ("bg", "fg_bg")}
+    mask, depth = (tf.where(blank, 0.0, plane) for plane in (mask, depth))
     return cast(Batch, {**batch, **pictures, "mask": mask, "depth": depth, "bg_depth": tf.exp(log)})
 
 
@@ -98,6 +104,19 @@ def fill_with_farthest(values: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
     halved = tf.nn.max_pool2d(tf.where(known > 0, values, lowest), 2, 2, "SAME")
     around = fill_with_farthest(halved, tf.nn.max_pool2d(known, 2, 2, "SAME"))
     return tf.where(known > 0, values, tf.image.resize(around, (height, width), "nearest"))
+
+
+def _draw_borders(mask: tf.Tensor, fields: "_Fields") -> tf.Tensor:
+    """Returns where a camera shows nothing, bool [B, H, W, 1]."""
+    height, width = static_size(mask[0])
+    row = ((tf.range(height, dtype=tf.float32) + 0.5) / height)[None, :, None, None]
+    column = ((tf.range(width, dtype=tf.float32) + 0.5) / width)[None, None, :, None]
+    from_edge = {"bottom": 1 - row, "top": row, "left": column, "right": 1 - column}
+    blank = tf.zeros_like(mask, tf.bool)
+    for edge, (share, most) in BORDERS.items():
+        strip = tf.where(fields.happens(share), fields.between(0.0, most), 0.0)
+        blank |= from_edge[edge] < strip
+    return blank
 
 
 def _find_badly(mask: tf.Tensor, fields: "_Fields") -> tf.Tensor:

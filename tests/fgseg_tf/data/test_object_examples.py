@@ -100,4 +100,7 @@ def test_what_varies():
     np.testing.assert_array_equal((varied["fg_bg"] == 0.5).all(axis=(1, 2, 3)), unseen)
     untouched = (varied["mask"] == batch["mask"].numpy()).all(axis=(1, 2, 3))
     assert 0.35 < untouched.mean() < 0.65
+    # In some, the lowest row shows nothing, in black or white.
+    for level in (0, 1):
+        assert 0.05 < (varied["bg"][:, -1] == level).all(axis=(1, 2)).mean() < 0.25
     assert np.isfinite(varied["bg_depth"]).all()
