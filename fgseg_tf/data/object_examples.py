@@ -4,8 +4,8 @@
     scale       all distances times a number: a street is a table with toys
     background  its depth as it is known: smoothed, off by some percent, with holes that were filled, in coarse steps
     mask        as a network finds it: outlines that are off, parts that are missing
-    border      strips in which a camera shows nothing, such as a black or overexposed edge: an object that ends there is
-                cut, as by the edge of the picture
+    border      strips in which a camera shows nothing, such as a black or overexposed edge: an object that ends there
+                is cut, as by the edge of the picture
     appearance  of some examples nothing is seen: then only the mask and the background's depth tell
 
 The depth to be learned is known on objects alone.
