@@ -3,9 +3,11 @@
     fgseg export --run=runs/mine --output=serving_models/mine
     fgseg export --output=serving_models/base
     fgseg export --run=runs/mine --output=elsewhere --format=tflite_int8 --format=onnx
+    fgseg export --camera=cameras/hall --output=serving_models/hall
 
-`python -m fgseg_tf.export` does the same. Without --run, it takes weights that come with the package. A version appears
-only if it predicts as the Keras network does. Exit status 1, with one sentence, when something is wrong.
+`python -m fgseg_tf.export` does the same. Without --run, it takes weights that come with the package. With --camera,
+what is written has the background of that camera and its depth inside, and takes frames alone. A version appears only
+if it predicts as the Keras network does. Exit status 1, with one sentence, when something is wrong.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
@@ -23,6 +25,7 @@ from data_pipelines.compositing.depth_labels import DEPTH_SCALE
 from data_pipelines.config import DatasetConfig, PlacementConfig, SourcesConfig
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path, write_json
+from fgseg_tf.calibration.camera_folder import CameraSetup, read_camera
 from fgseg_tf.data.base import Data
 from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.exposures import Capture
@@ -30,13 +33,25 @@ from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.model import weights
 from fgseg_tf.runs import run_folder
 from fgseg_tf.runs.trained import check_architecture, load_trained
-from fgseg_tf.serving import lite_formats, parity, saved_model, server_config, versions, warmup
+from fgseg_tf.serving import (
+    camera_files,
+    camera_model,
+    lite_formats,
+    parity,
+    saved_model,
+    server_config,
+    versions,
+    warmup,
+)
 
 SAVED_MODEL = "saved_model"
 
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; without it, weights of the package.")
 _WEIGHTS = flags.DEFINE_enum(
     "weights", "base", list(weights.PACKAGED), "Which of those: base is better, small is faster."
+)
+_CAMERA = flags.DEFINE_string(
+    "camera", None, "Folder of a camera that fgseg calibrate wrote: its background goes into what is written."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the versions; local or gs://.", required=True)
 _FORMAT = flags.DEFINE_multi_enum(
@@ -51,13 +66,27 @@ _WARMUP = flags.DEFINE_bool("warmup", True, "Requests that the server makes to i
 _FILE_SIZE = flags.DEFINE_string(
     "file_size",
     None,
-    "HEIGHTxWIDTH of the pictures that a LiteRT or ONNX file takes. Without it, a square, as trained.",
+    "HEIGHTxWIDTH of the pictures that a LiteRT or ONNX file takes. Without it, a square, as trained; with --camera "
+    "those of the camera.",
 )
 _DATA = flags.DEFINE_string(
     "data", None, "Shards whose pictures LiteRT is calibrated on, and files are checked with; else drawn ones."
 )
 
 CALIBRATED_ON, CHECKED_ON = 100, 16  # examples
+
+
+class CameraFacts(TypedDict):
+    """What model.json says of the camera whose background is inside.
+
+    Keys:
+        height, width: Of its pictures, pixels.
+        trust: How the depth of its background came to be known, a key of `camera_folder.TRUST`.
+    """
+
+    height: int
+    width: int
+    trust: str
 
 
 class ModelFacts(TypedDict):
@@ -72,6 +101,7 @@ class ModelFacts(TypedDict):
         depth_unit: "metre".
         depth_scale: Codes of a depth PNG for each unit.
         parity: Largest difference to the Keras network, of a mask or a code of depth.
+        camera: Whose frames it takes; None where a request has a background.
     """
 
     weights: str
@@ -82,12 +112,16 @@ class ModelFacts(TypedDict):
     depth_unit: str
     depth_scale: float
     parity: float
+    camera: CameraFacts | None
 
 
 def export() -> None:
     """Writes every format that the flags ask for."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", _NAME.value):
         raise ValueError(f"--name={_NAME.value} is not a name of letters, digits, _ . and -.")
+    setup = read_camera(_CAMERA.value) if _CAMERA.value else None
+    if setup and not setup.is_metric:
+        print(f"The depth of {_CAMERA.value} is a guess, and so are distances: the network's own depth is written.")
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     settings = (
         run_folder.read_run(_RUN.value)["settings"] if _RUN.value else weights.read_cards()[_WEIGHTS.value]["settings"]
@@ -95,13 +129,21 @@ def export() -> None:
     check_architecture(network, settings["network"], origin)
     side = _SIZE.value or side
     kinds = list(dict.fromkeys(_FORMAT.value))
+    others = [kind for kind in kinds if kind != SAVED_MODEL]
+    if setup and others:
+        # What is wrong with it is said before a version is written.
+        setup = setup if SAVED_MODEL in kinds else setup
     if SAVED_MODEL in kinds:
-        export_saved_model(network, side, origin, settings["network"])
-    if others := [kind for kind in kinds if kind != SAVED_MODEL]:
-        export_files(others, network, parse_file_size(side), Capture(**settings["capture"]))
+        export_saved_model(network, side, origin, settings["network"], setup)
+    if others and setup:
+        export_camera_files(others, network, side, setup)
+    elif others:
+        export_files(others, network, parse_file_size((side, side)), Capture(**settings["capture"]))
 
 
-def export_saved_model(network: keras.Model, side: int, origin: str, architecture: str) -> None:
+def export_saved_model(
+    network: keras.Model, side: int, origin: str, architecture: str, setup: CameraSetup | None
+) -> None:
     """Writes the next version, once it is checked, and the configuration of the server."""
     if _WARMUP.value:
         warmup.import_protos()

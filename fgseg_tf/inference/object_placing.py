@@ -8,6 +8,7 @@ says, at a size of its own, upsampled within the mask; never farther than the ba
 graphs as well.
 """
 
+from collections.abc import Callable
 from typing import TypedDict
 
 import keras
@@ -43,8 +44,16 @@ KEYS = tuple(KnownBackground.__annotations__)
 class ObjectPlacer:
     """Places the objects of frames by a network of `model.object_depth`."""
 
-    def __init__(self, network: keras.Model):
+    def __init__(self, network: keras.Model, resize: Callable | None = None):
+        """Takes the network.
+
+        Args:
+            network: of `model.object_depth`.
+            resize: from pictures, [B, h, w, C], and a height and width to pictures of that size, each pixel the mean of
+                what it covers; None for TensorFlow's own, which other formats do not have.
+        """
         self.network = network
+        self._resize = resize or _resize_by_area
 
     def encode(self, bg: tf.Tensor, metres: tf.Tensor, known: tf.Tensor) -> KnownBackground:
         """Returns what is known of backgrounds.
@@ -56,7 +65,7 @@ class ObjectPlacer:
         """
         size = find_size(tf.shape(metres)[1:3])
         return {
-            "placing_bg": tf.image.resize(bg, size, "area"),
+            "placing_bg": self._resize(bg, size),
             "placing_code": encode_depth(tf.image.resize(metres, size, "nearest")),
             "bg_metres": metres,
             "bg_known": known,
@@ -72,12 +81,12 @@ class ObjectPlacer:
             full: the mask at the frames' size, [B, H, W, 1].
         """
         size = tf.shape(background["placing_code"])[1:3]
-        small = tf.image.resize(mask, size, "area")
+        small = self._resize(mask, size)
         count = tf.shape(fg_bg)[0]
         given = {
             "bg": _repeat(background["placing_bg"], count),
             "bg_depth": _repeat(background["placing_code"], count),
-            "fg_bg": tf.image.resize(fg_bg, size, "area"),
+            "fg_bg": self._resize(fg_bg, size),
             "mask": small,
         }
         code = self.network(given, training=False)["depth"]
@@ -92,6 +101,10 @@ def find_size(size: tf.Tensor) -> tf.Tensor:
     size = tf.cast(size, tf.float32)
     sides = tf.round(size * (SIDE / tf.reduce_max(size)))
     return tf.maximum(tf.cast(sides, tf.int32), LEAST_SIDE)
+
+
+def _resize_by_area(pictures: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    return tf.image.resize(pictures, size, "area")
 
 
 def _repeat(pictures: tf.Tensor, count: tf.Tensor) -> tf.Tensor:

@@ -37,10 +37,21 @@ def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration:
         calibration: bg and fg_bg, float32 [1, H, W, 3], as they will be in use; for int8 only.
     """
     used = fold.fold_batch_norm(network)
-    predict = _function(used, size)
+    return convert_function(kind, _function(used, size), hold_weights(used), calibration)
+
+
+def convert_function(kind: str, predict: Callable, module: tf.Module, calibration: Iterable[dict]) -> bytes:
+    """Returns the content of a file.
+
+    Args:
+        kind: A key of TOLERANCES.
+        predict: A `tf.function` with one signature of static shapes, that returns a dict with NAMES.
+        module: Holds its weights.
+        calibration: Inputs as they will be in use, by name; for int8 only.
+    """
     if kind == "onnx":
         return _onnx(predict)
-    return _tflite(predict, hold_weights(used), calibration if kind == "tflite_int8" else None)
+    return _tflite(predict, module, calibration if kind == "tflite_int8" else None)
 
 
 def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]) -> tuple[float, float]:
@@ -49,7 +60,7 @@ def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]
     Raises:
         ParityError: One is over its tolerance.
     """
-    run = _onnx_runner(content) if kind == "onnx" else _tflite_runner(content)
+    run = open_file(kind, content)
     differences = []
     for pair in pairs:
         wanted, result = network(pair, training=False), run(pair)
@@ -57,13 +68,27 @@ def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]
         differences.append(
             [np.abs(result["mask"] - wanted["mask"].numpy()).mean(), np.abs(code - wanted["depth"].numpy()).mean()]
         )
-    errors = np.mean(differences, axis=0)
-    for name, error, most in zip(NAMES, errors, TOLERANCES[kind], strict=True):
+    mask, depth = np.mean(differences, axis=0)
+    return require_close(kind, float(mask), float(depth))
+
+
+def open_file(kind: str, content: bytes) -> Callable[[dict], dict]:
+    """Returns a function that runs a file: from inputs by name to outputs by name."""
+    return _onnx_runner(content) if kind == "onnx" else _tflite_runner(content)
+
+
+def require_close(kind: str, mask: float, depth: float) -> tuple[float, float]:
+    """Returns mean absolute differences, of mask and of depth's code, as they are.
+
+    Raises:
+        ParityError: One is over its tolerance.
+    """
+    for name, error, most in zip(NAMES, (mask, depth), TOLERANCES[kind], strict=True):
         if not error <= most:
             raise ParityError(
                 f"{kind}: {name} is off by {error:.2g} in the mean, at most {most:g}; it was not written."
             )
-    return float(errors[0]), float(errors[1])
+    return mask, depth
 
 
 def write(folder: str, kind: str, content: bytes) -> str:
@@ -116,14 +141,14 @@ def _onnx(predict) -> bytes:
     return model.SerializeToString()
 
 
-def _tflite_runner(content: bytes) -> Callable:
+def _tflite_runner(content: bytes) -> Callable[[dict], dict]:
     with _without_warnings():
         interpreter = tf.lite.Interpreter(model_content=content)
     signature = interpreter.get_signature_runner()
     return lambda pair: signature(**{key: np.asarray(value) for key, value in pair.items()})
 
 
-def _onnx_runner(content: bytes) -> Callable:
+def _onnx_runner(content: bytes) -> Callable[[dict], dict]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
