@@ -30,6 +30,7 @@ from fgseg_tf.data.base import Data
 from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.data.exposures import Capture
 from fgseg_tf.data.shard_data import ShardData
+from fgseg_tf.inference.segmenter import Segmenter, working_size
 from fgseg_tf.model import weights
 from fgseg_tf.runs import run_folder
 from fgseg_tf.runs.trained import check_architecture, load_trained
@@ -130,15 +131,15 @@ def export() -> None:
     side = _SIZE.value or side
     kinds = list(dict.fromkeys(_FORMAT.value))
     others = [kind for kind in kinds if kind != SAVED_MODEL]
-    if setup and others:
-        # What is wrong with it is said before a version is written.
-        setup = setup if SAVED_MODEL in kinds else setup
+    size = parse_file_size(setup.background.shape[:2] if setup else (side, side))
+    # What is wrong with a size is said before anything is written.
+    file_setup = camera_files.resize_setup(setup, size) if setup else None
     if SAVED_MODEL in kinds:
         export_saved_model(network, side, origin, settings["network"], setup)
-    if others and setup:
-        export_camera_files(others, network, side, setup)
+    if others and file_setup:
+        export_camera_files(others, network, side, file_setup)
     elif others:
-        export_files(others, network, parse_file_size((side, side)), Capture(**settings["capture"]))
+        export_files(others, network, size, Capture(**settings["capture"]))
 
 
 def export_saved_model(
@@ -149,13 +150,15 @@ def export_saved_model(
         warmup.import_protos()
     number = versions.choose_version(_OUTPUT.value, _VERSION.value)
     with versions.new_version(_OUTPUT.value, number) as folder:
-        saved_model.save(network, side, DEPTH_SCALE, folder)
-        print("written; now it is asked what the Keras network is asked", flush=True)
-        worst = parity.check_saved_model(network, side, DEPTH_SCALE, folder)
+        worst = write_checked(folder, network, side, setup)
         if _WARMUP.value:
-            warmup.write_requests(
-                folder, _NAME.value, warmup.make_requests(tf.saved_model.load(folder).signatures, side)
+            signatures = tf.saved_model.load(folder).signatures
+            requests = (
+                warmup.make_camera_requests(signatures, setup.background)
+                if setup
+                else warmup.make_requests(signatures, side)
             )
+            warmup.write_requests(folder, _NAME.value, requests)
         facts: ModelFacts = {
             "weights": origin,
             "network": architecture,
@@ -165,11 +168,32 @@ def export_saved_model(
             "depth_unit": "metre",
             "depth_scale": DEPTH_SCALE,
             "parity": worst,
+            "camera": describe_camera(setup),
         }
         write_json(join_path(join_path(folder, warmup.FOLDER), "model.json"), facts)
     for path in server_config.write_server_config(_OUTPUT.value, _NAME.value):
         print(f"{path}: new")
     print(f"{_OUTPUT.value}/{number} is there: off by {worst:.1g} from the Keras network, at most {parity.TOLERANCE:g}")
+
+
+def write_checked(folder: str, network: keras.Model, side: int, setup: CameraSetup | None) -> float:
+    """Writes a SavedModel, of a camera if there is one; returns how far it is off from the Keras network."""
+    if setup:
+        camera_model.save(network, side, DEPTH_SCALE, setup, folder)
+    else:
+        saved_model.save(network, side, DEPTH_SCALE, folder)
+    print("written; now it is asked what the Keras network is asked", flush=True)
+    if setup:
+        return parity.check_camera_model(network, side, DEPTH_SCALE, setup, folder)
+    return parity.check_saved_model(network, side, DEPTH_SCALE, folder)
+
+
+def describe_camera(setup: CameraSetup | None) -> CameraFacts | None:
+    """Returns what model.json says of a camera."""
+    if setup is None:
+        return None
+    height, width = setup.background.shape[:2]
+    return {"height": height, "width": width, "trust": setup.trust}
 
 
 def export_files(kinds: list[str], network: keras.Model, size: tuple[int, int], capture: Capture) -> None:
@@ -179,13 +203,36 @@ def export_files(kinds: list[str], network: keras.Model, size: tuple[int, int], 
     checked = read_pairs(data, data.test_splits[-1], size, CHECKED_ON, capture)
     for kind in kinds:
         content = lite_formats.convert(kind, network, size, calibration)
-        mask, depth = lite_formats.check(kind, content, network, checked)
-        path = lite_formats.write(_OUTPUT.value, kind, content)
-        most = "{:g} and {:g}".format(*lite_formats.TOLERANCES[kind])
-        print(
-            f"{path}: {len(content):,} bytes, pictures of {size[0]}x{size[1]}; off by {mask:.1g} (mask) and "
-            f"{depth:.1g} (code of depth) in the mean of {len(checked)} examples, at most {most}"
-        )
+        errors = lite_formats.check(kind, content, network, checked)
+        write_file(kind, content, size, errors, len(checked))
+
+
+def export_camera_files(kinds: list[str], network: keras.Model, side: int, setup: CameraSetup) -> None:
+    """Writes LiteRT and ONNX files of a camera, each once it is checked."""
+    segmenter = Segmenter(network, side)
+    camera = segmenter.camera(setup)
+    # Drawn at the size at which the network looks: at that of a camera it would take minutes.
+    height, width = working_size(tf.constant(camera.size), side).numpy().tolist()
+    data = ShardData(_DATA.value) if _DATA.value else draw_examples((height, width))
+    calibration, checked = (
+        camera_files.paste_objects(setup.background, data.scoring(split, 1, (height, width), count))
+        for split, count in (("train", CALIBRATED_ON), (data.test_splits[-1], CHECKED_ON))
+    )
+    for kind in kinds:
+        content = camera_files.convert(kind, segmenter, camera, calibration)
+        errors = camera_files.check(kind, content, camera, checked)
+        write_file(kind, content, camera.size, errors, len(checked))
+
+
+def write_file(kind: str, content: bytes, size: tuple[int, int], errors: tuple[float, float], count: int) -> None:
+    """Writes a file that was checked on `count` examples, and says how far it is off."""
+    mask, depth = errors
+    path = lite_formats.write(_OUTPUT.value, kind, content)
+    most = "{:g} and {:g}".format(*lite_formats.TOLERANCES[kind])
+    print(
+        f"{path}: {len(content):,} bytes, pictures of {size[0]}x{size[1]}; off by {mask:.1g} (mask) and "
+        f"{depth:.1g} (code of depth) in the mean of {count} examples, at most {most}"
+    )
 
 
 def draw_examples(size: tuple[int, int]) -> Data:
@@ -209,10 +256,10 @@ def read_pairs(data: Data, split: str, size: tuple[int, int], count: int, captur
     return [{name: example[name] for name in ("bg", "fg_bg")} for example in examples]
 
 
-def parse_file_size(side: int) -> tuple[int, int]:
-    """Returns the height and width that --file_size says, or a square."""
+def parse_file_size(otherwise: tuple[int, int]) -> tuple[int, int]:
+    """Returns the height and width that --file_size says, or others where it says nothing."""
     if _FILE_SIZE.value is None:
-        return side, side
+        return otherwise
     match = re.fullmatch(r"(\d+)x(\d+)", _FILE_SIZE.value)
     if not match or not all(32 <= int(length) <= 4096 for length in match.groups()):
         raise ValueError(f"--file_size={_FILE_SIZE.value} is not HEIGHTxWIDTH in pixels, such as 144x192.")

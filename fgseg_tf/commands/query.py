@@ -28,7 +28,9 @@ from fgseg_tf.serving import client, server_config
 _SERVER = flags.DEFINE_string("server", "http://localhost:8501", "http://HOST:8501 or grpc://HOST:8500.")
 _MODEL = flags.DEFINE_string("model", server_config.NAME, "Its name there.")
 _VERSION = flags.DEFINE_integer("version", 0, "Of the model; 0 for the newest.", lower_bound=0)
-_BACKGROUND = flags.DEFINE_string("background", None, "Picture of the empty scene; none for a model of a camera, which has it inside.")
+_BACKGROUND = flags.DEFINE_string(
+    "background", None, "Picture of the empty scene; none for a model of a camera, which has it inside."
+)
 _FRAMES = flags.DEFINE_string("frames", None, "A frame, or a folder of them.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the results; the same names are replaced.", required=True)
 _TIMEOUT = flags.DEFINE_float("timeout", 60.0, "Seconds to wait for an answer.", lower_bound=0.1)

@@ -1,11 +1,11 @@
 """LiteRT (TFLite) and ONNX files of one camera, with its background inside.
 
 They take fg_bg: float32 [1, H, W, 3] from 0 to 1, and return mask [1, H, W, 1] from 0 to 1 and depth [1, H, W, 1] in
-metres, as `inference.segmenter.Camera` does: the network looks at its working size, and what it computes of a background
-is in the file as numbers. Each is compared with that camera on the same frames before it is written.
+metres, as `inference.segmenter.Camera` does: the network looks at its working size, and what it computes of the
+background is in the file as numbers. Each is compared with that camera on the same frames before it is written.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import tensorflow as tf
 from fgseg_tf.calibration.camera_folder import CameraSetup
 from fgseg_tf.calibration.depth_pictures import resize_depth
 from fgseg_tf.inference import upsampling
-from fgseg_tf.inference.object_placing import ObjectPlacer
+from fgseg_tf.inference.object_placing import KEYS, KnownBackground, ObjectPlacer
 from fgseg_tf.inference.objects import FOREGROUND
 from fgseg_tf.inference.segmenter import Camera, Segmenter, working_size
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
@@ -42,7 +42,7 @@ def resize_setup(setup: CameraSetup, size: tuple[int, int]) -> CameraSetup:
     return replace(setup, background=background, depth=resize_depth(setup.depth, size))
 
 
-def convert(kind: str, segmenter: Segmenter, camera: Camera, calibration: Iterable[np.ndarray]) -> bytes:
+def convert(kind: str, segmenter: Segmenter, camera: Camera, calibration: Sequence[np.ndarray]) -> bytes:
     """Returns the content of a file.
 
     Args:
@@ -52,8 +52,8 @@ def convert(kind: str, segmenter: Segmenter, camera: Camera, calibration: Iterab
         calibration: Frames as they will be in use, uint8 [H, W, 3]; for int8 only.
     """
     networks = [segmenter.halves[1], *([segmenter.placer.network] if camera.known else [])]
-    frames = [{"fg_bg": _as_input(frame)} for frame in calibration]
-    return lite_formats.convert_function(kind, _build_function(segmenter, camera), hold_weights(*networks), frames)
+    inputs = _Inputs(calibration)
+    return lite_formats.convert_function(kind, _build_function(segmenter, camera), hold_weights(*networks), inputs)
 
 
 def check(kind: str, content: bytes, camera: Camera, frames: Iterable[np.ndarray]) -> tuple[float, float]:
@@ -85,11 +85,13 @@ def paste_objects(background: np.ndarray, examples: Iterable[dict]) -> list[np.n
 
     Args:
         background: uint8 [H, W, 3].
-        examples: fg_bg and mask of composites of its size, float32 [1, H, W, C].
+        examples: fg_bg and mask of composites of any size, float32 [1, h, w, C].
     """
     frames = []
     for example in examples:
-        picture, alpha = (np.asarray(example[name])[0] for name in ("fg_bg", "mask"))
+        picture, alpha = (
+            tf.image.resize(example[name], background.shape[:2], "bilinear").numpy()[0] for name in ("fg_bg", "mask")
+        )
         frames.append((background * (1 - alpha) + 255 * picture * alpha).round().clip(0, 255).astype(np.uint8))
     return frames
 
@@ -97,13 +99,14 @@ def paste_objects(background: np.ndarray, examples: Iterable[dict]) -> list[np.n
 def _build_function(segmenter: Segmenter, camera: Camera) -> Callable:
     height, width = (int(length) for length in camera.size)
     working = tuple(working_size(tf.constant([height, width]), segmenter.side).numpy().tolist())
-    encoded = {key: value.numpy() for key, value in camera.encoded.items()}
-    known = {key: value.numpy() for key, value in (camera.known or {}).items()}
+    encoded = {key: np.asarray(value) for key, value in camera.encoded.items()}
+    known = {key: np.asarray(value) for key, value in (camera.known or {}).items()}
 
     def place(fg_bg, mask, full):
+        background: KnownBackground = {key: tf.constant(known[key]) for key in KEYS}  # type: ignore[assignment, misc]
         looked_at = known["placing_code"].shape[1:3]
         placer = ObjectPlacer(segmenter.placer.network, lambda pictures, _: _resize_by_area(pictures, looked_at))
-        return placer.place({key: tf.constant(value) for key, value in known.items()}, fg_bg, mask, full)
+        return placer.place(background, fg_bg, mask, full)
 
     @tf.function(input_signature=[tf.TensorSpec([1, height, width, 3], tf.float32, "fg_bg")])
     def predict(fg_bg):
@@ -139,6 +142,16 @@ def _make_area_weights(before: int, after: int) -> np.ndarray:
     pixels = np.arange(before)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
     return (np.maximum(overlap, 0) * (after / before)).astype(np.float32)
+
+
+class _Inputs:
+    """Frames as inputs of a file, each made when it is asked for: as floats they take four times the memory."""
+
+    def __init__(self, frames: Sequence[np.ndarray]):
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[dict]:
+        return ({"fg_bg": _as_input(frame)} for frame in self._frames)
 
 
 def _as_input(frame: np.ndarray) -> np.ndarray:

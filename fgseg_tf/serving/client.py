@@ -145,7 +145,9 @@ def _check(answer: dict, server: str, model: str) -> None:
 def _explained(server: str, model: str, message: str, given: set[str]) -> str:
     if any(sign in message for sign in OTHER_INPUTS):
         if "bg_bytes" in given:
-            return f"the model {model} of {server} takes frames alone: its background is inside; leave `background` out."
+            return (
+                f"the model {model} of {server} takes frames alone: its background is inside; leave `background` out."
+            )
         return f"the model {model} of {server} has no background inside; give the picture of one as `background`."
     # Of what a graph says of itself, what was written for people.
     asserted = re.search(r"assertion failed: \[(.*?)\]\s*(\n|$)", message)

@@ -25,6 +25,7 @@ TOLERANCES = {"tflite_float16": (0.002, 0.002), "tflite_int8": (0.02, 0.015), "o
 FILES = {"tflite_float16": "float16.tflite", "tflite_int8": "int8.tflite", "onnx": "network.onnx"}
 NAMES = ("mask", "depth")
 ONNX_OPSET = 17
+FLOAT_OPS = ["EXP", "MUL", "DIV", "SELECT", "SELECT_V2", "MINIMUM"]
 
 
 def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration: Iterable[dict]) -> bytes:
@@ -127,7 +128,7 @@ def _int8(converter: tf.lite.TFLiteConverter, calibration: Iterable[dict]) -> by
 
     converter.representative_dataset = examples
     # In steps of 1/256 of the farthest depth, what is near would be anywhere: metres are made of the code in float.
-    apart = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=["EXP", "MUL"])
+    apart = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=FLOAT_OPS)
     made = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=examples, debug_options=apart)
     return made.get_nondebug_quantized_model()
 

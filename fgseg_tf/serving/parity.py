@@ -199,9 +199,7 @@ def _check_known(signatures: dict[str, Callable], segmenter: Segmenter, pair: di
     depths = make_depths(pair["bg"])
     encoded = signatures[saved_model.ENCODE_KNOWN](bg=tf.constant(pair["bg"]), bg_depth=tf.constant(depths))
     predicted = signatures[saved_model.SEGMENT_KNOWN](fg_bg=tf.constant(pair["fg_bg"]), **encoded)
-    setups = [
-        CameraSetup(bg, depth[..., 0], MEASURED, "drawn") for bg, depth in zip(pair["bg"], depths, strict=True)
-    ]
+    setups = [CameraSetup(bg, depth[..., 0], MEASURED, "drawn") for bg, depth in zip(pair["bg"], depths, strict=True)]
     expected = predict_with_cameras([segmenter.camera(setup) for setup in setups], pair["fg_bg"])
     return _require_close(measure_placed_difference(predicted, expected), saved_model.SEGMENT_KNOWN, pair, folder)
 

@@ -38,7 +38,9 @@ def check_floats(pictures: tf.Tensor, name: str, other: str) -> tf.Operation:
 def check_camera_size(fg_bg: tf.Tensor, size: tuple[int, int]) -> tf.Operation:
     """Returns a check that frames of a shape, int32 [4], have the height and width of the camera."""
     height, width = size
-    sentence = f"pictures of this camera are {width} x {height} pixels and fg_bg is {{}} x {{}}: send its frames as they are"
+    sentence = (
+        f"pictures of this camera are {width} x {height} pixels and fg_bg is {{}} x {{}}: send its frames as they are"
+    )
     return check(tf.reduce_all(fg_bg[1:3] == size), sentence, fg_bg[2], fg_bg[1])
 
 
