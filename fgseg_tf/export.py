@@ -178,13 +178,14 @@ def export_saved_model(
 
 def write_checked(folder: str, network: keras.Model, side: int, setup: CameraSetup | None) -> float:
     """Writes a SavedModel, of a camera if there is one; returns how far it is off from the Keras network."""
+    asked = "written; now it is asked what the Keras network is asked"
     if setup:
-        camera_model.save(network, side, DEPTH_SCALE, setup, folder)
-    else:
-        saved_model.save(network, side, DEPTH_SCALE, folder)
-    print("written; now it is asked what the Keras network is asked", flush=True)
-    if setup:
-        return parity.check_camera_model(network, side, DEPTH_SCALE, setup, folder)
+        segmenter = Segmenter(network, side)
+        camera_model.save(segmenter, DEPTH_SCALE, setup, folder)
+        print(asked, flush=True)
+        return parity.check_camera_model(segmenter, DEPTH_SCALE, setup, folder)
+    saved_model.save(network, side, DEPTH_SCALE, folder)
+    print(asked, flush=True)
     return parity.check_saved_model(network, side, DEPTH_SCALE, folder)
 
 

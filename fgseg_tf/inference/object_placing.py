@@ -8,14 +8,13 @@ says, at a size of its own, upsampled within the mask; never farther than the ba
 graphs as well.
 """
 
-from collections.abc import Callable
 from typing import TypedDict
 
 import keras
 import tensorflow as tf
 
 from fgseg_tf.inference.objects import FOREGROUND
-from fgseg_tf.inference.upsampling import upsample_objects
+from fgseg_tf.inference.upsampling import Resize, find_size, upsample_objects
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 
 SIDE = 128  # pixels of the longer side at which the network looks, as in its training
@@ -44,16 +43,15 @@ KEYS = tuple(KnownBackground.__annotations__)
 class ObjectPlacer:
     """Places the objects of frames by a network of `model.object_depth`."""
 
-    def __init__(self, network: keras.Model, resize: Callable | None = None):
+    def __init__(self, network: keras.Model, resize: Resize = tf.image.resize):
         """Takes the network.
 
         Args:
             network: of `model.object_depth`.
-            resize: from pictures, [B, h, w, C], and a height and width to pictures of that size, each pixel the mean of
-                what it covers; None for TensorFlow's own, which other formats do not have.
+            resize: what resizes pictures.
         """
         self.network = network
-        self._resize = resize or _resize_by_area
+        self._resize = resize
 
     def encode(self, bg: tf.Tensor, metres: tf.Tensor, known: tf.Tensor) -> KnownBackground:
         """Returns what is known of backgrounds.
@@ -63,9 +61,9 @@ class ObjectPlacer:
             metres: float32 [B, H, W, 1], their depth without holes, at the frames' size.
             known: bool [B, H, W, 1], where there were none.
         """
-        size = find_size(tf.shape(metres)[1:3])
+        size = choose_size(tf.shape(metres)[1:3])
         return {
-            "placing_bg": self._resize(bg, size),
+            "placing_bg": self._resize(bg, size, "area"),
             "placing_code": encode_depth(tf.image.resize(metres, size, "nearest")),
             "bg_metres": metres,
             "bg_known": known,
@@ -80,31 +78,27 @@ class ObjectPlacer:
             mask: their mask at that size, [B, h, w, 1].
             full: the mask at the frames' size, [B, H, W, 1].
         """
-        size = tf.shape(background["placing_code"])[1:3]
-        small = self._resize(mask, size)
+        size = find_size(background["placing_code"])
+        small = self._resize(mask, size, "area")
         count = tf.shape(fg_bg)[0]
         given = {
             "bg": _repeat(background["placing_bg"], count),
             "bg_depth": _repeat(background["placing_code"], count),
-            "fg_bg": self._resize(fg_bg, size),
+            "fg_bg": self._resize(fg_bg, size, "area"),
             "mask": small,
         }
         code = self.network(given, training=False)["depth"]
-        objects = decode_depth(upsample_objects(code, small, tf.shape(full)[1:3]))
+        objects = decode_depth(upsample_objects(code, small, find_size(full), self._resize))
         behind = background["bg_metres"]
         outside = tf.where(background["bg_known"], behind, 0.0)
         return tf.where(full >= FOREGROUND, tf.minimum(objects, behind), outside)
 
 
-def find_size(size: tf.Tensor) -> tf.Tensor:
+def choose_size(size: tf.Tensor) -> tf.Tensor:
     """Returns the height and width, int32 [2], at which the network looks at frames of a size."""
     size = tf.cast(size, tf.float32)
     sides = tf.round(size * (SIDE / tf.reduce_max(size)))
     return tf.maximum(tf.cast(sides, tf.int32), LEAST_SIDE)
-
-
-def _resize_by_area(pictures: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    return tf.image.resize(pictures, size, "area")
 
 
 def _repeat(pictures: tf.Tensor, count: tf.Tensor) -> tf.Tensor:

@@ -17,10 +17,18 @@ from fgseg_tf.inference import upsampling
 from fgseg_tf.inference.object_placing import KEYS, KnownBackground, ObjectPlacer
 from fgseg_tf.inference.objects import FOREGROUND
 from fgseg_tf.inference.segmenter import Camera, Segmenter, working_size
+from fgseg_tf.inference.upsampling import Resize
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 from fgseg_tf.serving import lite_formats
 from fgseg_tf.serving.saved_model import hold_weights
 
+# What is known of distances is compared, added and divided in float. In 8 bits the background would have steps of a
+# metre, and where no frame of the calibration has an object LiteRT ends the process for a range of nothing.
+FLOAT_OPS = (
+    *lite_formats.FLOAT_OPS,
+    *("ADD", "SUB", "DIV", "LOG", "ABS", "MINIMUM", "MAXIMUM", "EQUAL", "GREATER", "GREATER_EQUAL", "LESS"),
+    *("SELECT", "SELECT_V2", "CONCATENATION", "AVERAGE_POOL_2D"),
+)
 PROPORTIONS = 0.03  # by which a width over a height may differ
 
 
@@ -53,7 +61,8 @@ def convert(kind: str, segmenter: Segmenter, camera: Camera, calibration: Sequen
     """
     networks = [segmenter.halves[1], *([segmenter.placer.network] if camera.known else [])]
     inputs = _Inputs(calibration)
-    return lite_formats.convert_function(kind, _build_function(segmenter, camera), hold_weights(*networks), inputs)
+    predict = _build_function(segmenter, camera, RESIZE[kind])
+    return lite_formats.convert_function(kind, predict, hold_weights(*networks), inputs, FLOAT_OPS)
 
 
 def check(kind: str, content: bytes, camera: Camera, frames: Iterable[np.ndarray]) -> tuple[float, float]:
@@ -96,7 +105,7 @@ def paste_objects(background: np.ndarray, examples: Iterable[dict]) -> list[np.n
     return frames
 
 
-def _build_function(segmenter: Segmenter, camera: Camera) -> Callable:
+def _build_function(segmenter: Segmenter, camera: Camera, resize: Resize) -> Callable:
     height, width = (int(length) for length in camera.size)
     working = tuple(working_size(tf.constant([height, width]), segmenter.side).numpy().tolist())
     encoded = {key: np.asarray(value) for key, value in camera.encoded.items()}
@@ -104,36 +113,49 @@ def _build_function(segmenter: Segmenter, camera: Camera) -> Callable:
 
     def place(fg_bg, mask, full):
         background: KnownBackground = {key: tf.constant(known[key]) for key in KEYS}  # type: ignore[assignment, misc]
-        looked_at = known["placing_code"].shape[1:3]
-        placer = ObjectPlacer(segmenter.placer.network, lambda pictures, _: _resize_by_area(pictures, looked_at))
-        return placer.place(background, fg_bg, mask, full)
+        return ObjectPlacer(segmenter.placer.network, resize).place(background, fg_bg, mask, full)
 
     @tf.function(input_signature=[tf.TensorSpec([1, height, width, 3], tf.float32, "fg_bg")])
     def predict(fg_bg):
-        small = _resize_by_area(fg_bg, working)
+        small = resize(fg_bg, working, "area")
         mask, code, _ = segmenter.segment({key: tf.constant(value) for key, value in encoded.items()}, small)
-        full = upsampling.upsample_mask(mask, (height, width))
-        depth = place(small, mask, full) if known else decode_depth(upsampling.upsample_depth(code, mask, full))
-        return {"mask": full, "depth": depth}
+        full = upsampling.upsample_mask(mask, (height, width), resize)
+        if known:
+            return {"mask": full, "depth": place(small, mask, full)}
+        return {"mask": full, "depth": decode_depth(upsampling.upsample_depth(code, mask, full, resize))}
 
     return predict
 
 
-def _resize_by_area(pictures: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Resizes as TensorFlow does by "area", by two products of matrices, which every format has.
+def resize_by_products(pictures: tf.Tensor, size: tuple[int, int], method: str) -> tf.Tensor:
+    """Resizes as tf.image.resize does, by two products of matrices, which every format has.
 
     Args:
-        pictures: [1, H, W, C] of known shape.
+        pictures: [1, H, W, C], of known shape.
         size: Height and width to come to.
+        method: "area" or "bilinear".
     """
     _, height, width, channels = pictures.shape
-    if (height, width) == tuple(size):
+    if (height, width) == size:
         return pictures
-    rows, columns = _make_area_weights(height, size[0]), _make_area_weights(width, size[1])
-    lines = tf.matmul(rows, tf.reshape(pictures, [height, width * channels]))
+    make = {"area": _make_area_weights, "bilinear": _make_bilinear_weights}[method]
+    lines = tf.matmul(make(height, size[0]), tf.reshape(pictures, [height, width * channels]))
     turned = tf.transpose(tf.reshape(lines, [size[0], width, channels]), [1, 0, 2])
-    lines = tf.matmul(columns, tf.reshape(turned, [width, size[0] * channels]))
+    lines = tf.matmul(make(width, size[1]), tf.reshape(turned, [width, size[0] * channels]))
     return tf.transpose(tf.reshape(lines, [size[1], size[0], channels]), [1, 0, 2])[None]
+
+
+def _resize_for_lite(pictures: tf.Tensor, size: tuple[int, int], method: str) -> tf.Tensor:
+    """Resizes by what LiteRT has: it has "bilinear", which takes no time there, but not "area"."""
+    return resize_by_products(pictures, size, method) if method == "area" else tf.image.resize(pictures, size, method)
+
+
+# ONNX has both, but tf2onnx writes factors instead of sizes: 240 pixels, 5/3 times 144, come out as 239.
+RESIZE: dict[str, Resize] = {
+    "tflite_float16": _resize_for_lite,
+    "tflite_int8": _resize_for_lite,
+    "onnx": resize_by_products,
+}
 
 
 def _make_area_weights(before: int, after: int) -> np.ndarray:
@@ -142,6 +164,12 @@ def _make_area_weights(before: int, after: int) -> np.ndarray:
     pixels = np.arange(before)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
     return (np.maximum(overlap, 0) * (after / before)).astype(np.float32)
+
+
+def _make_bilinear_weights(before: int, after: int) -> np.ndarray:
+    """Returns how much each of `after` pixels takes of each of `before`, float32 [after, before]."""
+    centres = np.clip((np.arange(after) + 0.5) * (before / after) - 0.5, 0, before - 1)
+    return np.maximum(1 - np.abs(centres[:, None] - np.arange(before)), 0).astype(np.float32)
 
 
 class _Inputs:

@@ -10,7 +10,6 @@ What is computed of a background once is computed before it is written. Depth is
 it: before a background whose metres hold, metres; else the network's own guess.
 """
 
-import keras
 import tensorflow as tf
 
 from fgseg_tf.calibration.camera_folder import CameraSetup
@@ -33,25 +32,16 @@ from fgseg_tf.serving.saved_model import (
 SIGNATURES = (DEFAULT, FLOAT, BYTES)
 
 
-def save(
-    network: keras.Model,
-    side: int,
-    depth_scale: float,
-    setup: CameraSetup,
-    folder: str,
-    object_depth: keras.Model | None = None,
-) -> None:
+def save(segmenter: Segmenter, depth_scale: float, setup: CameraSetup, folder: str) -> None:
     """Writes a SavedModel.
 
     Args:
-        network: A network of `model.two_branch`.
-        side: Pixels of the longer side at working size.
+        segmenter: Holds the networks.
         depth_scale: Codes of a depth PNG for each metre.
         setup: The camera.
         folder: To write into.
-        object_depth: A network of `model.object_depth`; None for the one that comes with the package.
     """
-    module, signatures = build(Segmenter(network, side, object_depth), depth_scale, setup)
+    module, signatures = build(segmenter, depth_scale, setup)
     tf.saved_model.save(module, folder, signatures)
 
 

@@ -7,7 +7,7 @@ written, and is not written if it is further off than TOLERANCES say.
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 
 import keras
@@ -25,7 +25,9 @@ TOLERANCES = {"tflite_float16": (0.002, 0.002), "tflite_int8": (0.02, 0.015), "o
 FILES = {"tflite_float16": "float16.tflite", "tflite_int8": "int8.tflite", "onnx": "network.onnx"}
 NAMES = ("mask", "depth")
 ONNX_OPSET = 17
-FLOAT_OPS = ["EXP", "MUL", "DIV", "SELECT", "SELECT_V2", "MINIMUM"]
+# What is computed in float where all else is in 8 bits. In steps of 1/256 of the farthest depth, what is near would be
+# anywhere: metres are made of the code in float.
+FLOAT_OPS = ("EXP", "MUL")
 
 
 def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration: Iterable[dict]) -> bytes:
@@ -41,7 +43,13 @@ def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration:
     return convert_function(kind, _function(used, size), hold_weights(used), calibration)
 
 
-def convert_function(kind: str, predict: Callable, module: tf.Module, calibration: Iterable[dict]) -> bytes:
+def convert_function(
+    kind: str,
+    predict: Callable,
+    module: tf.Module,
+    calibration: Iterable[dict],
+    float_ops: Sequence[str] = FLOAT_OPS,
+) -> bytes:
     """Returns the content of a file.
 
     Args:
@@ -49,10 +57,11 @@ def convert_function(kind: str, predict: Callable, module: tf.Module, calibratio
         predict: A `tf.function` with one signature of static shapes, that returns a dict with NAMES.
         module: Holds its weights.
         calibration: Inputs as they will be in use, by name; for int8 only.
+        float_ops: Operations of LiteRT that int8 computes in float.
     """
     if kind == "onnx":
         return _onnx(predict)
-    return _tflite(predict, module, calibration if kind == "tflite_int8" else None)
+    return _tflite(predict, module, calibration if kind == "tflite_int8" else None, float_ops)
 
 
 def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]) -> tuple[float, float]:
@@ -110,7 +119,7 @@ def _function(used: keras.Model, size: tuple[int, int]):
     return predict
 
 
-def _tflite(predict, module: tf.Module, calibration) -> bytes:
+def _tflite(predict, module: tf.Module, calibration, float_ops: Sequence[str]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, predict.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -119,16 +128,15 @@ def _tflite(predict, module: tf.Module, calibration) -> bytes:
             if calibration is None:
                 converter.target_spec.supported_types = [tf.float16]
                 return converter.convert()
-            return _int8(converter, calibration)
+            return _int8(converter, calibration, float_ops)
 
 
-def _int8(converter: tf.lite.TFLiteConverter, calibration: Iterable[dict]) -> bytes:
+def _int8(converter: tf.lite.TFLiteConverter, calibration: Iterable[dict], float_ops: Sequence[str]) -> bytes:
     def examples():
         return ({key: np.asarray(value) for key, value in pair.items()} for pair in calibration)
 
     converter.representative_dataset = examples
-    # In steps of 1/256 of the farthest depth, what is near would be anywhere: metres are made of the code in float.
-    apart = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=FLOAT_OPS)
+    apart = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(float_ops))
     made = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=examples, debug_options=apart)
     return made.get_nondebug_quantized_model()
 

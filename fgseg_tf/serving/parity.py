@@ -140,21 +140,14 @@ def check_saved_model(
     return worst
 
 
-def check_camera_model(
-    network: keras.Model,
-    side: int,
-    depth_scale: float,
-    setup: CameraSetup,
-    folder: str,
-    object_depth: keras.Model | None = None,
-) -> float:
+def check_camera_model(segmenter: Segmenter, depth_scale: float, setup: CameraSetup, folder: str) -> float:
     """Loads the SavedModel of a camera, runs every signature and returns the largest difference to Python's camera.
 
     Raises:
         ParityError: A signature is missing, or differs by more than TOLERANCE.
     """
     signatures = _load_signatures(folder, camera_model.SIGNATURES)
-    camera = Segmenter(network, side, object_depth).camera(setup)
+    camera = segmenter.camera(setup)
     frames = draw_frames(setup.background, 2)
     expected = predict_with_cameras([camera] * len(frames), frames)
     given = {saved_model.DEFAULT: tf.constant(frames), saved_model.FLOAT: tf.constant(frames, tf.float32) / 255}
