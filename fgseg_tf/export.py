@@ -18,6 +18,7 @@ import re
 from typing import TypedDict
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import flags
 
@@ -75,6 +76,7 @@ _DATA = flags.DEFINE_string(
 )
 
 CALIBRATED_ON, CHECKED_ON = 100, 16  # examples
+DRAWN = 32  # pixels of the shorter side that examples have at least
 
 
 class CameraFacts(TypedDict):
@@ -213,7 +215,7 @@ def export_camera_files(kinds: list[str], network: keras.Model, side: int, setup
     segmenter = Segmenter(network, side)
     camera = segmenter.camera(setup)
     # Drawn at the size at which the network looks: at that of a camera it would take minutes.
-    height, width = working_size(tf.constant(camera.size), side).numpy().tolist()
+    height, width = np.maximum(working_size(tf.constant(camera.size), side), DRAWN).tolist()
     data = ShardData(_DATA.value) if _DATA.value else draw_examples((height, width))
     calibration, checked = (
         camera_files.paste_objects(setup.background, data.scoring(split, 1, (height, width), count))

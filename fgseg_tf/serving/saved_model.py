@@ -136,10 +136,12 @@ def _build_in_two_steps(segmenter: Segmenter) -> dict:
 
 
 def _build_known_in_two_steps(segmenter: Segmenter) -> dict:
+    placer = segmenter.placer  # loaded now: in a graph weights cannot be
+
     def encode_known_background(bg, bg_depth):
         bg, bg_depth = require(check_background_depth(bg, bg_depth), bg, bg_depth)
         small = resize_to_working_size(bg, segmenter.side)
-        known = segmenter.placer.encode(small, fill_unknown(bg_depth), bg_depth > 0)
+        known = placer.encode(small, fill_unknown(bg_depth), bg_depth > 0)
         return {**segmenter.encode_background(small), **known, **_note_size(bg)}
 
     def segment_with_known_background(fg_bg, **encoded):

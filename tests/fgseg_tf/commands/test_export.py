@@ -237,7 +237,7 @@ def test_cameras_that_cannot_be_exported(finished, cameras, tmp_path):
     assert f"{finished} is not the folder of a camera: there is no camera.json" in refusal(
         *flags, f"--camera={finished}"
     )
-    assert "`file_size`=64x48 has other proportions than the camera's 48x64; take 36x48." in refusal(
+    assert "--file_size=64x48 has other proportions than the camera's 48x64; take 36x48." in refusal(
         *flags, f"--camera={cameras['hall']}", "--file_size=64x48"
     )
     assert not (tmp_path / "models").exists()
