@@ -34,7 +34,7 @@ from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.inference.segmenter import Segmenter, working_size
 from fgseg_tf.model import weights
 from fgseg_tf.runs import run_folder
-from fgseg_tf.runs.trained import check_architecture, load_trained
+from fgseg_tf.runs.trained import check_architecture, load_object_depth, load_trained
 from fgseg_tf.serving import (
     camera_files,
     camera_model,
@@ -54,6 +54,9 @@ _WEIGHTS = flags.DEFINE_enum(
 )
 _CAMERA = flags.DEFINE_string(
     "camera", None, "Folder of a camera that fgseg calibrate wrote: its background goes into what is written."
+)
+_OBJECT_DEPTH = flags.DEFINE_string(
+    "object_depth", None, "Folder of a finished run of --network=object_depth; else that of the package."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the versions; local or gs://.", required=True)
 _FORMAT = flags.DEFINE_multi_enum(
@@ -126,6 +129,7 @@ def export() -> None:
     if setup and not setup.is_metric:
         print(f"The depth of {_CAMERA.value} is a guess, and so are distances: the network's own depth is written.")
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
+    placing = load_object_depth(_OBJECT_DEPTH.value) if _OBJECT_DEPTH.value else None
     settings = (
         run_folder.read_run(_RUN.value)["settings"] if _RUN.value else weights.read_cards()[_WEIGHTS.value]["settings"]
     )
@@ -137,22 +141,27 @@ def export() -> None:
     # What is wrong with a size is said before anything is written.
     file_setup = camera_files.resize_setup(setup, size) if setup else None
     if SAVED_MODEL in kinds:
-        export_saved_model(network, side, origin, settings["network"], setup)
+        export_saved_model(network, side, origin, settings["network"], setup, placing)
     if others and file_setup:
-        export_camera_files(others, network, side, file_setup)
+        export_camera_files(others, Segmenter(network, side, placing), file_setup)
     elif others:
         export_files(others, network, size, Capture(**settings["capture"]))
 
 
 def export_saved_model(
-    network: keras.Model, side: int, origin: str, architecture: str, setup: CameraSetup | None
+    network: keras.Model,
+    side: int,
+    origin: str,
+    architecture: str,
+    setup: CameraSetup | None,
+    placing: keras.Model | None,
 ) -> None:
     """Writes the next version, once it is checked, and the configuration of the server."""
     if _WARMUP.value:
         warmup.import_protos()
     number = versions.choose_version(_OUTPUT.value, _VERSION.value)
     with versions.new_version(_OUTPUT.value, number) as folder:
-        worst = write_checked(folder, network, side, setup)
+        worst = write_checked(folder, network, side, setup, placing)
         if _WARMUP.value:
             signatures = tf.saved_model.load(folder).signatures
             requests = (
@@ -178,17 +187,19 @@ def export_saved_model(
     print(f"{_OUTPUT.value}/{number} is there: off by {worst:.1g} from the Keras network, at most {parity.TOLERANCE:g}")
 
 
-def write_checked(folder: str, network: keras.Model, side: int, setup: CameraSetup | None) -> float:
+def write_checked(
+    folder: str, network: keras.Model, side: int, setup: CameraSetup | None, placing: keras.Model | None
+) -> float:
     """Writes a SavedModel, of a camera if there is one; returns how far it is off from the Keras network."""
     asked = "written; now it is asked what the Keras network is asked"
     if setup:
-        segmenter = Segmenter(network, side)
+        segmenter = Segmenter(network, side, placing)
         camera_model.save(segmenter, DEPTH_SCALE, setup, folder)
         print(asked, flush=True)
         return parity.check_camera_model(segmenter, DEPTH_SCALE, setup, folder)
-    saved_model.save(network, side, DEPTH_SCALE, folder)
+    saved_model.save(network, side, DEPTH_SCALE, folder, placing)
     print(asked, flush=True)
-    return parity.check_saved_model(network, side, DEPTH_SCALE, folder)
+    return parity.check_saved_model(network, side, DEPTH_SCALE, folder, placing)
 
 
 def describe_camera(setup: CameraSetup | None) -> CameraFacts | None:
@@ -210,12 +221,11 @@ def export_files(kinds: list[str], network: keras.Model, size: tuple[int, int], 
         write_file(kind, content, size, errors, len(checked))
 
 
-def export_camera_files(kinds: list[str], network: keras.Model, side: int, setup: CameraSetup) -> None:
+def export_camera_files(kinds: list[str], segmenter: Segmenter, setup: CameraSetup) -> None:
     """Writes LiteRT and ONNX files of a camera, each once it is checked."""
-    segmenter = Segmenter(network, side)
     camera = segmenter.camera(setup)
     # Drawn at the size at which the network looks: at that of a camera it would take minutes.
-    height, width = np.maximum(working_size(tf.constant(camera.size), side), DRAWN).tolist()
+    height, width = np.maximum(working_size(tf.constant(camera.size), segmenter.side), DRAWN).tolist()
     data = ShardData(_DATA.value) if _DATA.value else draw_examples((height, width))
     calibration, checked = (
         camera_files.paste_objects(setup.background, data.scoring(split, 1, (height, width), count))
