@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from fgseg_tf.inference.objects import FOREGROUND
-from fgseg_tf.inference.upsampling import Resize, find_size, upsample_objects
+from fgseg_tf.inference.upsampling import Resize, get_size, upsample_objects
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 
 SIDE = 128  # pixels of the longer side at which the network looks, as in its training
@@ -61,7 +61,7 @@ class ObjectPlacer:
             metres: float32 [B, H, W, 1], their depth without holes, at the frames' size.
             known: bool [B, H, W, 1], where there were none.
         """
-        size = choose_size(tf.shape(metres)[1:3])
+        size = find_size(tf.shape(metres)[1:3])
         return {
             "placing_bg": self._resize(bg, size, "area"),
             "placing_code": encode_depth(tf.image.resize(metres, size, "nearest")),
@@ -78,7 +78,7 @@ class ObjectPlacer:
             mask: their mask at that size, [B, h, w, 1].
             full: the mask at the frames' size, [B, H, W, 1].
         """
-        size = find_size(background["placing_code"])
+        size = get_size(background["placing_code"])
         small = self._resize(mask, size, "area")
         count = tf.shape(fg_bg)[0]
         given = {
@@ -88,13 +88,13 @@ class ObjectPlacer:
             "mask": small,
         }
         code = self.network(given, training=False)["depth"]
-        objects = decode_depth(upsample_objects(code, small, find_size(full), self._resize))
+        objects = decode_depth(upsample_objects(code, small, get_size(full), self._resize))
         behind = background["bg_metres"]
         outside = tf.where(background["bg_known"], behind, 0.0)
         return tf.where(full >= FOREGROUND, tf.minimum(objects, behind), outside)
 
 
-def choose_size(size: tf.Tensor) -> tf.Tensor:
+def find_size(size: tf.Tensor) -> tf.Tensor:
     """Returns the height and width, int32 [2], at which the network looks at frames of a size."""
     size = tf.cast(size, tf.float32)
     sides = tf.round(size * (SIDE / tf.reduce_max(size)))

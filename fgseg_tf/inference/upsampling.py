@@ -36,7 +36,7 @@ def upsample_depth(code: tf.Tensor, mask: tf.Tensor, full: tf.Tensor, resize: Re
     Returns:
         Codes of depth, [B, H, W, 1].
     """
-    size = find_size(full)
+    size = get_size(full)
 
     def compose():
         layers = _carry_over_outlines(code, tf.concat([mask, 1 - mask], -1))
@@ -69,7 +69,7 @@ def _carry_over_outlines(code: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     return tf.where(sums[..., :layers] > 1e-3, carried + weights * (code - carried), code)
 
 
-def find_size(pictures: tf.Tensor) -> Size:
+def get_size(pictures: tf.Tensor) -> Size:
     """Returns the height and width of pictures, [B, H, W, C]: numbers where they are known before the graph runs."""
     height, width = pictures.shape[1:3]
     return tf.shape(pictures)[1:3] if height is None or width is None else (height, width)
@@ -77,7 +77,7 @@ def find_size(pictures: tf.Tensor) -> Size:
 
 def _unless_of_size(pictures: tf.Tensor, size: Size, resize: Callable[[], tf.Tensor]) -> tf.Tensor:
     """Returns pictures as they are where they have that size, else what `resize` returns."""
-    own = find_size(pictures)
+    own = get_size(pictures)
     # Decided now where it can be: other formats have no branches, or slow ones.
     if isinstance(own, tuple) and isinstance(size, tuple):
         return pictures if own == size else resize()
