@@ -25,13 +25,16 @@ from tiny_data import (
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Origin, Sources
 from data_pipelines.tfrecord.export import export_dataset
-from fgseg_tf.model import weights
+from fgseg_tf.calibration.camera_folder import FITTED, CameraSetup
+from fgseg_tf.inference.segmenter import Segmenter
+from fgseg_tf.model import object_depth, weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 
 # For processes that a test starts: this checkout, and what is in support/.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT), str(ROOT / "tests" / "support"), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+from fgseg_tf.serving import camera_model as serving_camera
 from fgseg_tf.serving import saved_model as serving
 
 
@@ -107,8 +110,36 @@ def untrained_network():
 
 
 @pytest.fixture(scope="session")
-def saved_model(untrained_network, tmp_path_factory) -> str:
+def untrained_object_depth():
+    """The network for the depth of objects, with random weights."""
+    return object_depth.build()
+
+
+@pytest.fixture(scope="session")
+def room_camera() -> CameraSetup:
+    """A camera before a floor and a wall, of 48 x 64, with a hole in its depth."""
+    picture, depth = draw_room(1)
+    depth[12:20, 30:40] = 0
+    return CameraSetup(picture, depth, FITTED, "drawn")
+
+
+@pytest.fixture(scope="session")
+def saved_model(untrained_network, untrained_object_depth, tmp_path_factory) -> str:
     """The folder of its SavedModel, which looks at pictures of 48."""
     folder = str(tmp_path_factory.mktemp("saved_model") / "1")
-    serving.save(untrained_network, SIDE, DEPTH_SCALE, folder)
+    serving.save(untrained_network, SIDE, DEPTH_SCALE, folder, untrained_object_depth)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def segmenter(untrained_object_depth) -> Segmenter:
+    """The packaged small network, which sees an object and its background, and looks at pictures of 48."""
+    return Segmenter(weights.load_packaged("small")[0], SIDE, untrained_object_depth)
+
+
+@pytest.fixture(scope="session")
+def camera_model(segmenter, room_camera, tmp_path_factory) -> str:
+    """The folder of the SavedModel of one camera."""
+    folder = str(tmp_path_factory.mktemp("camera_model") / "1")
+    serving_camera.save(segmenter, DEPTH_SCALE, room_camera, folder)
     return folder

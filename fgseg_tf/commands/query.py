@@ -2,9 +2,11 @@
 
     fgseg query --background=empty.jpg --frames=frames --output=masks
     fgseg query --background=empty.jpg --frames=one.jpg --output=masks --server=grpc://localhost:8500
+    fgseg query --frames=frames --output=masks
 
-In a clone, `python tools/query_serving.py` does the same. The server decodes the pictures, so they are sent as they
-are: JPEG or PNG. Exit status 1, with one sentence, when the server is away or refuses; what it has returned is kept.
+The last one is for a model that was exported with --camera, which has the background inside. In a clone,
+`python tools/query_serving.py` does the same. The server decodes the pictures, so they are sent as they are: JPEG or
+PNG. Exit status 1, with one sentence, when the server is away or refuses; what it has returned is kept.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
@@ -26,7 +28,9 @@ from fgseg_tf.serving import client, server_config
 _SERVER = flags.DEFINE_string("server", "http://localhost:8501", "http://HOST:8501 or grpc://HOST:8500.")
 _MODEL = flags.DEFINE_string("model", server_config.NAME, "Its name there.")
 _VERSION = flags.DEFINE_integer("version", 0, "Of the model; 0 for the newest.", lower_bound=0)
-_BACKGROUND = flags.DEFINE_string("background", None, "Picture of the empty scene.", required=True)
+_BACKGROUND = flags.DEFINE_string(
+    "background", None, "Picture of the empty scene; none for a model of a camera, which has it inside."
+)
 _FRAMES = flags.DEFINE_string("frames", None, "A frame, or a folder of them.", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for the results; the same names are replaced.", required=True)
 _TIMEOUT = flags.DEFINE_float("timeout", 60.0, "Seconds to wait for an answer.", lower_bound=0.1)
@@ -38,7 +42,7 @@ COLUMNS = ("name", "share", "top", "left", "bottom", "right", "nearest", "median
 def query() -> None:
     """Asks for every frame and writes what the server returns."""
     ask = client.connect(_SERVER.value, _MODEL.value, _VERSION.value, _TIMEOUT.value)
-    background = read_file(_BACKGROUND.value)
+    background = read_file(_BACKGROUND.value) if _BACKGROUND.value else None
     paths = find_frames(_FRAMES.value)
     for kind in KINDS:
         tf.io.gfile.makedirs(join_path(_OUTPUT.value, kind))

@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from fgseg_tf.inference.objects import FOREGROUND
-from fgseg_tf.inference.upsampling import upsample_objects
+from fgseg_tf.inference.upsampling import Resize, get_size, upsample_objects
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 
 SIDE = 128  # pixels of the longer side at which the network looks, as in its training
@@ -43,8 +43,15 @@ KEYS = tuple(KnownBackground.__annotations__)
 class ObjectPlacer:
     """Places the objects of frames by a network of `model.object_depth`."""
 
-    def __init__(self, network: keras.Model):
+    def __init__(self, network: keras.Model, resize: Resize = tf.image.resize):
+        """Takes the network.
+
+        Args:
+            network: of `model.object_depth`.
+            resize: what resizes pictures.
+        """
         self.network = network
+        self._resize = resize
 
     def encode(self, bg: tf.Tensor, metres: tf.Tensor, known: tf.Tensor) -> KnownBackground:
         """Returns what is known of backgrounds.
@@ -56,7 +63,7 @@ class ObjectPlacer:
         """
         size = find_size(tf.shape(metres)[1:3])
         return {
-            "placing_bg": tf.image.resize(bg, size, "area"),
+            "placing_bg": self._resize(bg, size, "area"),
             "placing_code": encode_depth(tf.image.resize(metres, size, "nearest")),
             "bg_metres": metres,
             "bg_known": known,
@@ -71,17 +78,17 @@ class ObjectPlacer:
             mask: their mask at that size, [B, h, w, 1].
             full: the mask at the frames' size, [B, H, W, 1].
         """
-        size = tf.shape(background["placing_code"])[1:3]
-        small = tf.image.resize(mask, size, "area")
+        size = get_size(background["placing_code"])
+        small = self._resize(mask, size, "area")
         count = tf.shape(fg_bg)[0]
         given = {
             "bg": _repeat(background["placing_bg"], count),
             "bg_depth": _repeat(background["placing_code"], count),
-            "fg_bg": tf.image.resize(fg_bg, size, "area"),
+            "fg_bg": self._resize(fg_bg, size, "area"),
             "mask": small,
         }
         code = self.network(given, training=False)["depth"]
-        objects = decode_depth(upsample_objects(code, small, tf.shape(full)[1:3]))
+        objects = decode_depth(upsample_objects(code, small, get_size(full), self._resize))
         behind = background["bg_metres"]
         outside = tf.where(background["bg_known"], behind, 0.0)
         return tf.where(full >= FOREGROUND, tf.minimum(objects, behind), outside)

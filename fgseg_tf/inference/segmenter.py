@@ -127,6 +127,8 @@ class Camera:
 
     Attributes:
         size: Height and width of the background, which its frames must have too.
+        encoded: What is computed of the background once.
+        known: What is known of its depth; None where nothing is.
     """
 
     def __init__(
@@ -155,12 +157,12 @@ class Camera:
         self._both_ways = both_ways
         self._last: tuple[tf.Tensor, tf.Tensor] | None = None
         self._bg = resize_to_working_size(bg[None], segmenter.side)
-        self._encoded = segmenter.encode_background(concat_flipped(self._bg) if both_ways else self._bg)
+        self.encoded = segmenter.encode_background(concat_flipped(self._bg) if both_ways else self._bg)
         self._filled = None if metres is None else fill_holes(metres).astype(np.float32)
-        self._known: KnownBackground | None = None
+        self.known: KnownBackground | None = None
         if metres is not None and self._filled is not None:
             filled, known = (tf.constant(plane[None, ..., None]) for plane in (self._filled, metres > 0))
-            self._known = segmenter.placer.encode(self._bg, filled, known)
+            self.known = segmenter.placer.encode(self._bg, filled, known)
 
     def segment(self, fg_bg: Picture) -> Result:
         """Returns the mask, depth and similarity of a frame, at its own size.
@@ -174,15 +176,15 @@ class Camera:
             raise ValueError(f"the frame is {height} x {width} pixels, its background {self.size[0]} x {self.size[1]}.")
         small = resize_to_working_size(fg_bg[None], self._segmenter.side)
         frames = concat_flipped(small) if self._both_ways else small
-        mask, code, similarity = self._segmenter.segment_compiled(self._encoded, frames)
+        mask, code, similarity = self._segmenter.segment_compiled(self.encoded, frames)
         if self._both_ways:
             mask, code = average_flipped(mask), average_flipped(code)
         mask = self._smooth_mask(mask, small)
         full = upsampling.upsample_mask(mask, self.size)
-        if self._known is None:
+        if self.known is None:
             depth = decode_depth(upsampling.upsample_depth(code, mask, full))
         else:
-            depth = self._segmenter.place_compiled(self._known, small, mask, full)
+            depth = self._segmenter.place_compiled(self.known, small, mask, full)
         alpha, metres = (plane.numpy()[0, ..., 0] for plane in (full, depth))
         return Result(alpha, metres, float(similarity[0]), self._filled)
 
@@ -196,12 +198,12 @@ class Camera:
         Raises:
             ValueError: The depth of the background is not known.
         """
-        if self._known is None:
+        if self.known is None:
             raise ValueError("the depth of the background is not known; calibrate the camera.")
         small = resize_to_working_size(load_picture(fg_bg, "the frame")[None], self._segmenter.side)
         full = tf.constant(mask[None, ..., None], tf.float32)
         at_work = tf.image.resize(full, tf.shape(small)[1:3], "area")
-        return self._segmenter.place_compiled(self._known, small, at_work, full).numpy()[0, ..., 0]
+        return self._segmenter.place_compiled(self.known, small, at_work, full).numpy()[0, ..., 0]
 
     def estimate_shift(self, fg_bg: np.ndarray) -> tuple[int, int] | None:
         """Returns by how many pixels (down, right) the frame is shifted against the background.

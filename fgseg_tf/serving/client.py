@@ -17,6 +17,8 @@ NUMBERS = ("share", "nearest", "median", "similarity")
 FILES = ("mask_png_bytes", "depth_png_bytes")
 OUTPUTS = {*NUMBERS, *FILES, "box"}
 MEGABYTES = 256  # of one gRPC message
+# How TF Serving says, by gRPC and by REST, that the inputs are not those of the signature.
+OTHER_INPUTS = ("input size does not match", "does not have named input", "keys must be equal to")
 
 
 class Prediction(TypedDict):
@@ -40,7 +42,8 @@ class Prediction(TypedDict):
     similarity: float
 
 
-Ask = Callable[[bytes, bytes], Prediction]  # from the files of bg and fg_bg
+# From the files of bg and fg_bg; None for a model that has the background of its camera inside.
+Ask = Callable[[bytes | None, bytes], Prediction]
 
 
 class ServerError(ValueError):
@@ -69,8 +72,8 @@ def connect(server: str, model: str, version: int, timeout: float) -> Ask:
 def _rest(server: str, model: str, version: int, timeout: float) -> Ask:
     url = f"{server}/v1/models/{model}{f'/versions/{version}' if version else ''}:predict"
 
-    def ask(bg: bytes, fg_bg: bytes) -> Prediction:
-        files = {"bg_bytes": bg, "fg_bg_bytes": fg_bg}
+    def ask(bg: bytes | None, fg_bg: bytes) -> Prediction:
+        files = _name_files(bg, fg_bg)
         instance = {name: {"b64": base64.b64encode(content).decode()} for name, content in files.items()}
         body = json.dumps({"signature_name": BYTES, "instances": [instance]}).encode()
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
@@ -78,7 +81,7 @@ def _rest(server: str, model: str, version: int, timeout: float) -> Ask:
             with urllib.request.urlopen(request, timeout=timeout) as response:
                 content = response.read()
         except urllib.error.HTTPError as error:
-            raise ServerError(_explained(server, model, _message_of(error.read()))) from error
+            raise ServerError(_explained(server, model, _message_of(error.read()), set(files))) from error
         except (OSError, urllib.error.URLError) as error:
             reason = getattr(error, "reason", error)
             raise ServerError(_away(server, reason)) from error
@@ -105,19 +108,19 @@ def _grpc(address: str, model: str, version: int, timeout: float) -> Ask:
     sizes = [(f"grpc.max_{way}_message_length", MEGABYTES << 20) for way in ("send", "receive")]
     stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(address, sizes))
 
-    def ask(bg: bytes, fg_bg: bytes) -> Prediction:
+    def ask(bg: bytes | None, fg_bg: bytes) -> Prediction:
         request = predict_pb2.PredictRequest()
         request.model_spec.name, request.model_spec.signature_name = model, BYTES
         if version:
             request.model_spec.version.value = version
-        for name, content in (("bg_bytes", bg), ("fg_bg_bytes", fg_bg)):
+        for name, content in _name_files(bg, fg_bg).items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto([content]))
         try:
             outputs = stub.Predict(request, timeout).outputs
         except grpc.RpcError as error:
             if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                 raise ServerError(_away(f"grpc://{address}", error.details())) from error
-            raise ServerError(_explained(f"grpc://{address}", model, error.details())) from error
+            raise ServerError(_explained(f"grpc://{address}", model, error.details(), set(request.inputs))) from error
         answer = {name: tf.make_ndarray(value) for name, value in outputs.items()}
         _check(answer, f"grpc://{address}", model)
         files = {name: answer[name][0] for name in FILES}
@@ -125,6 +128,10 @@ def _grpc(address: str, model: str, version: int, timeout: float) -> Ask:
         return cast(Prediction, {**files, **numbers, "box": answer["box"][0].tolist()})
 
     return ask
+
+
+def _name_files(bg: bytes | None, fg_bg: bytes) -> dict[str, bytes]:
+    return {"fg_bg_bytes": fg_bg} if bg is None else {"bg_bytes": bg, "fg_bg_bytes": fg_bg}
 
 
 def _check(answer: dict, server: str, model: str) -> None:
@@ -135,7 +142,13 @@ def _check(answer: dict, server: str, model: str) -> None:
         )
 
 
-def _explained(server: str, model: str, message: str) -> str:
+def _explained(server: str, model: str, message: str, given: set[str]) -> str:
+    if any(sign in message for sign in OTHER_INPUTS):
+        if "bg_bytes" in given:
+            return (
+                f"the model {model} of {server} takes frames alone: its background is inside; leave `background` out."
+            )
+        return f"the model {model} of {server} has no background inside; give the picture of one as `background`."
     # Of what a graph says of itself, what was written for people.
     asserted = re.search(r"assertion failed: \[(.*?)\]\s*(\n|$)", message)
     sentence = f"{server} refuses: {asserted[1] if asserted else ' '.join(message.split())}"

@@ -7,7 +7,7 @@ written, and is not written if it is further off than TOLERANCES say.
 
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 
 import keras
@@ -25,6 +25,9 @@ TOLERANCES = {"tflite_float16": (0.002, 0.002), "tflite_int8": (0.02, 0.015), "o
 FILES = {"tflite_float16": "float16.tflite", "tflite_int8": "int8.tflite", "onnx": "network.onnx"}
 NAMES = ("mask", "depth")
 ONNX_OPSET = 17
+# What is computed in float where all else is in 8 bits. In steps of 1/256 of the farthest depth, what is near would be
+# anywhere: metres are made of the code in float.
+FLOAT_OPS = ("EXP", "MUL")
 
 
 def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration: Iterable[dict]) -> bytes:
@@ -37,10 +40,28 @@ def convert(kind: str, network: keras.Model, size: tuple[int, int], calibration:
         calibration: bg and fg_bg, float32 [1, H, W, 3], as they will be in use; for int8 only.
     """
     used = fold.fold_batch_norm(network)
-    predict = _function(used, size)
+    return convert_function(kind, _function(used, size), hold_weights(used), calibration)
+
+
+def convert_function(
+    kind: str,
+    predict: Callable,
+    module: tf.Module,
+    calibration: Iterable[dict],
+    float_ops: Sequence[str] = FLOAT_OPS,
+) -> bytes:
+    """Returns the content of a file.
+
+    Args:
+        kind: A key of TOLERANCES.
+        predict: A `tf.function` with one signature of static shapes, that returns a dict with NAMES.
+        module: Holds its weights.
+        calibration: Inputs as they will be in use, by name; for int8 only.
+        float_ops: Operations of LiteRT that int8 computes in float.
+    """
     if kind == "onnx":
         return _onnx(predict)
-    return _tflite(predict, hold_weights(used), calibration if kind == "tflite_int8" else None)
+    return _tflite(predict, module, calibration if kind == "tflite_int8" else None, float_ops)
 
 
 def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]) -> tuple[float, float]:
@@ -49,7 +70,7 @@ def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]
     Raises:
         ParityError: One is over its tolerance.
     """
-    run = _onnx_runner(content) if kind == "onnx" else _tflite_runner(content)
+    run = open_file(kind, content)
     differences = []
     for pair in pairs:
         wanted, result = network(pair, training=False), run(pair)
@@ -57,13 +78,27 @@ def check(kind: str, content: bytes, network: keras.Model, pairs: Iterable[dict]
         differences.append(
             [np.abs(result["mask"] - wanted["mask"].numpy()).mean(), np.abs(code - wanted["depth"].numpy()).mean()]
         )
-    errors = np.mean(differences, axis=0)
-    for name, error, most in zip(NAMES, errors, TOLERANCES[kind], strict=True):
+    mask, depth = np.mean(differences, axis=0)
+    return require_close(kind, float(mask), float(depth))
+
+
+def open_file(kind: str, content: bytes) -> Callable[[dict], dict]:
+    """Returns a function that runs a file: from inputs by name to outputs by name."""
+    return _onnx_runner(content) if kind == "onnx" else _tflite_runner(content)
+
+
+def require_close(kind: str, mask: float, depth: float) -> tuple[float, float]:
+    """Returns mean absolute differences, of mask and of depth's code, as they are.
+
+    Raises:
+        ParityError: One is over its tolerance.
+    """
+    for name, error, most in zip(NAMES, (mask, depth), TOLERANCES[kind], strict=True):
         if not error <= most:
             raise ParityError(
                 f"{kind}: {name} is off by {error:.2g} in the mean, at most {most:g}; it was not written."
             )
-    return float(errors[0]), float(errors[1])
+    return mask, depth
 
 
 def write(folder: str, kind: str, content: bytes) -> str:
@@ -84,7 +119,7 @@ def _function(used: keras.Model, size: tuple[int, int]):
     return predict
 
 
-def _tflite(predict, module: tf.Module, calibration) -> bytes:
+def _tflite(predict, module: tf.Module, calibration, float_ops: Sequence[str]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, predict.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -93,16 +128,15 @@ def _tflite(predict, module: tf.Module, calibration) -> bytes:
             if calibration is None:
                 converter.target_spec.supported_types = [tf.float16]
                 return converter.convert()
-            return _int8(converter, calibration)
+            return _int8(converter, calibration, float_ops)
 
 
-def _int8(converter: tf.lite.TFLiteConverter, calibration: Iterable[dict]) -> bytes:
+def _int8(converter: tf.lite.TFLiteConverter, calibration: Iterable[dict], float_ops: Sequence[str]) -> bytes:
     def examples():
         return ({key: np.asarray(value) for key, value in pair.items()} for pair in calibration)
 
     converter.representative_dataset = examples
-    # In steps of 1/256 of the farthest depth, what is near would be anywhere: metres are made of the code in float.
-    apart = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=["EXP", "MUL"])
+    apart = tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(float_ops))
     made = tf.lite.experimental.QuantizationDebugger(converter=converter, debug_dataset=examples, debug_options=apart)
     return made.get_nondebug_quantized_model()
 
@@ -116,14 +150,14 @@ def _onnx(predict) -> bytes:
     return model.SerializeToString()
 
 
-def _tflite_runner(content: bytes) -> Callable:
+def _tflite_runner(content: bytes) -> Callable[[dict], dict]:
     with _without_warnings():
         interpreter = tf.lite.Interpreter(model_content=content)
     signature = interpreter.get_signature_runner()
     return lambda pair: signature(**{key: np.asarray(value) for key, value in pair.items()})
 
 
-def _onnx_runner(content: bytes) -> Callable:
+def _onnx_runner(content: bytes) -> Callable[[dict], dict]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

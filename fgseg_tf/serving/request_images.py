@@ -60,6 +60,22 @@ def encode_depth_png(depth: tf.Tensor, scale: float) -> tf.Tensor:
     return tf.io.encode_png(tf.cast(tf.round(tf.minimum(depth * scale, 65535.0)), tf.uint16))
 
 
+def encode_results(results: dict, scale: float) -> dict:
+    """Returns what serving_bytes does for a frame.
+
+    Args:
+        results: mask, depth and similarity of a batch of one frame.
+        scale: Codes of a depth PNG for each metre.
+    """
+    mask, depth = results["mask"][0], results["depth"][0]
+    return {
+        "mask_png_bytes": encode_mask_png(mask),
+        "depth_png_bytes": encode_depth_png(depth, scale),
+        **describe_object(mask, depth),
+        "similarity": results["similarity"][0],
+    }
+
+
 def describe_object(mask: tf.Tensor, depth: tf.Tensor) -> dict:
     """Describes all foreground of a frame together.
 

@@ -7,32 +7,48 @@
                       -> mask_png_bytes, depth_png_bytes; share, box, nearest, median of the object; similarity
     encode_background        bg: uint8 [B, H, W, 3] -> what is computed of it
     segment_with_background  fg_bg, and all that encode_background returns -> as serving_default
+    encode_known_background  bg, and bg_depth: float32 [B, H, W, 1], metres, 0 unknown -> what is computed of both
+    segment_with_known_background  fg_bg, and all that encode_known_background returns -> as serving_default
+
+The last two are for backgrounds whose depth is known, with which metres hold: depth is that of the background outside
+objects, and on objects what the network of `model.object_depth` says. They are signatures of their own because the
+inputs of a signature cannot be left out.
 
 Everything has the size of the frame, whatever the size at which the network looks. One background (a batch of 1) will
 do for many frames. Depth is in metres, larger is farther; as PNG it is 16 bits, `depth_scale` codes a metre.
 What is wrong with a request is an InvalidArgument that says what and what to do.
 """
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
 from fgseg_tf.inference import upsampling
-from fgseg_tf.inference.segmenter import Segmenter, resize_to_working_size
+from fgseg_tf.inference.object_placing import KEYS, KnownBackground, fill_unknown
+from fgseg_tf.inference.segmenter import EncodedBackground, Segmenter, resize_to_working_size
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.serving import request_images
+from fgseg_tf.serving.request_checks import check_background_depth, check_enough, check_floats, check_one_camera
 from fgseg_tf.serving.request_images import check, require
 
-DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT = (
+DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT, ENCODE_KNOWN, SEGMENT_KNOWN = (
     "serving_default",
     "serving_float",
     "serving_bytes",
     "encode_background",
     "segment_with_background",
+    "encode_known_background",
+    "segment_with_known_background",
 )
-SIGNATURES = (DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT)
+SIGNATURES = (DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT, ENCODE_KNOWN, SEGMENT_KNOWN)
+PICTURES, FLOATS = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, None, None, 3])
+METRES, PICTURE_FILES = tf.TensorSpec([None, None, None, 1]), tf.TensorSpec([None], tf.string)
 
 
-def save(network: keras.Model, side: int, depth_scale: float, folder: str) -> None:
+def save(
+    network: keras.Model, side: int, depth_scale: float, folder: str, object_depth: keras.Model | None = None
+) -> None:
     """Writes a SavedModel.
 
     Args:
@@ -40,79 +56,125 @@ def save(network: keras.Model, side: int, depth_scale: float, folder: str) -> No
         side: Pixels of the longer side at working size.
         depth_scale: Codes of a depth PNG for each metre.
         folder: To write into.
+        object_depth: A network of `model.object_depth`; None for the one that comes with the package.
     """
-    module, signatures = build(network, side, depth_scale)
+    module, signatures = build(network, side, depth_scale, object_depth)
     tf.saved_model.save(module, folder, signatures)
 
 
-def build(network: keras.Model, side: int, depth_scale: float) -> tuple[tf.Module, dict]:
+def build(
+    network: keras.Model, side: int, depth_scale: float, object_depth: keras.Model | None = None
+) -> tuple[tf.Module, dict]:
     """Returns what is saved: a module that holds the weights, and nothing of Keras; and its signatures by name."""
-    segmenter = Segmenter(network, side)
-
-    def segment(encoded, frame):
-        small_mask, code, similarity = segmenter.segment(encoded, resize_to_working_size(frame, side))
-        mask = upsampling.upsample_mask(small_mask, tf.shape(frame)[1:3])
-        depth = decode_depth(upsampling.upsample_depth(code, small_mask, mask))
-        return {"mask": mask, "depth": depth, "similarity": similarity}
+    segmenter = Segmenter(network, side, object_depth)
 
     def predict(bg, fg_bg):
-        bg, fg_bg = require(_of_one_camera(tf.shape(bg), tf.shape(fg_bg)), bg, fg_bg)
-        return segment(segmenter.encode_background(resize_to_working_size(bg, side)), fg_bg)
+        bg, fg_bg = require(check_one_camera(tf.shape(bg), tf.shape(fg_bg)), bg, fg_bg)
+        return segment_frames(segmenter, segmenter.encode_background(resize_to_working_size(bg, side)), fg_bg)
 
     def predict_floats(bg, fg_bg):
-        return predict(*require([_are_floats(bg, "bg"), _are_floats(fg_bg, "fg_bg")], bg, fg_bg))
+        checks = [check_floats(bg, "bg", DEFAULT), check_floats(fg_bg, "fg_bg", DEFAULT)]
+        return predict(*require(checks, bg, fg_bg))
 
     def predict_bytes(bg_bytes, fg_bg_bytes):
         count = tf.size(fg_bg_bytes)
-        bg_bytes, fg_bg_bytes = require([_enough(tf.size(bg_bytes), count)], bg_bytes, fg_bg_bytes)
+        bg_bytes, fg_bg_bytes = require([check_enough(tf.size(bg_bytes), count)], bg_bytes, fg_bg_bytes)
 
         def one(files):
             bg, fg_bg = (
                 request_images.decode_picture(files[0], "bg_bytes"),
                 request_images.decode_picture(files[1], "fg_bg_bytes"),
             )
-            result = {key: value[0] for key, value in predict(bg[None], fg_bg[None]).items()}
-            return {
-                "mask_png_bytes": request_images.encode_mask_png(result["mask"]),
-                "depth_png_bytes": request_images.encode_depth_png(result["depth"], depth_scale),
-                **request_images.describe_object(result["mask"], result["depth"]),
-                "similarity": result["similarity"],
-            }
+            return request_images.encode_results(predict(bg[None], fg_bg[None]), depth_scale)
 
         files = tf.broadcast_to(bg_bytes, [count]), fg_bg_bytes
         return tf.map_fn(one, files, fn_output_signature=request_images.FRAME_SPECS, parallel_iterations=2)
 
+    signatures = {
+        DEFAULT: make_signature(predict, bg=PICTURES, fg_bg=PICTURES),
+        FLOAT: make_signature(predict_floats, bg=FLOATS, fg_bg=FLOATS),
+        BYTES: make_signature(predict_bytes, bg_bytes=PICTURE_FILES, fg_bg_bytes=PICTURE_FILES),
+        **_build_in_two_steps(segmenter),
+        **_build_known_in_two_steps(segmenter),
+    }
+    return hold_weights(*segmenter.halves, segmenter.placer.network), signatures
+
+
+def segment_frames(
+    segmenter: Segmenter, encoded: EncodedBackground, fg_bg: tf.Tensor, known: KnownBackground | None = None
+) -> dict[str, tf.Tensor]:
+    """Returns mask, depth and similarity of frames, as serving_default does.
+
+    Args:
+        segmenter: Holds the networks.
+        encoded: Of one background, or of one for each frame.
+        fg_bg: Frames, uint8 or float32 [B, H, W, 3].
+        known: What is known of the depth of those backgrounds; None where nothing is.
+    """
+    small = resize_to_working_size(fg_bg, segmenter.side)
+    small_mask, code, similarity = segmenter.segment(encoded, small)
+    mask = upsampling.upsample_mask(small_mask, tf.shape(fg_bg)[1:3])
+    if known is None:
+        depth = decode_depth(upsampling.upsample_depth(code, small_mask, mask))
+    else:
+        depth = segmenter.placer.place(known, small, small_mask, mask)
+    return {"mask": mask, "depth": depth, "similarity": similarity}
+
+
+def _build_in_two_steps(segmenter: Segmenter) -> dict:
     def encode_background(bg):
-        size = tf.shape(bg)
-        return {
-            **segmenter.encode_background(resize_to_working_size(bg, side)),
-            "bg_size": tf.tile(size[None, 1:3], [size[0], 1]),
-        }
+        return {**segmenter.encode_background(resize_to_working_size(bg, segmenter.side)), **_note_size(bg)}
 
     def segment_with_background(fg_bg, **encoded):
         bg_size = encoded.pop("bg_size")
-        counts = tf.stack([tf.shape(value)[0] for value in encoded.values()])
-        # All of one size, since they came as one batch, unless two batches were put together.
-        of_one_call = tf.reduce_all(counts == tf.shape(bg_size)[0]) & tf.reduce_all(bg_size == bg_size[:1])
-        (bg_size,) = require(
-            [check(of_one_call, f"give all that one call of {ENCODE} returned, and only that")], bg_size
-        )
-        bg_shape = tf.concat([tf.shape(bg_size)[:1], bg_size[0]], 0)
-        (fg_bg,) = require(_of_one_camera(bg_shape, tf.shape(fg_bg)), fg_bg)
-        return segment(encoded, fg_bg)
+        fg_bg = _require_one_call(ENCODE, bg_size, encoded, fg_bg)
+        return segment_frames(segmenter, encoded, fg_bg)
 
-    pictures, floats = tf.TensorSpec([None, None, None, 3], tf.uint8), tf.TensorSpec([None, None, None, 3])
-    files = tf.TensorSpec([None], tf.string)
-    encode = _signature(encode_background, bg=pictures)
-    encoded = {name: tf.TensorSpec(output.shape, output.dtype) for name, output in encode.structured_outputs.items()}
-    signatures = {
-        DEFAULT: _signature(predict, bg=pictures, fg_bg=pictures),
-        FLOAT: _signature(predict_floats, bg=floats, fg_bg=floats),
-        BYTES: _signature(predict_bytes, bg_bytes=files, fg_bg_bytes=files),
-        ENCODE: encode,
-        SEGMENT: _signature(segment_with_background, fg_bg=pictures, **encoded),
-    }
-    return hold_weights(*segmenter.halves), signatures
+    encode = make_signature(encode_background, bg=PICTURES)
+    segment = make_signature(segment_with_background, fg_bg=PICTURES, **_specs_of_outputs(encode))
+    return {ENCODE: encode, SEGMENT: segment}
+
+
+def _build_known_in_two_steps(segmenter: Segmenter) -> dict:
+    placer = segmenter.placer  # loaded now: in a graph weights cannot be
+
+    def encode_known_background(bg, bg_depth):
+        bg, bg_depth = require(check_background_depth(bg, bg_depth), bg, bg_depth)
+        small = resize_to_working_size(bg, segmenter.side)
+        known = placer.encode(small, fill_unknown(bg_depth), bg_depth > 0)
+        return {**segmenter.encode_background(small), **known, **_note_size(bg)}
+
+    def segment_with_known_background(fg_bg, **encoded):
+        bg_size = encoded.pop("bg_size")
+        fg_bg = _require_one_call(ENCODE_KNOWN, bg_size, encoded, fg_bg)
+        known: KnownBackground = {key: encoded.pop(key) for key in KEYS}  # type: ignore[assignment, misc]
+        return segment_frames(segmenter, encoded, fg_bg, known)
+
+    encode = make_signature(encode_known_background, bg=PICTURES, bg_depth=METRES)
+    segment = make_signature(segment_with_known_background, fg_bg=PICTURES, **_specs_of_outputs(encode))
+    return {ENCODE_KNOWN: encode, SEGMENT_KNOWN: segment}
+
+
+def _note_size(bg: tf.Tensor) -> dict[str, tf.Tensor]:
+    size = tf.shape(bg)
+    return {"bg_size": tf.tile(size[None, 1:3], [size[0], 1])}
+
+
+def _require_one_call(source: str, bg_size: tf.Tensor, encoded: dict, fg_bg: tf.Tensor) -> tf.Tensor:
+    """Returns the frames once it is checked that all else is what one call returned, of backgrounds of their size."""
+    counts = tf.stack([tf.shape(value)[0] for value in encoded.values()])
+    # All of one size, since they came as one batch, unless two batches were put together.
+    of_one_call = tf.reduce_all(counts == tf.shape(bg_size)[0]) & tf.reduce_all(bg_size == bg_size[:1])
+    for key in {"bg_metres", "bg_known"} & set(encoded):
+        of_one_call &= tf.reduce_all(tf.shape(encoded[key])[1:3] == bg_size[:1])
+    (bg_size,) = require([check(of_one_call, f"give all that one call of {source} returned, and only that")], bg_size)
+    bg_shape = tf.concat([tf.shape(bg_size)[:1], bg_size[0]], 0)
+    (fg_bg,) = require(check_one_camera(bg_shape, tf.shape(fg_bg)), fg_bg)
+    return fg_bg
+
+
+def _specs_of_outputs(signature) -> dict[str, tf.TensorSpec]:
+    return {name: tf.TensorSpec(output.shape, output.dtype) for name, output in signature.structured_outputs.items()}
 
 
 def hold_weights(*networks: keras.Model) -> tf.Module:
@@ -123,29 +185,7 @@ def hold_weights(*networks: keras.Model) -> tf.Module:
     return module
 
 
-def _signature(function, **inputs: tf.TensorSpec):
-    """The inputs have the names that they are given under."""
+def make_signature(function: Callable, **inputs: tf.TensorSpec):
+    """Returns the graph of a function, whose inputs have the names that they are given under."""
     named = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()}
     return tf.function(function).get_concrete_function(**named)
-
-
-def _of_one_camera(bg, fg_bg) -> list:
-    """Checks of two shapes."""
-    sizes = [bg[2], bg[1], fg_bg[2], fg_bg[1]]
-    sentence = "bg is {} x {} pixels and fg_bg {} x {}: make them one size"
-    return [
-        check(tf.reduce_all(bg[1:3] == fg_bg[1:3]), sentence, *sizes),
-        check(tf.reduce_all(fg_bg[1:3] > 0), "pictures have no pixels"),
-        _enough(bg[0], fg_bg[0]),
-    ]
-
-
-def _enough(backgrounds, frames):
-    sentence = "there are {} backgrounds and {} frames: give one background, or one for each frame"
-    return check((backgrounds == frames) | (backgrounds == 1), sentence, backgrounds, frames)
-
-
-def _are_floats(pictures, name: str):
-    # Put so that it is false of what is not a number.
-    inside = (tf.reduce_min(pictures) >= 0) & (tf.reduce_max(pictures) <= 1)
-    return check(inside, f"{name} has values that are not from 0 to 1: divide by 255, or send uint8 to {DEFAULT}")

@@ -3,16 +3,27 @@
 `assets.extra/tf_serving_warmup_requests`: a TFRecord of PredictionLog, one for each signature and size.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 
+import numpy as np
 import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path
 from data_pipelines.runtime.pipelines import disable_tuner
 from fgseg_tf.serving import parity
-from fgseg_tf.serving.saved_model import BYTES, DEFAULT, ENCODE, FLOAT, SEGMENT, SIGNATURES
+from fgseg_tf.serving.saved_model import (
+    BYTES,
+    DEFAULT,
+    ENCODE,
+    ENCODE_KNOWN,
+    FLOAT,
+    SEGMENT,
+    SEGMENT_KNOWN,
+)
 
 FOLDER, FILE = "assets.extra", "tf_serving_warmup_requests"
+Requests = list[tuple[str, dict]]  # names of signatures, each with its inputs by name
 
 
 def import_protos() -> tuple[ModuleType, ModuleType]:
@@ -31,7 +42,7 @@ def import_protos() -> tuple[ModuleType, ModuleType]:
     return predict_pb2, prediction_log_pb2
 
 
-def make_requests(signatures: dict, side: int) -> list[tuple[str, dict]]:
+def make_requests(signatures: dict[str, Callable], side: int) -> Requests:
     """Returns a request for each signature, after having run it once.
 
     Args:
@@ -39,36 +50,63 @@ def make_requests(signatures: dict, side: int) -> list[tuple[str, dict]]:
         side: Longer side of the pictures, pixels.
 
     Returns:
-        Names of signatures, each with its inputs by name.
+        As `Requests` says.
     """
     (pair,) = parity.make_pairs(side, ((0.75, 1.0, 1),))
     files = {f"{name}_bytes": [tf.io.encode_jpeg(picture[0]).numpy()] for name, picture in pair.items()}
     floats = {name: (picture / 255).astype("f4") for name, picture in pair.items()}
-    encoded = {key: value.numpy() for key, value in signatures[ENCODE](bg=tf.constant(pair["bg"])).items()}
+    background = {"bg": pair["bg"]}
+    known_background = {"bg": pair["bg"], "bg_depth": parity.make_depths(pair["bg"])}
+    encoded, encoded_known = (
+        {key: value.numpy() for key, value in signatures[name](**_as_tensors(given)).items()}
+        for name, given in ((ENCODE, background), (ENCODE_KNOWN, known_background))
+    )
     requests = [
         (DEFAULT, pair),
         (FLOAT, floats),
         (BYTES, files),
-        (ENCODE, {"bg": pair["bg"]}),
+        (ENCODE, background),
         (SEGMENT, {"fg_bg": pair["fg_bg"], **encoded}),
+        (ENCODE_KNOWN, known_background),
+        (SEGMENT_KNOWN, {"fg_bg": pair["fg_bg"], **encoded_known}),
     ]
+    return _run_each(signatures, requests)
+
+
+def make_camera_requests(signatures: dict[str, Callable], bg: np.ndarray) -> Requests:
+    """Returns a request for each signature of the SavedModel of a camera, after having run it once.
+
+    Args:
+        signatures: Of the loaded SavedModel.
+        bg: Its background, uint8 [H, W, 3].
+    """
+    frame = parity.draw_frames(bg, 1)
+    files = {"fg_bg_bytes": [tf.io.encode_jpeg(frame[0]).numpy()]}
+    floats = {"fg_bg": (frame / 255).astype("f4")}
+    return _run_each(signatures, [(DEFAULT, {"fg_bg": frame}), (FLOAT, floats), (BYTES, files)])
+
+
+def _run_each(signatures: dict[str, Callable], requests: Requests) -> Requests:
+    if left_out := set(signatures) - {signature for signature, _ in requests}:
+        raise ValueError(f"no warm-up request for {', '.join(sorted(left_out))}.")
     for signature, inputs in requests:
-        signatures[signature](**{key: tf.constant(value) for key, value in inputs.items()})
+        signatures[signature](**_as_tensors(inputs))
     return requests
 
 
-def write_requests(folder: str, name: str, requests: list[tuple[str, dict]]) -> None:
+def _as_tensors(inputs: dict) -> dict[str, tf.Tensor]:
+    return {key: tf.constant(value) for key, value in inputs.items()}
+
+
+def write_requests(folder: str, name: str, requests: Requests) -> None:
     """Writes requests where TF Serving looks for them.
 
     Args:
         folder: Of the SavedModel.
         name: That the model is served under.
-        requests: As `make_requests` returns them; all signatures must be there.
+        requests: As `make_requests` and `make_camera_requests` return them.
     """
     predict_pb2, prediction_log_pb2 = import_protos()
-    left_out = set(SIGNATURES) - {signature for signature, _ in requests}
-    if left_out:
-        raise ValueError(f"no warm-up request for {', '.join(sorted(left_out))}.")
     tf.io.gfile.makedirs(join_path(folder, FOLDER))
     with tf.io.TFRecordWriter(join_path(folder, FOLDER, FILE)) as writer:
         for signature, inputs in requests:

@@ -93,7 +93,8 @@ def desk(tmp_path_factory) -> Path:
 def server(desk):
     import stand_in_server
 
-    with stand_in_server.running({"fgseg": str(desk / "models/fgseg/1")}) as addresses:
+    folders = {name: str(desk / "models" / name / "1") for name in ("fgseg", "hall")}
+    with stand_in_server.running(folders) as addresses:
         yield addresses
 
 

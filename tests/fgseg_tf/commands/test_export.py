@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import tensorflow as tf
 from repository import ROOT
 
 from data_pipelines.config import DatasetConfig
+from fgseg_tf.calibration.camera_folder import GUESSED, write_camera
 from fgseg_tf.data.composite_data import CompositeData
+from fgseg_tf.inference.segmenter import Segmenter
 from fgseg_tf.measures import losses
-from fgseg_tf.model import weights
+from fgseg_tf.model import object_depth, weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
 from fgseg_tf.runs.trained import check_architecture
@@ -61,16 +64,25 @@ def finished(data, untrained_network, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def placing(data, untrained_object_depth, tmp_path_factory) -> Path:
+    """A run of the network for the depth of objects that is finished."""
+    folder = tmp_path_factory.mktemp("runs") / "object_depth"
+    begin(folder, data, object_depth.NAME)
+    run_folder.save_network(str(folder), untrained_object_depth)
+    return folder
+
+
 def begin(folder: Path, data, network: str = "small") -> None:
     stage = Stage(2, 32, 8, 1e-3, losses.parse_loss("dice", "mask"), losses.parse_loss("ssim", "depth"))
     run_folder.claim(str(folder), Training((stage,), network=network).run_settings(data))
 
 
 @pytest.fixture(scope="module")
-def exported(finished, tmp_path_factory) -> Path:
+def exported(finished, placing, tmp_path_factory) -> Path:
     """The folder of a version 1, and what was said."""
     folder = tmp_path_factory.mktemp("models") / "mine"
-    done = run(f"--run={finished}", f"--output={folder}", "--name=mine")
+    done = run(f"--run={finished}", f"--object_depth={placing}", f"--output={folder}", "--name=mine")
     assert done.returncode == 0, done.stderr
     assert f"{folder}/1 is there: off by" in done.stdout
     return folder
@@ -130,9 +142,10 @@ def test_configs_that_were_changed_are_kept(tmp_path):
     assert (tmp_path / "serving" / "models.config").read_text() == "mine, changed"
 
 
-def test_versions_grow(exported, finished):
+def test_versions_grow(exported, finished, placing):
     before = {path: path.stat().st_mtime_ns for path in (exported / "1").rglob("*")}
-    done = run(f"--run={finished}", f"--output={exported}", "--name=mine", "--version=5", "--nowarmup")
+    flags = [f"--run={finished}", f"--object_depth={placing}", f"--output={exported}", "--name=mine", "--version=5"]
+    done = run(*flags, "--nowarmup")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in exported.iterdir()} == {"1", "5", "serving"}
     assert not (exported / "5" / "assets.extra" / warmup.FILE).exists()
@@ -164,13 +177,19 @@ def test_what_cannot_be_meant(finished, tmp_path):
     assert "'elsewhere' is not a flag" in done.stdout + done.stderr
 
 
-def test_a_saved_model_that_answers_something_else_is_refused(untrained_network, saved_model, monkeypatch):
+def test_a_saved_model_that_answers_something_else_is_refused(
+    untrained_network, untrained_object_depth, saved_model, monkeypatch
+):
     monkeypatch.setattr(parity, "SHAPES", ((1.0, 1.0, 1),))
     with pytest.raises(parity.ParityError, match=r"^serving_default of .* is off by .* it was not made visible"):
-        parity.check_saved_model(build(ARCHITECTURES["small"]), 48, 256.0, saved_model)
+        parity.check_saved_model(build(ARCHITECTURES["small"]), 48, 256.0, saved_model, untrained_object_depth)
     # Only what is in its files is wrong: millimetres where the unit is a metre.
     with pytest.raises(parity.ParityError, match=r"^depth_png_bytes of serving_bytes of .* is not the depth"):
-        parity.check_saved_model(untrained_network, 48, 1000.0, saved_model)
+        parity.check_saved_model(untrained_network, 48, 1000.0, saved_model, untrained_object_depth)
+    # Another network for the depth of objects.
+    message = r"^segment_with_known_background of .* is off by .* it was not made visible"
+    with pytest.raises(parity.ParityError, match=message):
+        parity.check_saved_model(untrained_network, 48, 256.0, saved_model, object_depth.build())
 
 
 def test_files_for_other_places(finished, tiny_dataset, tmp_path):
@@ -180,6 +199,58 @@ def test_files_for_other_places(finished, tiny_dataset, tmp_path):
     assert {path.name for path in (tmp_path / "files").iterdir()} == {"network.onnx", "float16.tflite"}
     assert "network.onnx: 2," in done.stdout
     assert "pictures of 48x64; off by" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def cameras(room_camera, tmp_path_factory) -> dict[str, Path]:
+    """Folders of a camera whose metres hold, and of one whose do not."""
+    folder = tmp_path_factory.mktemp("cameras")
+    write_camera(str(folder / "hall"), room_camera)
+    write_camera(str(folder / "guess"), replace(room_camera, trust=GUESSED))
+    return {"hall": folder / "hall", "guess": folder / "guess"}
+
+
+def test_a_camera_goes_into_what_is_written(
+    finished, placing, cameras, untrained_network, untrained_object_depth, tmp_path
+):
+    flags = [f"--run={finished}", f"--object_depth={placing}", f"--camera={cameras['hall']}"]
+    done = run(*flags, f"--output={tmp_path}/hall")
+    assert done.returncode == 0, done.stderr
+    assert "guess" not in done.stdout
+    about = json.loads((tmp_path / "hall/1/assets.extra/model.json").read_text())
+    assert about["camera"] == {"height": 48, "width": 64, "trust": "fitted"}
+    assert str(cameras["hall"]) not in json.dumps(about)
+    replayed = {name: inputs for _, name, inputs in warmup.read_requests(str(tmp_path / "hall/1"))}
+    assert {name: set(inputs) for name, inputs in replayed.items()} == {
+        "serving_default": {"fg_bg"},
+        "serving_float": {"fg_bg"},
+        "serving_bytes": {"fg_bg_bytes"},
+    }
+    frame = replayed["serving_default"]["fg_bg"]
+    answer = tf.saved_model.load(str(tmp_path / "hall/1")).signatures["serving_default"](fg_bg=tf.constant(frame))
+    segmenter = Segmenter(untrained_network, 32, untrained_object_depth)
+    expected = parity.predict_with_cameras([segmenter.camera(cameras["hall"])], frame)
+    assert parity.measure_placed_difference(answer, expected) < 1e-5
+
+
+def test_a_camera_whose_depth_is_guessed(finished, cameras, tmp_path):
+    flags = [f"--run={finished}", f"--camera={cameras['guess']}", f"--output={tmp_path}/files", "--file_size=36x48"]
+    done = run(*flags, "--format=onnx")
+    assert done.returncode == 0, done.stderr
+    assert "is a guess, and so are distances: the network's own depth is written" in done.stdout
+    assert "pictures of 36x48; off by" in done.stdout
+    assert {path.name for path in (tmp_path / "files").iterdir()} == {"network.onnx"}
+
+
+def test_cameras_that_cannot_be_exported(finished, cameras, tmp_path):
+    flags = [f"--run={finished}", f"--output={tmp_path}/models", "--format=saved_model", "--format=onnx"]
+    assert f"{finished} is not the folder of a camera: there is no camera.json" in refusal(
+        *flags, f"--camera={finished}"
+    )
+    assert "--file_size=64x48 has other proportions than the camera's 48x64; take 36x48." in refusal(
+        *flags, f"--camera={cameras['hall']}", "--file_size=64x48"
+    )
+    assert not (tmp_path / "models").exists()
 
 
 def test_the_packaged_network_is_of_its_architecture():

@@ -79,8 +79,8 @@ KINDS = [
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def servers(request, saved_model, other_model):
-    with request.param({"fgseg": saved_model, "other": other_model}) as addresses:
+def servers(request, saved_model, camera_model, other_model):
+    with request.param({"fgseg": saved_model, "hall": camera_model, "other": other_model}) as addresses:
         yield dict(zip(("rest", "grpc"), addresses, strict=True))
 
 
@@ -122,6 +122,28 @@ def test_another_model(servers, files, way, model, version, said):
 def test_a_file_that_is_none(servers, files, way):
     with pytest.raises(client.ServerError, match=r"refuses: fg_bg_bytes is not a JPEG or PNG file$"):
         client.connect(servers[way], "fgseg", 0, 60)(files[0], b"hello")
+
+
+@pytest.mark.parametrize("way", ["rest", "grpc"])
+def test_a_model_of_a_camera(servers, segmenter, room_camera, files, way):
+    (frame,) = parity.draw_frames(room_camera.background, 1)
+    file = tf.io.encode_png(frame).numpy()
+    answer = client.connect(servers[way], "hall", 0, 60)(None, file)
+    expected = segmenter.camera(room_camera).segment(frame)
+    depth = np.asarray(Image.open(io.BytesIO(answer["depth_png_bytes"]))) / 256
+    decided = parity.find_decided(expected.mask)
+    np.testing.assert_allclose(depth[decided], expected.depth[decided], atol=1 / 256)
+    assert answer["similarity"] == pytest.approx(expected.similarity, abs=1e-4)
+    with pytest.raises(
+        client.ServerError, match="takes frames alone: its background is inside; leave `background` out"
+    ):
+        client.connect(servers[way], "hall", 0, 60)(files[0], file)
+    with pytest.raises(client.ServerError, match="has no background inside; give the picture of one as `background`"):
+        client.connect(servers[way], "fgseg", 0, 60)(None, file)
+    with pytest.raises(
+        client.ServerError, match="refuses: pictures of this camera are 64 x 48 pixels and fg_bg is 64 x"
+    ):
+        client.connect(servers[way], "hall", 0, 60)(None, files[1])
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])

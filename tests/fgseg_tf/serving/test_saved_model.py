@@ -48,8 +48,9 @@ def close(answer: dict, wanted: dict) -> None:
     np.testing.assert_allclose(answer["depth"], wanted["depth"], rtol=1e-4)
 
 
-def test_every_signature_answers_as_the_network_does(untrained_network, saved_model):
-    assert 0 < parity.check_saved_model(untrained_network, SIDE, DEPTH_SCALE, saved_model) < 1e-5
+def test_every_signature_answers_as_the_network_does(untrained_network, untrained_object_depth, saved_model):
+    worst = parity.check_saved_model(untrained_network, SIDE, DEPTH_SCALE, saved_model, untrained_object_depth)
+    assert 0 < worst < 1e-5
 
 
 def test_names_are_as_promised(signatures):
@@ -60,6 +61,9 @@ def test_names_are_as_promised(signatures):
     assert set(signatures["serving_default"].structured_outputs) == {"mask", "depth", "similarity"}
     encoded = set(signatures["encode_background"].structured_outputs)
     assert given["segment_with_background"] == {"fg_bg"} | encoded
+    of_depth = {"placing_bg", "placing_code", "bg_metres", "bg_known"}
+    assert set(signatures["encode_known_background"].structured_outputs) == encoded | of_depth
+    assert given["segment_with_known_background"] == {"fg_bg"} | encoded | of_depth
 
 
 def test_pictures_as_they_are(signatures, pair, wanted):
@@ -151,6 +155,69 @@ def test_a_background_of_another_camera(signatures, pair):
     encoded = signatures["encode_background"](bg=pair["bg"])
     with pytest.raises(WRONG, match="give all that one call of encode_background returned, and only that"):
         signatures["segment_with_background"](fg_bg=pair["fg_bg"], **{**encoded, "bg_grey": encoded["bg_grey"][:1]})
+
+
+@pytest.fixture(scope="module")
+def depths(pair) -> np.ndarray:
+    """Of two backgrounds, with a hole in each."""
+    return parity.make_depths(pair["bg"].numpy())
+
+
+@pytest.fixture(scope="module")
+def known(signatures, pair, depths) -> dict:
+    return signatures["encode_known_background"](bg=pair["bg"], bg_depth=tf.constant(depths))
+
+
+def test_metres_before_a_background_whose_depth_is_known(signatures, pair, depths, known):
+    """Background outside of objects, unknown where that is, and no object behind it."""
+    answer = signatures["segment_with_known_background"](fg_bg=pair["fg_bg"], **known)
+    plain = signatures["serving_default"](**pair)
+    np.testing.assert_allclose(answer["mask"], plain["mask"], atol=1e-6)
+    np.testing.assert_allclose(answer["similarity"], plain["similarity"], atol=1e-6)
+    depth, is_object = answer["depth"].numpy(), answer["mask"].numpy() >= 0.5
+    np.testing.assert_array_equal(depth[~is_object], depths[~is_object])
+    # In a hole what is farther of both sides counts as the background.
+    behind = np.where(depths > 0, depths, depths.max())[is_object]
+    assert (depth[is_object] <= behind + 1e-5).all()
+    assert (depth[is_object] > 0).all()
+
+
+def test_each_background_of_a_batch_has_its_own_depth(signatures, pair, depths, known):
+    both = signatures["segment_with_known_background"](fg_bg=pair["fg_bg"], **known)
+    for n in range(2):
+        one = signatures["encode_known_background"](bg=pair["bg"][n : n + 1], bg_depth=tf.constant(depths[n : n + 1]))
+        frames = tf.repeat(pair["fg_bg"][n : n + 1], 3, 0)
+        answer = signatures["segment_with_known_background"](fg_bg=frames, **one)
+        decided = parity.find_decided(both["mask"].numpy()[n])
+        for depth in answer["depth"].numpy():
+            np.testing.assert_allclose(depth[decided], both["depth"].numpy()[n][decided], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda depths: depths[:, :-1], r"bg is 48 x 40 pixels and bg_depth 48 x 39: make them one size"),
+        (lambda depths: depths[:1], "there are 2 backgrounds and 1 depths of backgrounds: give one for each"),
+        (lambda depths: depths * [[[[1]]], [[[0]]]], "bg_depth of background 1 is unknown everywhere: give metres"),
+        (lambda depths: depths - 1, "bg_depth has values that are negative or not finite: give metres, and 0 where"),
+        (lambda depths: np.where(depths > 4, np.nan, depths), "bg_depth has values that are negative or not finite"),
+        (lambda depths: np.where(depths > 4, np.inf, depths), "bg_depth has values that are negative or not finite"),
+    ],
+)
+def test_depths_that_cannot_be(signatures, pair, depths, change, said):
+    with pytest.raises(WRONG, match=said):
+        signatures["encode_known_background"](bg=pair["bg"], bg_depth=tf.constant(change(depths), tf.float32))
+
+
+def test_known_backgrounds_that_do_not_fit(signatures, pair, known):
+    segment = signatures["segment_with_known_background"]
+    with pytest.raises(WRONG, match="bg is 48 x 40 pixels and fg_bg 47 x 40"):
+        segment(fg_bg=pair["fg_bg"][:, :, :-1], **known)
+    with pytest.raises(WRONG, match="there are 2 backgrounds and 3 frames"):
+        segment(fg_bg=tf.repeat(pair["fg_bg"][:1], 3, 0), **known)
+    for changed in ({"bg_metres": known["bg_metres"][:1]}, {"bg_known": known["bg_known"][:, :1, :1]}):
+        with pytest.raises(WRONG, match="give all that one call of encode_known_background returned, and only that"):
+            segment(fg_bg=pair["fg_bg"], **{**known, **changed})
 
 
 def test_from_one_pixel_to_twelve_million(signatures):
