@@ -8,6 +8,7 @@
 
 import difflib
 import importlib
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
@@ -78,7 +79,11 @@ def main() -> None:
     """Runs the command that the first argument names."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("--help", "-h", "-help", "--helpfull", "help"):
-        print(help_page())
+        try:
+            print(help_page(), flush=True)
+        except BrokenPipeError:
+            # Who reads has seen enough, as `head` has; Python would complain once more when it closes the pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     elif name == "--version":
         print(f"fgseg {installed_version()}")
     elif name in COMMANDS:
