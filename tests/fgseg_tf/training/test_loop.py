@@ -319,7 +319,7 @@ def test_how_examples_are_shown_reaches_the_data(tiny_dataset, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"network": "huge"}, "`network`=huge is not a size; take small, base, large"),
+        ({"network": "huge"}, "`network`=huge is not a network; take small, base, large, object_depth"),
         ({"precision": "half"}, "`precision`=half is not one; take float32, mixed_bfloat16"),
         ({"echo": 0}, "`echo`=0 shows nothing; take 1 or more"),
         ({"validate": -1}, "`validate`=-1 is negative"),
