@@ -235,7 +235,7 @@ class Data(ABC):
     def _in_order(self, split: str) -> tf.data.Dataset:
         """Returns all layers of a split once, in order."""
 
-    def _make_reader(self, size: tuple[int, int], with_bg_depth: bool) -> Callable[[dict], dict]:
+    def _make_reader(self, size: tuple[int, int], with_bg_depth: bool = False) -> Callable[[dict], dict]:
         """Returns a function from a layer, or from a batch of them, to `index`, pictures and depth at the wanted size.
 
         The function returns `bg`, `fg_bg` and `mask`, uint8, and codes of depth. A batch costs less.

@@ -119,4 +119,4 @@ def test_only_keras_is_needed():
     code = "import sys, fgseg_tf.model.two_branch as m; m.build(m.ARCHITECTURES['small']); "
     code += "print(sorted(name for name in sys.modules if name.startswith(('data_pipelines', 'fgseg_tf.'))))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert said.splitlines()[-1] == "['fgseg_tf.model', 'fgseg_tf.model.two_branch']"
+    assert said.splitlines()[-1] == "['fgseg_tf.model', 'fgseg_tf.model.layers', 'fgseg_tf.model.two_branch']"

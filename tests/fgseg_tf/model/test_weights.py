@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fgseg_tf.model import weights
+from fgseg_tf.model import networks, weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 
 pytestmark = pytest.mark.both_stacks
@@ -62,7 +62,7 @@ def test_packed_weights_come_back(network, tmp_path, monkeypatch):
     assert side == 256
     for name, value in answer(network).items():
         np.testing.assert_allclose(answer(found)[name], value, atol=2e-3)
-    with pytest.raises(ValueError, match="a large network does not go into the package: small and base do"):
+    with pytest.raises(ValueError, match="a large network does not go into the package: small, base, object_depth do"):
         weights.package_network("large", network, 256, settings)
     (tmp_path / "small.npz").write_bytes((tmp_path / "small.npz").read_bytes()[:-1])
     with pytest.raises(ValueError, match=r"small\.npz is not what it was"):
@@ -77,5 +77,5 @@ def test_what_does_not_come_with_the_package():
 def test_what_comes_with_the_package_is_whole():
     for name, card in weights.read_cards().items():
         network, side = weights.load_packaged(name)
-        assert network.count_params() == build(ARCHITECTURES[name]).count_params()
+        assert network.count_params() == networks.build(name).count_params()
         assert side == card["side"] >= 96
