@@ -56,6 +56,21 @@ class FloorPlane:
     plane: np.ndarray
     region: np.ndarray
 
+    def measure(self, focal: float) -> tuple[float, float]:
+        """Returns what inverse depth grows by in one focal length where it grows most, and what it is in the middle.
+
+        Their ratio is 1 / tan of the angle by which the camera looks down on the floor, however it is rolled.
+
+        Args:
+            focal: focal length, pixels.
+        """
+        height, width = self.region.shape
+        down, across, start = self.plane
+        # From shares of the picture, counted from its first pixel, to focal lengths from its middle.
+        slope = float(np.hypot(down * focal / height, across * focal / width))
+        middle = start + down * (height - 1) / 2 / height + across * (width - 1) / 2 / width
+        return slope, float(middle)
+
 
 def find_floor_plane(inverse: np.ndarray, seed: int = 0) -> FloorPlane | None:
     """Finds the floor in a map of inverse depth, whatever its unit.

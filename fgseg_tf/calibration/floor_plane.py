@@ -7,8 +7,6 @@ import math
 
 import numpy as np
 
-from data_pipelines.compositing.ground import find_ground
-
 FARTHEST = 100.0  # metres; floor beyond is called unknown
 
 
@@ -31,23 +29,6 @@ def compute_horizon(size: tuple[int, int], fov: float, tilt: float) -> float:
 def compute_tilt(size: tuple[int, int], fov: float, horizon: float) -> float:
     """Returns the tilt, degrees, of a camera that sees the horizon at a row."""
     return math.degrees(math.atan(((size[0] - 1) / 2 - horizon) / compute_focal_length(size[1], fov)))
-
-
-def fit_floor(metres: np.ndarray, fov: float) -> tuple[float, float] | None:
-    """Returns the height of a camera over the floor, metres, and its tilt, degrees; None where no floor is seen.
-
-    Args:
-        metres: float [H, W], depth of the background, 0 unknown.
-        fov: degrees, across the picture.
-    """
-    ground = find_ground(metres)
-    height, width = metres.shape
-    # 1 / depth of a floor is affine in the row and 0 at the horizon.
-    slope, level = np.polyfit(ground.points[:, 0] * height - 0.5, 1 / ground.points[:, 2], 1)
-    if not ground.has_floor or slope <= 0:
-        return None
-    tilt = compute_tilt((height, width), fov, -level / slope)
-    return math.cos(math.radians(tilt)) / (slope * compute_focal_length(width, fov)), tilt
 
 
 def compute_floor_depth(size: tuple[int, int], camera_height: float, fov: float, tilt: float) -> np.ndarray:

@@ -25,7 +25,6 @@ from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.calibration.camera_folder import read_camera
 from fgseg_tf.calibration.depth_pictures import fill_holes
-from fgseg_tf.calibration.floor_plane import compute_floor_depth, fit_floor
 from fgseg_tf.evaluation import baselines, footage
 from fgseg_tf.inference import prediction_files
 from fgseg_tf.inference.objects import FOREGROUND, place_objects
@@ -46,18 +45,11 @@ _CAMERA = flags.DEFINE_string(
     None,
     "Folder of a camera, by fgseg calibrate, of the one sequence of --footage: also scores depth as it knows it.",
 )
-_FOV = flags.DEFINE_float(
-    "fov",
-    None,
-    "Degrees across the picture: also scores depth of a camera of which only height, tilt and this are known, read off "
-    "the floor in background/depth.png.",
-)
 _SHEET = flags.DEFINE_string("sheet", None, "Write a sheet of frames, masks found and masks drawn to this PNG.")
 _SHOWN = flags.DEFINE_integer("shown", 3, "Frames of each sequence on the sheet.", lower_bound=1)
 
 TILE = 220  # pixels, on the sheet
-NOTHING, KNOWN, GEOMETRY = "nothing known", "background known", "geometry known"
-CALIBRATED = "as calibrated"
+NOTHING, KNOWN, CALIBRATED = "nothing known", "background known", "as calibrated"
 DepthErrors = dict[tuple[str, str], float | None]  # (way to know depth, region) -> AbsRel
 
 
@@ -96,7 +88,7 @@ def evaluate() -> None:
             for number, (bg, frame, truth, millimetres) in enumerate(footage.read_pictures(sequence)):
                 if camera is None or sequence.background is None:
                     camera = segmenter.camera(bg, _SMOOTH.value, _BOTH_WAYS.value)
-                    knowing = {} if metres is None else make_knowing_cameras(segmenter, bg, metres, _FOV.value)
+                    knowing = {} if metres is None else make_knowing_cameras(segmenter, bg, metres)
                 result = camera.segment(frame)
                 masks = {"network": result.mask >= FOREGROUND}
                 if truth is not None and sequence.masked:
@@ -126,23 +118,15 @@ def evaluate() -> None:
         print(f"{_SHEET.value}: frame, the same outlined, mask found, mask drawn (grey: left out)")
 
 
-def make_knowing_cameras(
-    segmenter: Segmenter, bg: np.ndarray, metres: np.ndarray, fov: float | None
-) -> dict[str, Camera]:
+def make_knowing_cameras(segmenter: Segmenter, bg: np.ndarray, metres: np.ndarray) -> dict[str, Camera]:
     """Returns cameras that know the depth of the background, by what they know of it.
 
     Args:
         segmenter: Holds the network.
         bg: The background.
         metres: Its depth, 0 unknown.
-        fov: Degrees across the picture; None where unknown.
     """
     cameras = {KNOWN: Camera(segmenter, bg, _SMOOTH.value, _BOTH_WAYS.value, metres)}
-    place = None if fov is None else fit_floor(metres, fov)
-    if fov is not None and place is not None:
-        floor = compute_floor_depth(metres.shape, place[0], fov, place[1])
-        print(f"the floor is {place[0]:.2f} m below the camera, which looks down by {place[1]:.0f} degrees")
-        cameras[GEOMETRY] = Camera(segmenter, bg, _SMOOTH.value, _BOTH_WAYS.value, floor)
     if _CAMERA.value:
         cameras[CALIBRATED] = Camera(
             segmenter, bg, _SMOOTH.value, _BOTH_WAYS.value, read_calibrated(_CAMERA.value, metres)

@@ -21,6 +21,7 @@ from fgseg_tf.data.random_draws import Draws
 from fgseg_tf.data.warping import static_size
 from fgseg_tf.model.depth_code import FARTHEST, NEAREST
 
+VIEW = 7  # what the seed of a view is folded with
 ENLARGED = 2  # examples are read so much larger than the network sees them, so that a part of one is as sharp
 WHOLE, LEAST_VIEW = 0.5, 0.55  # share of examples seen as a whole; least side of a part, of 1
 SCALED, SCALES = 0.5, (-2.3, 0.4)  # share of examples; logarithms of the least and the greatest scale
@@ -37,7 +38,8 @@ SMALLEST = 3  # pixels, of the pyramid that fills holes
 
 def choose_view(example: JoinedExample, seed: tf.Tensor) -> JoinedExample:
     """Returns a part of an example, or all of it, at half the size; `seed` is int [2]."""
-    draws = Draws(seed, 4)
+    # Others than those of the exposures, which have the same seed.
+    draws = Draws(tf.random.fold_in(tf.cast(seed, tf.int32), VIEW), 4)
     height, width = static_size(example["pictures"])
     zoom = tf.where(draws.uniform() < WHOLE, 1.0, draws.between(LEAST_VIEW, 1.0))
     sides = [tf.cast(tf.round(side * zoom), tf.int32) for side in (height, width)]

@@ -1,7 +1,8 @@
 """The objects of a frame: which pixels belong to each, and how far away it is.
 
-Where the depth of the background is known, an object stands at the depth of what is under its foot: the lowest tenth of
-its pixels. No pixel of it is behind the background that it hides.
+The foot of an object is the lowest tenth of its pixels. `place_objects` is the rule that the network for the depth of
+objects (object_placing.py) has to beat: an object stands at the depth of what is under its foot, and no pixel of it is
+behind the background that it hides.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,6 @@ from fgseg_tf.calibration.floor_plane import (
     compute_focal_length,
     compute_horizon,
     compute_tilt,
-    fit_floor,
 )
 
 SIZE = (41, 60)  # the middle row is 20
@@ -38,17 +37,6 @@ def test_a_tilted_camera():
     assert compute_tilt(SIZE, 90, compute_horizon(SIZE, 90, 30)) == pytest.approx(30)
     seen = np.nonzero(depth[:, 0])[0]
     assert seen[0] > compute_horizon(SIZE, 90, 30)
-
-
-def test_a_camera_is_found_by_its_floor():
-    size, fov = (48, 64), 70
-    floor = compute_floor_depth(size, 2.4, fov, 25)
-    floor[:, :6] = 0  # unknown
-    floor[4:20, 20:30] = 1.5  # something in the way
-    height, tilt = fit_floor(floor, fov)
-    assert height == pytest.approx(2.4, rel=0.02)
-    assert tilt == pytest.approx(25, abs=0.5)
-    assert fit_floor(np.full(size, 3.0), fov) is None  # a wall
 
 
 def test_straight_down_it_is_the_height_everywhere():

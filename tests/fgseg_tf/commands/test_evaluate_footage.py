@@ -11,6 +11,7 @@ from PIL import Image
 from repository import ROOT
 
 from data_pipelines.runtime.files import join_path, write_json
+from fgseg_tf.calibration.camera_folder import MEASURED, CameraSetup, write_camera
 from fgseg_tf.evaluation import footage
 from fgseg_tf.evaluation.footage import PixelCounts
 
@@ -173,6 +174,18 @@ def test_the_tool(folder, tmp_path):
     done = subprocess.run([sys.executable, "-m", *camera], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert "is of one sequence; give as --footage that one, with a background/depth.png." in done.stderr
+    # A camera that takes the wall of 4 m for one of 2 m: off by a half, and by that alone.
+    setup = CameraSetup(
+        np.zeros((HEIGHT, WIDTH, 3), np.uint8), np.full((HEIGHT, WIDTH), 2, np.float32), MEASURED, "a tape"
+    )
+    write_camera(str(tmp_path / "wall"), setup)
+    camera[2:4] = [f"--footage={folder}/street", f"--camera={tmp_path}/wall"]
+    done = subprocess.run(
+        [sys.executable, "-m", *camera, f"--run={tmp_path}"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{tmp_path}/wall: its background has an AbsRel of 0.500 where it is known, 100% of it" in done.stdout
+    assert "as calibrated" in done.stdout
     # Of the sequence whose background has depth: everything and objects, for each way to know it.
     assert lines[7].startswith("depth where that of the background is known, AbsRel of all pixels and of objects:")
     for name in ("nothing known", "background alone", "rule of the foot", "background known", "true mask"):
