@@ -34,7 +34,7 @@ from fgseg_tf.data.shard_data import ShardData
 from fgseg_tf.inference.segmenter import Segmenter, working_size
 from fgseg_tf.model import weights
 from fgseg_tf.runs import run_folder
-from fgseg_tf.runs.trained import check_architecture, load_object_depth, load_trained
+from fgseg_tf.runs.trained import load_object_depth, load_trained
 from fgseg_tf.serving import (
     camera_files,
     camera_model,
@@ -133,7 +133,6 @@ def export() -> None:
     settings = (
         run_folder.read_run(_RUN.value)["settings"] if _RUN.value else weights.read_cards()[_WEIGHTS.value]["settings"]
     )
-    check_architecture(network, settings["network"], origin)
     side = _SIZE.value or side
     kinds = list(dict.fromkeys(_FORMAT.value))
     others = [kind for kind in kinds if kind != SAVED_MODEL]

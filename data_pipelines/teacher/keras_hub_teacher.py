@@ -10,8 +10,11 @@ import keras
 import numpy as np
 
 from data_pipelines.config import KERAS_HUB
+from data_pipelines.runtime.files import join_path, read_json
 from data_pipelines.teacher.network_input import check_map, resize_picture, scale_values
 from data_pipelines.teacher.relative_teacher import RelativeTeacher
+
+CODE = ("Lambda", "function", "__lambda__", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")
 
 
 def load_preset(weights: str, input_range: str) -> RelativeTeacher:
@@ -64,6 +67,8 @@ def _open(weights: str, preset: str):
     is_address = "://" in preset
     if not is_folder and not is_address and ("/" in preset or preset.startswith((".", "~"))):
         raise ValueError(f"{weights}: there is no such folder; give one that save_to_preset of KerasHub wrote.")
+    if is_folder:
+        _check_descriptions(folder, weights)
     try:
         import keras_hub
     except ImportError as error:
@@ -90,6 +95,27 @@ def _open(weights: str, preset: str):
             f"{weights} is not a preset of KerasHub's DepthEstimator that can be loaded: {_first_line(error)}; give "
             "one that was saved from a depth estimator."
         ) from error
+
+
+def _check_descriptions(folder: str, weights: str) -> None:
+    """Raises ValueError where a preset names code of its own: Keras follows whatever module a description names."""
+    for name in sorted(os.listdir(folder)):
+        if not name.endswith(".json"):
+            continue
+        waiting = [read_json(join_path(folder, name), "save the preset again")]
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, dict):
+                module = part.get("module")
+                known = module is None or str(module).split(".")[0] in ("keras", "keras_hub")
+                if not known or str(part.get("class_name")) in CODE:
+                    what = f"{str(part.get('class_name'))[:40]} of {str(module)[:40]}"
+                    raise ValueError(
+                        f"{weights}: {name} names code that is not a layer of Keras or KerasHub ({what}), and is not "
+                        "run; give a preset without it."
+                    )
+            if isinstance(part, dict | list):
+                waiting += part.values() if isinstance(part, dict) else part
 
 
 def _read_input_size(estimator, weights: str) -> tuple[int, int]:

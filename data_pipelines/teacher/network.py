@@ -93,12 +93,12 @@ def load_teacher(weights: str, input_size: tuple[int, int], max_depth: float | N
     path = _path(weights)
     _check_input_size(input_size)
     if path.suffix == ".npz":
-        stored = teacher_weights.read_npz(path, expected_network=repr(SMALL))
+        network = build_network(SMALL, input_size)
+        stored = teacher_weights.read_teacher_npz(path, network, repr(SMALL))
         if max_depth not in (None, stored.max_depth):
             raise ValueError(
                 f"`teacher_max_depth`={max_depth}, but {path} was trained with {stored.max_depth}; leave it out."
             )
-        network = build_network(SMALL, input_size)
         teacher_weights.assign_weights(network, stored, path)
         assert stored.max_depth is not None  # only .h5 files lack it
         return Teacher(network, input_size, stored.max_depth)

@@ -69,7 +69,7 @@ def train(
     network.get_layer("conv3").bias.assign([np.log(MAX_DEPTH / 4)])
     if settings.start:
         start = Path(settings.start)
-        stored = teacher_weights.read_npz(start, expected_network=repr(teacher_network.SMALL))
+        stored = teacher_weights.read_teacher_npz(start, network, repr(teacher_network.SMALL))
         teacher_weights.assign_weights(network, stored, start)
     averaged.set_weights(network.get_weights())
     warmup = settings.steps // 20

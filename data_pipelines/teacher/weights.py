@@ -12,8 +12,6 @@ Every way in which a file can be wrong is a ValueError that names the file.
 """
 
 import contextlib
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +20,9 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
+
+from data_pipelines.runtime.array_files import read_npz
+from data_pipelines.runtime.hdf5_files import DAMAGES, find_dataset, find_group
 
 # The order of each layer's variables, the same in both Keras versions.
 WEIGHT_NAMES = {
@@ -60,58 +61,67 @@ def open_h5(path: Path) -> Iterator[StoredLayers]:
             "not a web page or an archive."
         ) from error
     with file:
-        yield StoredLayers(*_h5_layers(file.get("model_weights", file), path))
+        try:
+            layers = _find_layers(file)
+        except DAMAGES as error:
+            reason = str(error).splitlines() or [type(error).__name__]
+            raise ValueError(
+                f"{path}: an HDF5 file, but no Keras 2 model ({reason[0][:200]}); a Keras 3 .weights.h5 file does not "
+                "fit, DenseDepth's published .h5 files do."
+            ) from error
+        yield layers
 
 
-def _h5_layers(root: h5py.Group, path: Path):
+def _find_layers(file: h5py.File) -> StoredLayers:
+    """Finds the arrays of every layer; raises one of DAMAGES where the file is not as Keras 2 writes it."""
+    root = file
+    if "model_weights" in file:
+        root = find_group(file, "model_weights")
     if "layer_names" not in root.attrs:
-        raise ValueError(
-            f"{path}: an HDF5 file, but no Keras 2 model (it has no layer_names); a Keras 3 .weights.h5 file does not "
-            "fit, DenseDepth's published .h5 files do."
-        )
+        raise ValueError("it has no layer_names")
     weights, names = {}, []
     for stored_name in map(_text, root.attrs["layer_names"]):
         name = stored_name.replace("/", "_")
         names.append(name)
         datasets = {}
-        for stored_weight in map(_text, root[stored_name].attrs["weight_names"]):
+        for stored_weight in map(_text, find_group(root, stored_name).attrs["weight_names"]):
             # "conv1/conv/kernel:0" -> "kernel"; what stands before it is the layer's name again.
-            datasets[stored_weight.split("/")[-1].split(":")[0]] = root[stored_name][stored_weight]
+            dataset = find_dataset(root, f"{stored_name}/{stored_weight}")
+            datasets[stored_weight.split("/")[-1].split(":")[0]] = dataset
         if datasets:
             weights[name] = datasets
-    return weights, tuple(names)
+    return StoredLayers(weights, tuple(names))
 
 
 def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def read_npz(path: Path, expected_network: str) -> StoredLayers:
+def read_teacher_npz(path: Path, network: keras.Model, design: str) -> StoredLayers:
     """Reads the layers of a file that `write_npz` made.
 
     Args:
         path: of the file.
-        expected_network: must be the `design` that `write_npz` was given.
+        network: that they are for; a file that holds more than it takes is not unpacked.
+        design: must be the one that `write_npz` was given.
 
     Raises:
         ValueError: the file is damaged, or of another design.
     """
-    remedy = "make it again with tools/train_teacher.py."
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: not a whole .npz file of arrays ({error}); {remedy}") from error
+    remedy = "make it again with tools/train_teacher.py"
+    arrays = read_npz(str(path), 4 * network.count_params(), remedy)
     if not {"network", "max_depth"} <= arrays.keys():
-        raise ValueError(f"{path}: has no network or no max_depth, so it is not a teacher's file; {remedy}")
-    network, max_depth = str(arrays.pop("network")), float(arrays.pop("max_depth"))
-    if network != expected_network:
-        raise ValueError(f"{path}: was trained for {network}, but this version has {expected_network}; {remedy}")
+        raise ValueError(f"{path}: has no network or no max_depth, so it is not a teacher's file; {remedy}.")
+    stored_design, stored_depth = str(arrays.pop("network")), arrays.pop("max_depth")
+    if stored_design != design:
+        raise ValueError(f"{path}: was trained for {stored_design[:300]}, but this version has {design}; {remedy}.")
+    if stored_depth.dtype.kind != "f" or stored_depth.shape != () or not 0 < stored_depth < 1e4:
+        raise ValueError(f"{path}: max_depth is not a number of metres; {remedy}.")
     weights: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
         layer, _, weight = name.rpartition("/")
         weights.setdefault(layer, {})[weight] = array
-    return StoredLayers(weights, max_depth=max_depth)
+    return StoredLayers(weights, max_depth=float(stored_depth))
 
 
 def write_npz(path: Path, network: keras.Model, design: str, max_depth: float) -> None:

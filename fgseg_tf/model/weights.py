@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.runtime.array_files import read_npz
 from fgseg_tf.model import networks, object_depth
 from fgseg_tf.model.two_branch import ARCHITECTURES
 
@@ -62,8 +63,9 @@ def set_arrays(network: keras.Model, values: dict[str, np.ndarray], origin: str)
         origin: where the weights come from, for the message when they do not fit.
 
     Raises:
-        ValueError: an array is missing, of another shape, or one too many.
+        ValueError: an array is missing, of another shape, or one too many, or has values that are not finite.
     """
+    layers = _layers_by_place(network)
     expected = {name: value.shape for name, value in get_arrays(network).items()}
     given = {name: value.shape for name, value in values.items()}
     if given != expected:
@@ -72,38 +74,55 @@ def set_arrays(network: keras.Model, values: dict[str, np.ndarray], origin: str)
             f"{origin} does not fit this network: {name} is {given.get(name, 'missing')}, it takes "
             f"{expected.get(name, 'none such')}."
         )
-    for name, layer in _layers_by_place(network).items():
+    for name, value in values.items():
+        if value.dtype.kind != "f" or not np.isfinite(value).all():
+            layer = layers[name.rpartition("/")[0]].name
+            raise ValueError(
+                f"{origin}: weights of the layer {layer} are not all finite numbers, so they are damaged or their "
+                "training went wrong; train again."
+            )
+    for name, layer in layers.items():
         layer.set_weights([values[f"{name}/{n}"].astype(np.float32) for n in range(len(layer.weights))])
+
+
+def pack_arrays(network: keras.Model, halve: bool) -> bytes:
+    """Returns the weights of a network as the content of a .npz file.
+
+    Args:
+        network: whose weights they are.
+        halve: whether kernels are stored in float16, and all of it compressed.
+    """
+    # Any, since one of the names could be allow_pickle, for all that numpy's stubs know.
+    stored: dict[str, Any] = {
+        name: value.astype(np.float16) if halve and value.ndim > 1 else value
+        for name, value in get_arrays(network).items()
+    }
+    content = io.BytesIO()
+    (np.savez_compressed if halve else np.savez)(content, **stored)
+    return content.getvalue()
 
 
 def save_arrays(path: str, network: keras.Model) -> str:
     """Writes the weights of a network to a .npz file; returns the SHA-256 of the file."""
-    # Any, since one of the names could be allow_pickle, for all that numpy's stubs know.
-    stored: dict[str, Any] = {
-        name: value.astype(np.float16) if value.ndim > 1 else value for name, value in get_arrays(network).items()
-    }
-    content = io.BytesIO()
-    np.savez_compressed(content, **stored)
+    content = pack_arrays(network, halve=True)
     with tf.io.gfile.GFile(path, "wb") as file:
-        file.write(content.getvalue())
-    return hashlib.sha256(content.getvalue()).hexdigest()
+        file.write(content)
+    return hashlib.sha256(content).hexdigest()
 
 
-def load_arrays(path: str, digest: str | None = None) -> dict[str, np.ndarray]:
+def load_arrays(path: str, network: keras.Model, remedy: str, digest: str | None = None) -> dict[str, np.ndarray]:
     """Reads weights from a .npz file.
 
+    Args:
+        path: of the file.
+        network: that they are for; a file that holds more than it takes is not unpacked.
+        remedy: what to do where the file is damaged.
+        digest: SHA-256 that the file must have; None for any.
+
     Raises:
-        ValueError: `digest` is given, and the file's SHA-256 is another one.
+        ValueError: the file is damaged, too large, or of another digest.
     """
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content = file.read()
-    actual = hashlib.sha256(content).hexdigest()
-    if digest and actual != digest:
-        raise ValueError(
-            f"{path} is not what it was (SHA-256 {actual[:12]}, not {digest[:12]}); install fgseg_tf again."
-        )
-    with np.load(io.BytesIO(content)) as archive:
-        return dict(archive)
+    return read_npz(path, 4 * network.count_params(), remedy, digest)
 
 
 def read_cards() -> dict[str, Card]:
@@ -124,7 +143,7 @@ def load_packaged(name: str) -> tuple[keras.Model, int]:
     card = cards[name]
     network = networks.build(name)
     path = os.path.join(FOLDER, card["file"])
-    set_arrays(network, load_arrays(path, card["sha256"]), path)
+    set_arrays(network, load_arrays(path, network, "install fgseg_tf again", card["sha256"]), path)
     return network, card["side"]
 
 

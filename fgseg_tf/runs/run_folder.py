@@ -5,7 +5,8 @@
     checkpoints/    where the training is resumed
     history.json    losses and scores, a row for each epoch (see `HistoryRow`)
     logs/           the same for TensorBoard, with pictures
-    model.keras     the network, when training is done
+    weights.npz     the weights of the network, when training is done; what every command reads
+    model.keras     the same network as Keras files it, for programs of yours; no command of this project reads it
     metrics.json    scores, by `evaluate`
     report.html     the same as a page, by `evaluate`
 
@@ -20,12 +21,14 @@ from typing import TypedDict, cast
 import keras
 import tensorflow as tf
 
-import fgseg_tf.model.networks  # noqa: F401 (a network can be read only when its layers are known)
 from data_pipelines.config import DatasetConfig
-from data_pipelines.runtime.files import join_path, read_json, replace_file, write_json
+from data_pipelines.runtime.files import join_path, read_json, replace_file, write_atomic, write_json
+from fgseg_tf.model import networks, weights
+from fgseg_tf.model.keras_archive import read_keras_arrays
 
 FORMAT = "fgseg_tf run"
 VERSION = 1
+WEIGHTS, FOR_KERAS = "weights.npz", "model.keras"
 REMEDY = "train again"  # where one of its files is damaged
 
 
@@ -167,29 +170,43 @@ def last_stage_side(settings: RunSettings) -> int:
 
 
 def save_network(folder: str, network: keras.Model) -> None:
-    """Writes the trained network of a run."""
+    """Writes the trained network of a run: its weights, and the same as Keras files networks."""
+    write_atomic(join_path(folder, WEIGHTS), weights.pack_arrays(network, halve=False))
     # Keras writes to local disks only.
     with tempfile.TemporaryDirectory() as local:
-        written = os.path.join(local, "model.keras")
+        written = os.path.join(local, FOR_KERAS)
         network.save(written)
-        with replace_file(join_path(folder, "model.keras")) as part:
+        with replace_file(join_path(folder, FOR_KERAS)) as part:
             tf.io.gfile.copy(written, part, overwrite=True)
 
 
 def load_network(folder: str) -> keras.Model:
-    """Returns the trained network of a finished run.
+    """Returns the trained network of a finished run, in float32.
+
+    It is built from the name in run.json and given the numbers of the run. What a file says of the network's
+    construction is never followed, since that could be any code.
 
     Raises:
-        RunError: the folder is not a run, or its training is not finished.
+        RunError: the folder is not a run, its training is not finished, or its weights do not fit.
+        FileError: the file of its weights is damaged.
     """
-    where = join_path(folder, "model.keras")
-    if not tf.io.gfile.exists(where):
-        read_run(folder)
-        raise RunError(f"the run in {folder} is not finished (no model.keras); start its training again to go on.")
-    with tempfile.TemporaryDirectory() as local:
-        copy = os.path.join(local, "model.keras")
-        tf.io.gfile.copy(where, copy)
-        return keras.saving.load_model(copy, compile=False)
+    name = read_run(folder)["settings"]["network"]
+    if name not in networks.NAMES:
+        raise RunError(
+            f"{join_path(folder, 'run.json')}: network is none of {', '.join(networks.NAMES)}, which this version "
+            f"knows; {REMEDY}."
+        )
+    network = networks.build(name)
+    path = join_path(folder, WEIGHTS)
+    if tf.io.gfile.exists(path):
+        arrays = weights.load_arrays(path, network, REMEDY)
+    else:  # a run of before there was such a file
+        path = join_path(folder, FOR_KERAS)
+        if not tf.io.gfile.exists(path):
+            raise RunError(f"the run in {folder} is not finished (no {WEIGHTS}); start its training again to go on.")
+        arrays = read_keras_arrays(path, network, REMEDY)
+    weights.set_arrays(network, arrays, path)
+    return network
 
 
 def read_history(folder: str) -> list[HistoryRow]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from fgseg_tf.model import networks, object_depth, weights
+from fgseg_tf.model import object_depth, weights
 from fgseg_tf.runs import run_folder
 
 
@@ -35,13 +35,7 @@ def load_trained(run: str | None, name: str) -> TrainedNetwork:
         return TrainedNetwork(network, side, f"{name}, of the package")
     settings = run_folder.read_run(run)["settings"]
     check_segments(settings, run)
-    network = run_folder.load_network(run)
-    if settings["precision"] != "float32":
-        # A network that was trained in 16 bits is used in 32, so that its outputs are the same wherever it runs.
-        in_float32 = networks.build(settings["network"])
-        weights.set_arrays(in_float32, weights.get_arrays(network), run)
-        network = in_float32
-    return TrainedNetwork(network, find_best_side(settings), run)
+    return TrainedNetwork(run_folder.load_network(run), find_best_side(settings), run)
 
 
 def find_best_side(settings: run_folder.RunSettings) -> int:
@@ -64,9 +58,7 @@ def load_object_depth(run: str | None = None) -> keras.Model:
         raise run_folder.RunError(
             f"`object_depth`={run} is of {settings['network']}; give a run of `network`={object_depth.NAME}."
         )
-    network = networks.build(object_depth.NAME)
-    weights.set_arrays(network, weights.get_arrays(run_folder.load_network(run)), run)
-    return network
+    return run_folder.load_network(run)
 
 
 def check_segments(settings: run_folder.RunSettings, run: str) -> None:
@@ -76,14 +68,6 @@ def check_segments(settings: run_folder.RunSettings, run: str) -> None:
             f"the run in {run} is of the depth of objects, which needs masks; give it as `object_depth`, and as `run` "
             "one of a network that segments."
         )
-
-
-def check_architecture(network: keras.Model, name: str, origin: str) -> None:
-    """Raises ValueError where a network is not of the architecture `name`, which its run says it is of."""
-    expected = {key: value.shape for key, value in weights.get_arrays(networks.build(name)).items()}
-    actual = {key: value.shape for key, value in weights.get_arrays(network).items()}
-    if actual != expected:
-        raise ValueError(f"{origin} is not of the architecture {name} of this version of fgseg_tf; train it again.")
 
 
 def load_weights(origin: str) -> dict[str, np.ndarray]:

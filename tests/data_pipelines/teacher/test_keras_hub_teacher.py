@@ -1,6 +1,7 @@
 """Depth estimators of KerasHub as teachers: a tiny one of random weights, read from its folder without a network."""
 
 import importlib.util
+import json
 import sys
 
 import keras
@@ -87,6 +88,18 @@ def test_what_is_no_preset_of_depth_is_refused(tmp_path, capsys, monkeypatch):
         load_relative_teacher(name)
     assert "\n" not in str(error.value)
     assert capsys.readouterr().out.startswith(f"{name}: KerasHub downloads these weights now, unless it has them")
+
+
+@pytest.mark.skipif(keras.__version__.startswith("2."), reason="KerasHub wants Keras 3")
+@pytest.mark.parametrize(
+    "part", [{"module": "pydoc", "class_name": "pipepager"}, {"module": "keras.layers", "class_name": "Lambda"}]
+)
+def test_a_preset_that_names_code_is_not_opened(tmp_path, part):
+    (tmp_path / "config.json").write_text(
+        json.dumps({"module": "keras_hub.models", "class_name": "X", "config": {"layers": [1, "a", part]}})
+    )
+    with pytest.raises(ValueError, match=rf"config\.json names code .*\({part['class_name']} of {part['module']}\)"):
+        load_relative_teacher(f"keras_hub:{tmp_path}")
 
 
 def test_flags_of_onnx_files_are_refused():

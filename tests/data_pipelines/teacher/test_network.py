@@ -311,6 +311,14 @@ def replace_array(group, dataset, array):
         (lambda group: drop_layer(group, "up1_leakyB"), r"has 3 LeakyReLU layers, where DenseDepth has 4 or 8"),
         (lambda group: drop_layer(group, "conv2"), r"has no layers bn and conv2, so it is not DenseDepth's network"),
         (lambda group: group.attrs.pop("layer_names"), r"no Keras 2 model \(it has no layer_names\)"),
+        (lambda group: group.attrs.create("layer_names", 7), r"no Keras 2 model \('.*' object is not iterable\)"),
+        (lambda group: group.attrs.create("layer_names", [b"\xff"]), r"no Keras 2 model \('utf-8' codec can't "),
+        (
+            lambda group: group["conv3"].attrs.pop("weight_names"),
+            r"no Keras 2 model \(.*can't locate attribute: 'weight_names'",
+        ),
+        (lambda group: lead_to(group, "conv3"), r"no Keras 2 model \(it holds no conv3\)"),
+        (lambda group: lead_to(group, "conv3/conv3/bias:0"), r"no Keras 2 model \(it holds no conv3/conv3/bias:0\)"),
     ],
 )
 def test_file_that_does_not_fit_is_named(tiny_published, damage, message):
@@ -346,6 +354,12 @@ def test_nothing_changes_when_a_file_does_not_fit(tiny_published):
         teacher_weights.assign_weights(network, stored, path)
     for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def lead_to(group, path: str) -> None:
+    """Puts a link to another file, where a group or an array was."""
+    del group[path]
+    group[path] = h5py.ExternalLink("/etc/passwd", "/")
 
 
 @pytest.mark.parametrize("content", ["web page", "truncated", "empty"])
@@ -420,13 +434,15 @@ def test_file_that_is_no_npz_is_refused(tiny_trained, content):
     path.write_bytes(
         {"web page": b"<html>", "truncated": whole[: len(whole) // 2], "empty": b"", "flipped": flipped}[content]
     )
-    with pytest.raises(ValueError, match=r"trained\.npz: not a whole \.npz file of arrays .*tools/train_teacher\.py"):
+    with pytest.raises(
+        ValueError, match=r"trained\.npz is damaged, or not such .*; make it again with tools/train_teacher\.py\.$"
+    ):
         teacher_network.load_teacher(str(path), (32, 64))
 
 
 def test_pickled_array_is_never_opened(tmp_path):
     np.savez(tmp_path / "evil.npz", network=np.array([{"a": 1}], dtype=object), max_depth=np.array(1.0))
-    with pytest.raises(ValueError, match=r"evil\.npz: not a whole \.npz file of arrays"):
+    with pytest.raises(ValueError, match=r"evil\.npz is damaged, .*'network' holds objects, which are never read"):
         teacher_network.load_teacher(str(tmp_path / "evil.npz"), (32, 64))
 
 

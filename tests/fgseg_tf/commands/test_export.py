@@ -15,10 +15,9 @@ from fgseg_tf.calibration.camera_folder import GUESSED, write_camera
 from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.inference.segmenter import Segmenter
 from fgseg_tf.measures import losses
-from fgseg_tf.model import object_depth, weights
+from fgseg_tf.model import object_depth
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
-from fgseg_tf.runs.trained import check_architecture
 from fgseg_tf.serving import parity, server_config, warmup
 from fgseg_tf.serving import saved_model as serving
 from fgseg_tf.training.options import Training
@@ -158,11 +157,13 @@ def test_versions_grow(exported, finished, placing):
 def test_runs_that_cannot_be_exported(data, finished, tmp_path):
     where = f"--output={tmp_path}/models"
     begin(tmp_path / "begun", data)
-    assert "is not finished (no model.keras); start its training again" in refusal(f"--run={tmp_path}/begun", where)
+    assert "is not finished (no weights.npz); start its training again" in refusal(f"--run={tmp_path}/begun", where)
     assert "is not a run" in refusal(f"--run={tmp_path}/nowhere", where)
     begin(tmp_path / "other", data, "base")
-    (tmp_path / "other" / "model.keras").write_bytes((finished / "model.keras").read_bytes())
-    assert "is not of the architecture base" in refusal(f"--run={tmp_path}/other", where)
+    (tmp_path / "other" / "weights.npz").write_bytes((finished / "weights.npz").read_bytes())
+    assert "other/weights.npz does not fit this network: background/000/0 is (3, 3, 12, 16), it takes" in refusal(
+        f"--run={tmp_path}/other", where
+    )
     assert not (tmp_path / "models").exists()
 
 
@@ -251,10 +252,3 @@ def test_cameras_that_cannot_be_exported(finished, cameras, tmp_path):
         *flags, f"--camera={cameras['hall']}", "--file_size=64x48"
     )
     assert not (tmp_path / "models").exists()
-
-
-def test_the_packaged_network_is_of_its_architecture():
-    for name in weights.read_cards():
-        check_architecture(weights.load_packaged(name)[0], name, name)
-    with pytest.raises(ValueError, match=r"^mine is not of the architecture small"):
-        check_architecture(weights.load_packaged("base")[0], "small", "mine")

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from fgseg_tf.model import networks, object_depth, weights
 from fgseg_tf.runs import run_folder
+from tests.support.finished_run import write_finished_run
 
 pytestmark = pytest.mark.both_stacks
 
@@ -56,7 +57,7 @@ def test_objects_are_never_behind_what_they_hide(network, size):
 
 
 def test_what_a_run_saves_says_the_same(network, tmp_path):
-    run_folder.save_network(str(tmp_path), network)
+    write_finished_run(str(tmp_path), object_depth.NAME, network)
     inputs = make_inputs(32, 48)
     loaded = run_folder.load_network(str(tmp_path))
     assert loaded.name == object_depth.NAME

@@ -33,12 +33,12 @@ def test_a_file_holds_all_of_it(network, tmp_path):
     path = str(tmp_path / "w.npz")
     digest = weights.save_arrays(path, network)
     other = build(ARCHITECTURES["small"])
-    weights.set_arrays(other, weights.load_arrays(path, digest), path)
+    weights.set_arrays(other, weights.load_arrays(path, other, "train again", digest), path)
     for name, value in answer(network).items():
         np.testing.assert_allclose(answer(other)[name], value, atol=2e-3)
     assert sum(value.size for value in weights.get_arrays(network).values()) == network.count_params()
     with pytest.raises(ValueError, match=r"w\.npz is not what it was \(SHA-256 [0-9a-f]{12}, not 000000000000\)"):
-        weights.load_arrays(path, "0" * 64)
+        weights.load_arrays(path, other, "train again", "0" * 64)
 
 
 def test_what_does_not_fit(network):

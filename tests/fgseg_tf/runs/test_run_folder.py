@@ -65,7 +65,7 @@ def test_a_broken_note_is_named(tmp_path, content, said):
 def test_the_network_is_what_was_saved(tmp_path):
     folder = str(tmp_path / "run")
     run_folder.claim(folder, SETTINGS)
-    with pytest.raises(run_folder.RunError, match=r"is not finished \(no model.keras\); start its training again"):
+    with pytest.raises(run_folder.RunError, match=r"is not finished \(no weights.npz\); start its training again"):
         run_folder.load_network(folder)
     keras.utils.set_random_seed(2)
     network = build(ARCHITECTURES["small"])
@@ -73,7 +73,7 @@ def test_the_network_is_what_was_saved(tmp_path):
     again = run_folder.load_network(folder)
     for one, other in zip(network.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["model.keras", "run.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["model.keras", "run.json", "weights.npz"]
 
 
 def test_history_before_the_first_epoch_is_empty(tmp_path):

@@ -7,11 +7,12 @@ from fgseg_tf.model import weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 from fgseg_tf.runs import run_folder
 from fgseg_tf.runs.trained import load_trained, load_weights
+from tests.support.finished_run import write_finished_run
 
 
 def test_weights_of_a_run(tmp_path):
     network = build(ARCHITECTURES["small"])
-    run_folder.save_network(str(tmp_path), network)
+    write_finished_run(str(tmp_path), "small", network)
     for name, value in load_weights(str(tmp_path)).items():
         np.testing.assert_array_equal(value, weights.get_arrays(network)[name])
     with pytest.raises(run_folder.RunError, match="is not a run"):

@@ -25,6 +25,7 @@ from fgseg_tf.training.checkpoints import Checkpoints, DivergedError
 from fgseg_tf.training.loop import train
 from fgseg_tf.training.optimizers import OPTIMIZERS, Optimization
 from fgseg_tf.training.options import Training
+from tests.support.finished_run import write_finished_run
 
 pytestmark = pytest.mark.both_stacks
 
@@ -233,8 +234,7 @@ def test_it_begins_with_the_weights_of_another_run(tiny_dataset, tmp_path):
     other, run = str(tmp_path / "other"), str(tmp_path / "run")
     data, strategy = ShardData(tiny_dataset), tf.distribute.get_strategy()
     network = build(ARCHITECTURES["small"])
-    (tmp_path / "other").mkdir()
-    run_folder.save_network(other, network)
+    write_finished_run(other, "small", network)
     # One step that changes next to nothing, but for BatchNorm's statistics.
     stage = replace(USUAL, rate=1e-12)
     wanted = Training((stage,), "small", start=other, examples_per_epoch=2, optimization=PLAIN, validate=0)
@@ -244,7 +244,7 @@ def test_it_begins_with_the_weights_of_another_run(tiny_dataset, tmp_path):
     for name in kernels:
         np.testing.assert_allclose(trained[name], first[name], atol=1e-7)
     # Gone on with, it needs them no more.
-    (tmp_path / "other" / "model.keras").unlink()
+    (tmp_path / "other" / "weights.npz").unlink()
     again = train(wanted, data, run, strategy, Counted, str)
     np.testing.assert_array_equal(weights.get_arrays(again)[kernels[0]], trained[kernels[0]])
 
@@ -252,8 +252,7 @@ def test_it_begins_with_the_weights_of_another_run(tiny_dataset, tmp_path):
 def test_it_begins_with_the_weights_of_a_smaller_network(tiny_dataset, tmp_path):
     other, said = tmp_path / "other", []
     network = build(ARCHITECTURES["small"])
-    other.mkdir()
-    run_folder.save_network(str(other), network)
+    write_finished_run(str(other), "small", network)
     stage = replace(USUAL, rate=1e-12)
     wanted = Training((stage,), "base", start=str(other), examples_per_epoch=2, optimization=PLAIN, validate=0)
     data, strategy = ShardData(tiny_dataset), tf.distribute.get_strategy()
@@ -287,8 +286,7 @@ def test_what_a_smaller_network_lacks_is_drawn_by_the_seed(tiny_dataset, tmp_pat
 
 
 def test_first_weights_that_do_not_fit(tiny_dataset, tmp_path):
-    (tmp_path / "other").mkdir()
-    run_folder.save_network(str(tmp_path / "other"), build(ARCHITECTURES["base"]))
+    write_finished_run(str(tmp_path / "other"), "base", build(ARCHITECTURES["base"]))
     wanted = Training((USUAL,), "small", start=str(tmp_path / "other"))
     with pytest.raises(
         ValueError, match=r"^`start`=.*/other is a base network, larger than small; take `network`=base"
