@@ -25,11 +25,13 @@ class CameraPlace:
         fov: degrees across the picture; None where unknown.
         camera_height: metres above the floor; None where unknown.
         tilt: degrees downwards; None where unknown.
+        roll: degrees clockwise, seen from behind the camera; None for an upright one.
     """
 
     fov: float | None = None
     camera_height: float | None = None
     tilt: float | None = None
+    roll: float | None = None
 
     def __post_init__(self):
         if self.fov is not None:
@@ -40,7 +42,7 @@ class CameraPlace:
             # A relative map does not give it either: its horizon depends on a shift that nobody knows. Taken as 0, the
             # tilt of a network's map is off by 3 to 18 degrees on six pictures with a depth sensor.
             missing[-1] += " (or `horizon`)"
-        if missing and (self.camera_height is not None or self.tilt is not None):
+        if missing and (self.camera_height, self.tilt, self.roll) != (None, None, None):
             raise ValueError(
                 "the floor follows from `camera_height`, `fov` and `tilt` together; add " + " and ".join(missing) + "."
             )
@@ -54,7 +56,7 @@ class CameraPlace:
         """Returns the depth of the floor, float32 [H, W], metres, 0 where there is none."""
         if self.camera_height is None or self.fov is None or self.tilt is None:
             raise ValueError("give a depth picture, a teacher, or `camera_height`, `fov` and `tilt`.")
-        return compute_floor_depth(size, self.camera_height, self.fov, self.tilt)
+        return compute_floor_depth(size, self.camera_height, self.fov, self.tilt, self.roll or 0.0)
 
 
 def make_setup(
@@ -80,7 +82,14 @@ def make_setup(
     """
     size = background.shape[:2]
     setup = CameraSetup(
-        background, np.zeros(size, np.float32), GUESSED, source, None, place.fov, place.camera_height, place.tilt
+        background,
+        np.zeros(size, np.float32),
+        GUESSED,
+        source,
+        fov=place.fov,
+        camera_height=place.camera_height,
+        tilt=place.tilt,
+        roll=place.roll,
     )
     if depth_map is None:
         setup = replace(setup, depth=place.compute_floor_depth(size), trust=COMPUTED, source="the floor alone")

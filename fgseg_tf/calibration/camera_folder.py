@@ -58,6 +58,7 @@ class CameraSetup:
         fov: degrees across the picture; None where unknown.
         camera_height: metres above the floor; None where unknown.
         tilt: degrees downwards; None where unknown.
+        roll: degrees clockwise, seen from behind the camera; None where unknown, and taken as 0.
         points: known distances.
         fitted: metres at each of them in `depth`, and whether the fit was made with it.
     """
@@ -70,6 +71,7 @@ class CameraSetup:
     fov: float | None = None
     camera_height: float | None = None
     tilt: float | None = None
+    roll: float | None = None
     points: tuple[KnownDistance, ...] = ()
     fitted: tuple[tuple[float, bool], ...] = ()
 
@@ -123,6 +125,7 @@ def write_camera(folder: str, setup: CameraSetup) -> None:
         "fov": setup.fov,
         "camera_height": setup.camera_height,
         "tilt": setup.tilt,
+        "roll": setup.roll,
         "points": points,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
@@ -176,6 +179,7 @@ def read_camera(folder: str) -> CameraSetup:
         note.take_optional("fov", 1, 179),
         note.take_optional("camera_height", 0, 1000),
         note.take_optional("tilt", -90, 90),
+        note.take_optional("roll", -90, 90),
         tuple(
             KnownDistance(
                 int(row.take_number("column", 0, size[1] - 1)),

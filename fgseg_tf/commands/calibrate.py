@@ -51,8 +51,14 @@ _KNOWN = flags.DEFINE_multi_string(
 _HEIGHT = flags.DEFINE_float("camera_height", None, "Metres from the floor to the camera.")
 _FOV = flags.DEFINE_float("fov", None, "Field of view, degrees, from the left edge of the picture to the right one.")
 _TILT = flags.DEFINE_float("tilt", None, "Degrees by which the camera looks down; 0 is level.")
+_ROLL = flags.DEFINE_float(
+    "roll", None, "Degrees by which the camera is turned clockwise, seen from behind it: what is upright leans left."
+)
 _HORIZON = flags.DEFINE_float(
-    "horizon", None, "Row at which a level floor would end, far away, instead of --tilt; it may be above the picture."
+    "horizon",
+    None,
+    "Row of the middle column at which a level floor would end, far away, instead of --tilt; it may be above the "
+    "picture.",
 )
 _TEACHER = flags.DEFINE_string(
     "teacher",
@@ -87,8 +93,8 @@ def calibrate() -> None:
     if _HORIZON.value is not None:
         if tilt is not None or fov is None:
             raise ValueError("--horizon stands for --tilt, and with --fov says how the camera looks down; give both.")
-        tilt = round(floor_plane.compute_tilt(background.shape[:2], fov, _HORIZON.value), 2)
-    place = CameraPlace(fov, _HEIGHT.value, tilt)
+        tilt = round(floor_plane.compute_tilt(background.shape[:2], fov, _HORIZON.value, _ROLL.value or 0.0), 2)
+    place = CameraPlace(fov, _HEIGHT.value, tilt, _ROLL.value)
     depth_map, source = load_map(background, place)
     setup = make_setup(background, depth_map, source, points, place, _FILL.value)
     page = render_camera_page(setup)

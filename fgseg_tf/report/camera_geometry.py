@@ -77,7 +77,9 @@ def project_floor(
     return size[1] / 2 + focal * across / depth, size[0] / 2 + focal * down / depth
 
 
-def lay_floor_grid(size: tuple[int, int], camera_height: float, fov: float, tilt: float) -> FloorGrid | None:
+def lay_floor_grid(
+    size: tuple[int, int], camera_height: float, fov: float, tilt: float, roll: float = 0.0
+) -> FloorGrid | None:
     """Lays squares on the floor, of 1 m where those are large enough to be seen.
 
     Args:
@@ -85,13 +87,19 @@ def lay_floor_grid(size: tuple[int, int], camera_height: float, fov: float, tilt
         camera_height: metres above the floor.
         fov: degrees, across the picture.
         tilt: degrees downwards.
+        roll: degrees clockwise. The grid is that of an upright camera, and reaches as far as it must so that it covers
+            the picture once it is turned about its middle.
 
     Returns:
         The grid, from the lower border to where its lines come too close; None where too little floor is seen.
     """
     if camera_height <= 0:
         return None
-    near, far = (_reach_floor(size, camera_height, fov, tilt, row) for row in (size[0], 0.0))
+    turn = math.radians(roll)
+    tall = size[0] * abs(math.cos(turn)) + size[1] * abs(math.sin(turn))
+    wide = size[1] * abs(math.cos(turn)) + size[0] * abs(math.sin(turn))
+    ends = size[0] / 2 + tall / 2, size[0] / 2 - tall / 2
+    near, far = (_reach_floor(size, camera_height, fov, tilt, row) for row in ends)
     if near is None:
         return None
     far = FARTHEST_LINE if far is None else min(far, FARTHEST_LINE)
@@ -108,7 +116,7 @@ def lay_floor_grid(size: tuple[int, int], camera_height: float, fov: float, tilt
         return None
     last = max(rows)
     edge = project_floor(size, camera_height, fov, tilt, 1, last)[0] - size[1] / 2  # pixels of a metre
-    most = math.floor(size[1] / 2 / edge / square)
+    most = math.floor(wide / 2 / edge / square)
     sides = tuple(
         (
             project_floor(size, camera_height, fov, tilt, number * square, near),

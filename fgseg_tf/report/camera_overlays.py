@@ -4,6 +4,7 @@ All of it is SVG in the pixels of the background. What has the class `fixed` kee
 `--pixel` to how many pixels of the background are one of the screen.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -92,7 +93,7 @@ def _draw_floor(setup: CameraSetup, labels: _Labels) -> Layer:
     missing = [f"--{name}" for name in ("fov", "camera_height", "tilt") if getattr(setup, name) is None]
     if setup.fov is None or setup.camera_height is None or setup.tilt is None:
         return Layer(title, f"To get them, give {_join_words(missing)}.")
-    grid = lay_floor_grid(setup.depth.shape, setup.camera_height, setup.fov, setup.tilt)
+    grid = lay_floor_grid(setup.depth.shape, setup.camera_height, setup.fov, setup.tilt, setup.roll or 0.0)
     if grid is None:
         return Layer(title, "With this height, field of view and tilt too little floor is in the picture.")
     note = (
@@ -100,19 +101,24 @@ def _draw_floor(setup: CameraSetup, labels: _Labels) -> Layer:
         "or walls. Numbers are metres along the floor, from below the camera."
     )
     # Where depth was computed from the same three, this is what has to be judged, and contours say nothing else.
-    return Layer(title, note, _draw_grid(grid, setup.depth.shape, labels), setup.trust == COMPUTED)
+    return Layer(title, note, _draw_grid(grid, setup.depth.shape, setup.roll or 0.0, labels), setup.trust == COMPUTED)
 
 
-def _draw_grid(grid: FloorGrid, size: tuple[int, int], labels: _Labels) -> str:
+def _draw_grid(grid: FloorGrid, size: tuple[int, int], roll: float, labels: _Labels) -> str:
     height, width = size
-    lines = [f"M0 {row:.1f}H{width}" for row in grid.rows.values()]
+    turn = f' transform="rotate({-roll:g} {width / 2:g} {height / 2:g})"' if roll else ""
+    reach = height if roll else 0  # to both sides, so that no corner stays empty once they are turned
+    lines = [f"M{-reach} {row:.1f}H{width + reach}" for row in grid.rows.values()]
     lines += [f"M{_format_pair(*near)}L{_format_pair(*far)}" for near, far in grid.sides]
     texts, last = [], float("inf")
     for metres, row in grid.rows.items():
         if row <= 0.97 * height and last - row >= LABEL_GAP * height:
             last = row
-            texts.append(labels.draw(width / 2, row, f"floor {metres:g} m"))
-    return _draw_twice("".join(f'<path d="{line}"/>' for line in lines)) + "".join(texts)
+            from_middle, angle = row - height / 2, math.radians(roll)
+            place = width / 2 + from_middle * math.sin(angle), height / 2 + from_middle * math.cos(angle)
+            texts.append(labels.draw(*place, f"floor {metres:g} m"))
+    paths = "".join(f'<path d="{line}"/>' for line in lines)
+    return f"<g{turn}>{_draw_twice(paths)}</g>" + "".join(texts)
 
 
 def _draw_points(setup: CameraSetup, labels: _Labels) -> Layer:
@@ -143,8 +149,9 @@ def _draw_figures(setup: CameraSetup, labels: _Labels) -> Layer:
     figures = place_figures(setup.depth, setup.fov)
     if not figures:
         return Layer(title, "There are none: nothing in the lower half looks like floor.")
+    turn = f"rotate({-setup.roll:g})" if setup.roll else ""
     drawings = [
-        f'<g transform="translate({_format_pair(figure.column, figure.row)})scale({figure.height:.1f})">{HEAD}'
+        f'<g transform="translate({_format_pair(figure.column, figure.row)}){turn}scale({figure.height:.1f})">{HEAD}'
         f'<path d="{BODY}"/></g>'
         + labels.draw(
             figure.column, figure.row, f"{format_depth(figure.metres)}{labels.unit}", "dy=-.45em text-anchor=middle"

@@ -65,6 +65,8 @@ def _describe_depth(setup: CameraSetup) -> list[str]:
         "the camera's height": (setup.camera_height, "\N{NO-BREAK SPACE}m"),
         "its tilt": (setup.tilt, "° downwards"),
     }
+    if setup.roll:
+        given["its roll"] = (abs(setup.roll), "° clockwise" if setup.roll > 0 else "° counter-clockwise")
     known = [f"{name}, {value:g}{unit}" for name, (value, unit) in given.items() if value is not None]
     unknown = [name for name, (value, _) in given.items() if value is None]
     sentences = [f"Depth comes from {TRUST[setup.trust]}.", f"It was made from {setup.source}."]

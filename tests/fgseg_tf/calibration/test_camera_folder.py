@@ -44,7 +44,7 @@ def test_what_is_read_is_what_was_written(folder):
     known = again.depth > 0
     assert known.mean() == pytest.approx(6 / 7, abs=0.01)
     np.testing.assert_allclose(again.depth[known], SETUP.depth[known], atol=1 / 512)
-    for name in ("trust", "source", "error", "fov", "camera_height", "tilt", "points", "fitted"):
+    for name in ("trust", "source", "error", "fov", "camera_height", "tilt", "roll", "points", "fitted"):
         assert getattr(again, name) == getattr(SETUP, name), name
 
 

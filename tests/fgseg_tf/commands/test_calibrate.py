@@ -184,6 +184,10 @@ def test_refusals_leave_a_camera_of_before_untouched(desk):
         ),
         ([*usual, "--camera_height=2", "--fov=180", "--tilt=3"], "--fov=180 is not a field of view"),
         ([*usual, "--camera_height=2", "--horizon=-3"], "--horizon stands for --tilt, and with --fov says how"),
+        (
+            [*usual, "--roll=10"],
+            "the floor follows from --camera_height, --fov and --tilt together; add --fov and --camera_height and",
+        ),
         ([*usual, *floor, "--horizon=-3"], "--horizon stands for --tilt"),
         ([*usual, "--known=1,2"], "--known=1,2 is not COLUMN,ROW,METRES, such as 320,400,2.5"),
         ([*usual, "--known=1,2,0"], "--known=1,2,0 is not COLUMN,ROW,METRES"),
@@ -205,15 +209,18 @@ def test_refusals_leave_a_camera_of_before_untouched(desk):
 
 
 def test_the_horizon_says_how_the_camera_looks_down(desk):
-    flags = ["--camera_height=2", "--fov=60", "--horizon=-10.5", f"--output={desk}/level"]
+    flags = ["--camera_height=2", "--fov=60", "--horizon=-10.5", "--roll=60", f"--output={desk}/level"]
     done = run("calibrate", f"--background={desk}/empty.png", *flags)
     assert done.returncode == 0, done.stderr
     assert (
         "computed, the floor that follows from the camera's height, field of view and tilt; from the floor alone"
         in (done.stdout)
     )
-    # The middle row is 29.5, and the focal length 40 / tan(30 degrees): the horizon is 40 rows above the middle.
-    assert camera_folder.read_camera(str(desk / "level")).tilt == pytest.approx(30, abs=0.01)
+    # The middle row is 29.5, and the focal length 40 / tan(30 degrees): the horizon is 40 rows above the middle, and
+    # half as far from it straight across.
+    setup = camera_folder.read_camera(str(desk / "level"))
+    assert setup.tilt == pytest.approx(np.degrees(np.arctan(np.tan(np.radians(30)) / 2)), abs=0.01)
+    assert setup.roll == 60
 
 
 def test_a_preset_of_keras_hub(desk):

@@ -103,6 +103,20 @@ def test_squares_lie_where_the_depth_of_the_floor_does(tilt):
             assert 1 / inverse == pytest.approx(depth, rel=1e-3)
 
 
+@pytest.mark.parametrize("roll", [-35, 20])
+def test_squares_of_a_camera_that_is_rolled(roll):
+    floor = compute_floor_depth(SIZE, CAMERA_HEIGHT, FOV, 30, roll)
+    layer = camera_overlays.draw_layers(change(depth=floor, tilt=30, roll=roll, trust=COMPUTED))["floor"]
+    assert f'<g transform="rotate({-roll} 80 60)"><g class=under>' in layer.drawing
+    labels = re.findall(r'translate\((-?[\d.]+) (-?[\d.]+)\)"><text [^>]*>floor (-?\d+) m<', layer.drawing)
+    assert len(labels) >= 3
+    for x, y, along in labels:
+        depth = floor[round(float(y) - 0.5), round(float(x) - 0.5)]
+        assert depth == pytest.approx(CAMERA_HEIGHT / 2 + int(along) * np.cos(np.radians(30)), rel=0.03)
+    words = read_words(change(roll=roll))
+    assert f"its tilt, 0° downwards; its roll, {abs(roll)}° {'counter-' if roll < 0 else ''}clockwise." in words
+
+
 def test_squares_from_above():
     # 2 m below the camera a metre is 40 pixels; ahead is upwards.
     assert camera_geometry.project_floor(SIZE, 2, FOV, 90, 1, 0) == pytest.approx((120, 60))
