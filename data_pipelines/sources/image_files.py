@@ -42,7 +42,7 @@ def read_picture(path: str) -> np.ndarray:
         raise SourceError(f"{show_name(path)} {refused}") from refused
     pixels = np.empty((picture.height, picture.width, 3), np.uint8)
     for top, bottom in _list_strips(picture):
-        pixels[top:bottom] = _take_strip(picture, top, bottom).convert("RGB")
+        pixels[top:bottom] = np.asarray(_take_strip(picture, top, bottom).convert("RGB"))
     return pixels
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_pipelines.runtime.files import PART
-from data_pipelines.runtime.names import is_utf8, show_name
+from data_pipelines.runtime.names import replace_unfit, show_name
 from data_pipelines.runtime.progress import ProgressFactory
 from data_pipelines.sources.image_files import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.sources.image_files import SourceError as PictureError
@@ -105,8 +105,8 @@ def read_frames(paths: list[str], size: tuple[int, int], report_unreadable: Call
             continue
         if picture.shape[:2] != size:
             raise ValueError(
-                f"{show_name(path)} is of {_pixels(picture.shape)} pixels, the background of {_pixels(size)}: are they of one "
-                "camera? `resize` makes the background as large as the first frame."
+                f"{show_name(path)} is of {_pixels(picture.shape)} pixels, the background of {_pixels(size)}: are they "
+                "of one camera? `resize` makes the background as large as the first frame."
             )
         yield Frame(name_output(path), picture)
 
@@ -114,16 +114,15 @@ def read_frames(paths: list[str], size: tuple[int, int], report_unreadable: Call
 def name_output(path: str) -> str:
     """Returns the name that the outputs of a frame have: its file's, without the ending.
 
-    A name that outputs cannot have becomes one that they can: what is too long with its ending is cut, and what cannot
-    be printed (control characters, bytes that are not UTF-8) is replaced by `_`. Behind it comes a part of the SHA-256
-    of the name, so that two such frames do not meet.
+    A name that outputs cannot have becomes one that they can: what is too long with its ending is cut, and control
+    characters and bytes that are not UTF-8 are replaced by `_`. Behind it comes a part of the SHA-256 of the name, so that two such frames do not meet.
     """
     stem = os.path.splitext(os.path.basename(path))[0]
-    if is_utf8(stem) and stem.isprintable() and len(stem.encode()) <= LONGEST_NAME:
+    fit = replace_unfit(stem)
+    if fit == stem and len(fit.encode()) <= LONGEST_NAME:
         return stem
-    digest = hashlib.sha256(stem.encode(errors="surrogateescape")).hexdigest()
-    shown = "".join(letter if letter.isprintable() else "_" for letter in stem)
-    return f"{shown.encode()[:KEPT_OF_A_NAME].decode(errors='ignore')}-{digest[:16]}"
+    digest = hashlib.sha256(stem.encode(errors="surrogatepass")).hexdigest()
+    return f"{fit.encode()[:KEPT_OF_A_NAME].decode(errors='ignore')}-{digest[:16]}"
 
 
 def describe_renamed(paths: list[str]) -> list[str]:
