@@ -126,7 +126,7 @@ def decode_picture(data: bytes, max_pixels: int) -> Image.Image:
 
 
 def _describe(error: Exception) -> str:
-    return f"{error}" or type(error).__name__
+    return show_name(f"{error}") or type(error).__name__
 
 
 def _to_eight_bits(picture: Image.Image) -> Image.Image:

@@ -115,7 +115,8 @@ def name_output(path: str) -> str:
     """Returns the name that the outputs of a frame have: its file's, without the ending.
 
     A name that outputs cannot have becomes one that they can: what is too long with its ending is cut, and control
-    characters and bytes that are not UTF-8 are replaced by `_`. Behind it comes a part of the SHA-256 of the name, so that two such frames do not meet.
+    characters and bytes that are not UTF-8 are replaced by `_`. Behind it comes a part of the SHA-256 of the name, so
+    that two such frames do not meet.
     """
     stem = os.path.splitext(os.path.basename(path))[0]
     fit = replace_unfit(stem)
@@ -209,9 +210,8 @@ def _refuse_same_names(paths: list[str]) -> None:
     for path in paths:
         other = by_name.setdefault(name_output(path).lower(), path)
         if other != path:
-            raise ValueError(
-                f"{show_name(other)} and {show_name(os.path.basename(path))} would get one output's name; rename one of them."
-            )
+            names = f"{show_name(other)} and {show_name(os.path.basename(path))}"
+            raise ValueError(f"{names} would get one output's name; rename one of them.")
 
 
 def _pixels(size: tuple[int, ...]) -> str:
