@@ -104,21 +104,23 @@ def check_background_depth(bg: tf.Tensor, bg_depth: tf.Tensor) -> list[tf.Operat
     sizes = [of_bg[2], of_bg[1], of_depth[2], of_depth[1]]
     # Put so that it is false of what is not a number.
     inside = tf.reduce_all((bg_depth >= 0) & (bg_depth < float("inf")))
-    amount = check_amount(of_bg, "bg", "backgrounds")
-    (bg_depth,) = require(amount, bg_depth)  # of none there is no first that is unknown
-    known = tf.reduce_any(bg_depth > 0, [1, 2, 3])
-    return [
-        *amount,
-        check(
-            tf.reduce_all(of_bg[1:3] == of_depth[1:3]),
-            "bg is {} x {} pixels and bg_depth {} x {}: make them one size (depth by the nearest pixel)",
-            *sizes,
-        ),
+    first = [
+        *check_amount(of_bg, "bg", "backgrounds"),
         check(
             of_bg[0] == of_depth[0],
             "there are {} backgrounds and {} depths of backgrounds: give one for each",
             of_bg[0],
             of_depth[0],
+        ),
+    ]
+    (bg_depth,) = require(first, bg_depth)  # of no depths there is none that is unknown
+    known = tf.reduce_any(bg_depth > 0, [1, 2, 3])
+    return [
+        *first,
+        check(
+            tf.reduce_all(of_bg[1:3] == of_depth[1:3]),
+            "bg is {} x {} pixels and bg_depth {} x {}: make them one size (depth by the nearest pixel)",
+            *sizes,
         ),
         check(inside, "bg_depth has values that are negative or not finite: give metres, and 0 where they are unknown"),
         check(
