@@ -21,11 +21,6 @@ def escape_controls(text: str) -> str:
     return _escape(text, "\n")
 
 
-def is_utf8(name: str) -> bool:
-    """Whether a name, as Python has it from the system, is text that UTF-8 can write."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
-
-
 def replace_unfit(name: str) -> str:
     """Returns a name with `_` for every character that no name should have: control characters, what is not UTF-8."""
     return name if name.isprintable() else "".join("_" if _is_in(letter, UNFIT) else letter for letter in name)

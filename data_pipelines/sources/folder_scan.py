@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from data_pipelines.runtime.names import is_utf8, show_name
+from data_pipelines.runtime.names import replace_unfit, show_name
 from data_pipelines.sources.cutout_cleanup import clean_halo, find_visible_bounds, shrink, trim
 from data_pipelines.sources.duplicates import compute_marks, find_copies
 from data_pipelines.sources.image_files import (
@@ -177,8 +177,9 @@ def _scan(
 
     def examine_or_refuse(path: str) -> _Examination | str:
         try:
-            if not is_utf8(os.path.basename(path)):
-                raise Refusal("has a name that is not UTF-8, and records know a source by its name; rename it")
+            # Records, manifests and pages know a source by its name.
+            if replace_unfit(os.path.basename(path)) != os.path.basename(path):
+                raise Refusal("has a name with control characters, or that is not UTF-8; rename it")
             return examine(path, max_pixels)
         except Refusal as refused:
             return str(refused)

@@ -151,7 +151,7 @@ def test_shapes_that_cannot_be(signatures, name, inputs, said):
     [
         (1, 5000, 8001, "{} has 40005000 pixels; up to 40000000 are looked at"),
         (3, 5000, 5400, "all {}s have 81000000 pixels together; up to 80000000 are looked at in a request: send fewer"),
-        (1025, 1, 1, "there are 1025 {}s; up to 1024 are looked at in a request: send fewer at once"),
+        (257, 1, 1, "there are 257 {}s; up to 256 are looked at in a request: send fewer at once"),
     ],
 )
 def test_more_than_is_looked_at(signatures, encoded, count, height, width, said):
@@ -167,7 +167,7 @@ def test_more_than_is_looked_at(signatures, encoded, count, height, width, said)
         ("encode_background", {"bg": pictures}, backgrounds),
         ("segment_with_background", {"fg_bg": pictures, **of_that_size}, frames),
     ]
-    if count == 1025:  # of more pixels floats take gigabytes
+    if count == 257:  # of more pixels floats take gigabytes
         floats = tf.cast(pictures, tf.float32)
         asked.append(("serving_float", {"bg": floats[:1], "fg_bg": floats}, frames))
         asked.append(("encode_known_background", {"bg": pictures, "bg_depth": 1 + floats[..., :1]}, backgrounds))
@@ -183,7 +183,7 @@ def test_files_of_more_than_is_looked_at(signatures):
     large, small = large.getvalue(), tf.io.encode_png(tf.zeros((1, 1, 3), tf.uint8)).numpy()
     for files, sentence in (
         ([large] * 3, "all frames have 81000000 pixels together; up to 80000000 are looked at in a request"),
-        ([small] * 1025, "there are 1025 frames; up to 1024 are looked at in a request"),
+        ([small] * 257, "there are 257 frames; up to 256 are looked at in a request"),
         ([], "there are no frames: give one or more"),
     ):
         with pytest.raises(WRONG, match=sentence):
