@@ -26,7 +26,7 @@ from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.calibration.camera_folder import CameraSetup, read_camera
 from fgseg_tf.inference import prediction_files, scene_match
-from fgseg_tf.inference.frames import Frame, find_frames, read_background, read_first, read_frames
+from fgseg_tf.inference.frames import Frame, describe_renamed, find_frames, read_background, read_first, read_frames
 from fgseg_tf.inference.segmenter import Camera, Result, Segmenter
 from fgseg_tf.model import weights
 from fgseg_tf.runs.trained import load_object_depth, load_trained
@@ -85,6 +85,8 @@ def predict() -> str | None:
     if isinstance(setup, CameraSetup):
         facts |= {"camera": _CAMERA.value, "trust": setup.trust, "depth_from": setup.source}
     prediction_files.prepare_folder(_OUTPUT.value, kinds, facts)
+    for renamed in describe_renamed(paths):
+        print(renamed, file=sys.stderr)
     rows, unreadable = predict_frames(camera, paths, kinds)
     doubtful = sum(is_doubtful(row) for row in rows)
     if doubtful:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from data_pipelines.runtime.errors import REFUSALS, describe_error
+from data_pipelines.runtime.names import escape_controls
 
 
 def run_command(work: Callable[[], str | None], module: str, hint: str, recipes: Path | None = None) -> None:
@@ -88,7 +89,7 @@ def expand_recipe(arguments: list[str], recipes: Path) -> list[str]:
 
 def exit_with(text: str, status: int) -> NoReturn:
     """Ends the command with a sentence on standard error that begins with the command's name."""
-    print(f"{get_command_name()}: {spell_flags(text)}", file=sys.stderr)
+    print(f"{get_command_name()}: {spell_flags(escape_controls(text))}", file=sys.stderr)
     sys.exit(status)
 
 

@@ -3,6 +3,7 @@
 - Settings of TensorFlow and of the C library's allocator, each only where the user has not set it.
 - TensorFlow is imported with standard error held back, so that its remarks about this machine do not stand before the
   first line of a command. What remains after the known remarks are taken away is printed.
+- What Pillow remarks on damaged files is not shown: a picture that cannot be used is refused in a sentence.
 
 A program that uses the Python API sets up TensorFlow as it likes; nothing here runs unless this module is imported.
 """
@@ -12,6 +13,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 
 ENVIRONMENT = {
@@ -74,4 +76,5 @@ def import_tensorflow() -> None:
 
 set_environment()
 set_allocator()
+warnings.filterwarnings("ignore", module=r"PIL\.")
 import_tensorflow()

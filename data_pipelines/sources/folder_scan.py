@@ -11,7 +11,7 @@ reason, all in one list at the end:
     background  see-through in places: it is a cut-out in the wrong folder
     cut-out     opaque, empty, or covered by a veil that a background remover left
 
-Every path goes through tf.io.gfile, so gs://bucket/folder works as a local folder does.
+gs://bucket/folder works as a local folder does (stored_files.py).
 """
 
 import hashlib
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from data_pipelines.runtime.names import replace_unfit, show_name
 from data_pipelines.sources.cutout_cleanup import clean_halo, find_visible_bounds, shrink, trim
 from data_pipelines.sources.duplicates import compute_marks, find_copies
 from data_pipelines.sources.image_files import (
@@ -30,12 +31,11 @@ from data_pipelines.sources.image_files import (
     MAX_PIXELS,
     MIN_SIDE,
     PILLOW_MAX_PIXELS,
-    Refusal,
     SourceError,
     decode_picture,
     list_pictures,
-    read_bytes,
 )
+from data_pipelines.sources.stored_files import Refusal, read_bytes
 
 OPAQUE = 247  # of 255: alpha that nobody can tell from opaque
 
@@ -97,28 +97,54 @@ def scan_foregrounds(
     return _scan(folder, "cut-out", _examine_foreground, skip_bad, keep_duplicates, max_pixels, count)
 
 
-def read_background(path: str, height: int, width: int) -> np.ndarray:
-    """Reads a background, uint8 [height, width, 3]: its middle at that shape, resized with antialiasing."""
-    picture = _refuse_by_path(path, lambda: _decode_background(read_bytes(path), PILLOW_MAX_PIXELS))
+def read_background(path: str, height: int, width: int, digest: str | None = None) -> np.ndarray:
+    """Reads a background, uint8 [height, width, 3]: its middle at that shape, resized with antialiasing.
+
+    Args:
+        path: of the file.
+        height: of what is returned.
+        width: likewise.
+        digest: SHA-256 that the file's bytes must have, from a scan; None where any will do.
+
+    Raises:
+        SourceError: it cannot be used, or is another file than was scanned.
+    """
+    picture = _refuse_by_path(path, lambda: _decode_background(_read_scanned(path, digest), PILLOW_MAX_PIXELS))
     scale = min(picture.width / width, picture.height / height)
     left, top = (picture.width - width * scale) / 2, (picture.height - height * scale) / 2
     box = (left, top, left + width * scale, top + height * scale)
     return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS, box=box))
 
 
-def read_foreground(path: str, longest: int | None = None) -> np.ndarray:
+def read_foreground(path: str, longest: int | None = None, digest: str | None = None) -> np.ndarray:
     """Reads a cutout, uint8 [h, w, 4], straight alpha: trimmed, its halo cleaned, at most `longest` high and wide.
 
     It is never enlarged. Colours under zero alpha are continued outwards for a pixel or two, so a small later resize
     brings no halo back; a large one should go through `longest`.
+
+    Args:
+        path: of the file.
+        longest: pixels of the longer side.
+        digest: as of `read_background`.
+
+    Raises:
+        SourceError: as of `read_background`.
     """
-    rgba = clean_halo(trim(read_untrimmed(path)))
+    rgba = clean_halo(trim(read_untrimmed(path, digest)))
     return rgba if longest is None else shrink(rgba, longest)
 
 
-def read_untrimmed(path: str) -> np.ndarray:
-    """Reads a cutout as it is in its file, uint8 [h, w, 4], straight alpha."""
-    return _refuse_by_path(path, lambda: _decode_foreground(read_bytes(path), PILLOW_MAX_PIXELS))
+def read_untrimmed(path: str, digest: str | None = None) -> np.ndarray:
+    """Reads a cutout as it is in its file, uint8 [h, w, 4], straight alpha; `digest` is as of `read_background`."""
+    return _refuse_by_path(path, lambda: _decode_foreground(_read_scanned(path, digest), PILLOW_MAX_PIXELS))
+
+
+def _read_scanned(path: str, digest: str | None) -> bytes:
+    data = read_bytes(path)
+    # What a manifest says of a picture must be true of the pixels beside it.
+    if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+        raise Refusal("was replaced since it was looked at a moment ago; leave the folder alone and start again")
+    return data
 
 
 @dataclass(frozen=True)
@@ -151,6 +177,9 @@ def _scan(
 
     def examine_or_refuse(path: str) -> _Examination | str:
         try:
+            # Records, manifests and pages know a source by its name.
+            if replace_unfit(os.path.basename(path)) != os.path.basename(path):
+                raise Refusal("has a name with control characters, or that is not UTF-8; rename it")
             return examine(path, max_pixels)
         except Refusal as refused:
             return str(refused)
@@ -166,6 +195,7 @@ def _scan(
             seen.update(zip(ahead, pool.map(examine_or_refuse, ahead), strict=True))
             usable, refused = _sort_out(seen, keep_duplicates)
 
+    refused = [(show_name(path), reason) for path, reason in refused]
     reasons = "\n".join(f"  {os.path.basename(path)} {reason}" for path, reason in refused)
     if refused and not skip_bad:
         raise SourceError(
@@ -194,12 +224,12 @@ def _sort_out(
         # Records and unpacked files know a source by its name, and some file systems do not tell A from a.
         namesake = looks.setdefault(look.file.name.lower(), look).file.path
         if namesake != path:
-            refused[path] = f"has the same name as {os.path.basename(namesake)}; rename one of them"
+            refused[path] = f"has the same name as {show_name(os.path.basename(namesake))}; rename one of them"
     if looks and not keep_duplicates:
         rows = list(looks.values())
         marks, mirrored = np.stack([look.mark for look in rows]), np.stack([look.mirrored for look in rows])
         for copy, (original, way) in find_copies([look.pixels for look in rows], marks, mirrored).items():
-            twin = os.path.basename(rows[original].file.path)
+            twin = show_name(os.path.basename(rows[original].file.path))
             refused[rows[copy].file.path] = f"is {way} {twin}; the two could end up on both sides of the split"
     usable = [look.file for look in looks.values() if look.file.path not in refused]
     return usable, [(path, refused[path]) for path in seen if path in refused]
@@ -230,7 +260,7 @@ def _refuse_by_path(path: str, decode_picture: Callable):
     try:
         return decode_picture()
     except Refusal as refused:
-        raise SourceError(f"{path} {refused}") from refused
+        raise SourceError(f"{show_name(path)} {refused}") from refused
 
 
 def _decode_background(data: bytes, max_pixels: int) -> Image.Image:

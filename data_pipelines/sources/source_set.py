@@ -163,7 +163,7 @@ def read_sources(
         keep_duplicates: copies are usable.
 
     Raises:
-        SourceError: a folder, or a picture in it, cannot be used.
+        SourceError: a folder, or a picture in it, cannot be used, or a picture is replaced while it is read.
     """
     background_scan = folder_scan.scan_backgrounds(
         backgrounds, skip_bad=skip_bad, keep_duplicates=keep_duplicates, count=background_count
@@ -172,8 +172,12 @@ def read_sources(
         foregrounds, skip_bad=skip_bad, keep_duplicates=keep_duplicates, count=foreground_count
     )
     with ThreadPoolExecutor() as pool:
-        scenes = list(pool.map(lambda f: folder_scan.read_background(f.path, height, width), background_scan.files))
-        cutouts = tuple(pool.map(lambda f: folder_scan.read_foreground(f.path, longest), foreground_scan.files))
+        scenes = list(
+            pool.map(lambda f: folder_scan.read_background(f.path, height, width, f.digest), background_scan.files)
+        )
+        cutouts = tuple(
+            pool.map(lambda f: folder_scan.read_foreground(f.path, longest, f.digest), foreground_scan.files)
+        )
     return Sources(
         backgrounds=np.stack(scenes),
         background_origins=tuple(Origin(file.path, file.digest) for file in background_scan.files),

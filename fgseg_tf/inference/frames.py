@@ -2,25 +2,32 @@
 
 Frames are read one at a time: a day of footage needs no more memory than a minute of it. Pictures are uint8 [H, W, 3].
 Whatever is wrong with the paths or pictures is a ValueError of one sentence.
+
+The name of a frame is that of its file, unless it cannot be the name of an output: see `name_output`.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
+from data_pipelines.runtime.files import PART
+from data_pipelines.runtime.names import replace_unfit, show_name
 from data_pipelines.runtime.progress import ProgressFactory
 from data_pipelines.sources.image_files import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.sources.image_files import SourceError as PictureError
 from data_pipelines.sources.image_files import list_pictures, read_picture
+from data_pipelines.sources.stored_files import is_folder, is_there, list_names
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".h264")
 MEDIAN = "median"
 MEDIAN_FRAMES = 61  # an odd number, so that the median is a value that occurs
 MEDIAN_BYTES = 1_000_000_000  # of frames that are held together for a median
 FEWEST_FOR_A_MEDIAN = 5
+LONGEST_NAME = 255 - len(f".png{PART}")  # bytes: what file systems take, without what outputs put behind it
+KEPT_OF_A_NAME = 180  # bytes of one that is longer
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Frame:
     """A frame of a camera.
 
     Attributes:
-        name: The file's, without its ending.
+        name: The file's, without its ending, as `name_output` returns it.
         picture: uint8 [H, W, 3].
     """
 
@@ -64,11 +71,11 @@ def find_frames(where: str) -> list[str]:
         ValueError: There are no frames, or two of them have the same name but for the ending.
     """
     _refuse_video(where)
-    if tf.io.gfile.exists(where) and not tf.io.gfile.isdir(where):
+    if is_there(where) and not is_folder(where):
         return [where]
     paths, others = list_pictures(where, "frame")
     if not paths:
-        videos = sorted(name for name in tf.io.gfile.listdir(where) if name.lower().endswith(VIDEO_ENDINGS))
+        videos = sorted(name for name in list_names(where) if name.lower().endswith(VIDEO_ENDINGS))
         if videos:
             _refuse_video(os.path.join(where, videos[0]))
         passed = f" Passed over: {others}." if others else ""
@@ -98,10 +105,35 @@ def read_frames(paths: list[str], size: tuple[int, int], report_unreadable: Call
             continue
         if picture.shape[:2] != size:
             raise ValueError(
-                f"{path} is of {_pixels(picture.shape)} pixels, the background of {_pixels(size)}: are they of one "
-                "camera? `resize` makes the background as large as the first frame."
+                f"{show_name(path)} is of {_pixels(picture.shape)} pixels, the background of {_pixels(size)}: are they "
+                "of one camera? `resize` makes the background as large as the first frame."
             )
-        yield Frame(_stem(path), picture)
+        yield Frame(name_output(path), picture)
+
+
+def name_output(path: str) -> str:
+    """Returns the name that the outputs of a frame have: its file's, without the ending.
+
+    A name that outputs cannot have becomes one that they can: what is too long with its ending is cut, and control
+    characters and bytes that are not UTF-8 are replaced by `_`. Behind it comes a part of the SHA-256 of the name, so
+    that two such frames do not meet.
+    """
+    stem = os.path.splitext(os.path.basename(path))[0]
+    fit = replace_unfit(stem)
+    if fit == stem and len(fit.encode()) <= LONGEST_NAME:
+        return stem
+    digest = hashlib.sha256(stem.encode(errors="surrogatepass")).hexdigest()
+    return f"{fit.encode()[:KEPT_OF_A_NAME].decode(errors='ignore')}-{digest[:16]}"
+
+
+def describe_renamed(paths: list[str]) -> list[str]:
+    """Returns a sentence for each frame whose outputs do not have its name."""
+    names = [(path, name_output(path)) for path in paths]
+    return [
+        f"{show_name(path)} has a name that its outputs cannot have: they are called {name}"
+        for path, name in names
+        if os.path.splitext(os.path.basename(path))[0] != name
+    ]
 
 
 def read_background(where: str, paths: list[str], progress: ProgressFactory) -> np.ndarray:
@@ -114,7 +146,7 @@ def read_background(where: str, paths: list[str], progress: ProgressFactory) -> 
     """
     if where != MEDIAN and not where.startswith(f"{MEDIAN}:"):
         _refuse_video(where)
-        if tf.io.gfile.isdir(where):
+        if is_folder(where):
             raise ValueError(f"`background`={where} is a folder: give a picture, or `background`=median:{where}.")
         return read_picture(where)
     return _compute_median(paths if where == MEDIAN else find_frames(where.partition(":")[2]), progress)
@@ -140,7 +172,7 @@ def _compute_median(paths: list[str], progress: ProgressFactory) -> np.ndarray:
                 continue  # it is named when its turn as a frame comes, and one in sixty does not change a median
             if picture.shape != first.shape:
                 raise ValueError(
-                    f"{paths[position]} is of {_pixels(picture.shape)} pixels, frames before it of "
+                    f"{show_name(paths[position])} is of {_pixels(picture.shape)} pixels, frames before it of "
                     f"{_pixels(first.shape)}: a median needs them all of one camera."
                 )
             pictures.append(picture)
@@ -168,20 +200,18 @@ def read_first(paths: list[str]) -> np.ndarray:
 def _refuse_video(where: str) -> None:
     if where.lower().endswith(VIDEO_ENDINGS):
         raise ValueError(
-            f"{where} is a video; take the frames out of it first: mkdir frames && ffmpeg -i {where} frames/%06d.png"
+            f"{show_name(where)} is a video; take the frames out of it first: mkdir frames && ffmpeg -i "
+            f"{show_name(where)} frames/%06d.png"
         )
 
 
 def _refuse_same_names(paths: list[str]) -> None:
     by_name: dict[str, str] = {}
     for path in paths:
-        other = by_name.setdefault(_stem(path).lower(), path)
+        other = by_name.setdefault(name_output(path).lower(), path)
         if other != path:
-            raise ValueError(f"{other} and {os.path.basename(path)} would get one output's name; rename one of them.")
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
+            names = f"{show_name(other)} and {show_name(os.path.basename(path))}"
+            raise ValueError(f"{names} would get one output's name; rename one of them.")
 
 
 def _pixels(size: tuple[int, ...]) -> str:

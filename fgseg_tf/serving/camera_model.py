@@ -15,7 +15,7 @@ import tensorflow as tf
 from fgseg_tf.calibration.camera_folder import CameraSetup
 from fgseg_tf.inference.segmenter import Segmenter
 from fgseg_tf.serving import request_images
-from fgseg_tf.serving.request_checks import check_camera_size, check_floats
+from fgseg_tf.serving.request_checks import check_amount, check_camera_size, check_files, check_floats
 from fgseg_tf.serving.request_images import require
 from fgseg_tf.serving.saved_model import (
     BYTES,
@@ -53,7 +53,8 @@ def build(segmenter: Segmenter, depth_scale: float, setup: CameraSetup) -> tuple
     known = {key: tf.Variable(value, trainable=False) for key, value in (camera.known or {}).items()}
 
     def predict(fg_bg):
-        (fg_bg,) = require([check_camera_size(tf.shape(fg_bg), camera.size)], fg_bg)
+        shape = tf.shape(fg_bg)
+        (fg_bg,) = require([check_camera_size(shape, camera.size), *check_amount(shape, "fg_bg")], fg_bg)
         background, depth = (
             {key: tf.convert_to_tensor(value) for key, value in variables.items()} for variables in (encoded, known)
         )
@@ -67,6 +68,7 @@ def build(segmenter: Segmenter, depth_scale: float, setup: CameraSetup) -> tuple
             frame = request_images.decode_picture(file, "fg_bg_bytes")
             return request_images.encode_results(predict(frame[None]), depth_scale)
 
+        (fg_bg_bytes,) = require(check_files(fg_bg_bytes, "fg_bg_bytes"), fg_bg_bytes)
         return tf.map_fn(one, fg_bg_bytes, fn_output_signature=request_images.FRAME_SPECS, parallel_iterations=2)
 
     signatures = {

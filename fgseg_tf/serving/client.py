@@ -1,22 +1,32 @@
 """A client of TF Serving for models that fgseg_tf.export wrote, by REST or gRPC: files of pictures in, files out.
 
-Both ask `serving_bytes` and return the same `Prediction`. What goes wrong is a ServerError that says what to do.
+Both ask `serving_bytes` and return the same `Prediction`. What goes wrong is a ServerError that says what to do. What a
+server answers is not believed: how much it is, of which types, and whether files are PNGs of a size is looked at first.
 """
 
 import base64
 import json
+import math
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import TypedDict, cast
+from http.client import HTTPException, HTTPResponse
+from typing import Any, TypedDict
 
+from data_pipelines.runtime.names import show_name
+from fgseg_tf.serving.request_images import HEADER, LARGEST, PNG
 from fgseg_tf.serving.saved_model import BYTES
 
 NUMBERS = ("share", "nearest", "median", "similarity")
 FILES = ("mask_png_bytes", "depth_png_bytes")
 OUTPUTS = {*NUMBERS, *FILES, "box"}
-MEGABYTES = 256  # of one gRPC message
+MEGABYTES = 256  # of one gRPC message, and of an answer by REST
+LONGEST_MESSAGE = 65_536  # bytes of an answer that says what is wrong
+SHOWN_OF_A_MESSAGE = 500  # letters
+SIDE = 1 << 24  # pixels, more than any picture's
+AT_ONCE = 1 << 20  # bytes that are read before the clock is looked at
 # How TF Serving says, by gRPC and by REST, that the inputs are not those of the signature.
 OTHER_INPUTS = ("input size does not match", "does not have named input", "keys must be equal to")
 
@@ -70,6 +80,7 @@ def connect(server: str, model: str, version: int, timeout: float) -> Ask:
 
 
 def _rest(server: str, model: str, version: int, timeout: float) -> Ask:
+    opener = urllib.request.build_opener(_NoRedirects)
     url = f"{server}/v1/models/{model}{f'/versions/{version}' if version else ''}:predict"
 
     def ask(bg: bytes | None, fg_bg: bytes) -> Prediction:
@@ -78,22 +89,53 @@ def _rest(server: str, model: str, version: int, timeout: float) -> Ask:
         body = json.dumps({"signature_name": BYTES, "instances": [instance]}).encode()
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as response:
-                content = response.read()
+            with opener.open(request, timeout=timeout) as response:
+                content = _read_answer(response, server, timeout)
         except urllib.error.HTTPError as error:
-            raise ServerError(_explained(server, model, _message_of(error.read()), set(files))) from error
-        except (OSError, urllib.error.URLError) as error:
-            reason = getattr(error, "reason", error)
+            raise ServerError(_explained(server, model, _read_message(error), set(files))) from error
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "reason", None) or error or type(error).__name__
             raise ServerError(_away(server, reason)) from error
         try:
             (answer,) = json.loads(content)["predictions"]
-        except (ValueError, KeyError, TypeError) as error:
+            given = set(answer.keys())
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ServerError(f"{server} answered something else than predictions: is it TF Serving?") from error
-        _check(answer, server, model)
-        decoded = {name: base64.b64decode(answer[name]["b64"]) for name in FILES}
-        return cast(Prediction, {**answer, **decoded})
+        _check(given, server, model)
+        try:
+            answer |= {name: base64.b64decode(answer[name]["b64"], validate=True) for name in FILES}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServerError(_strange(server, model, FILES)) from error
+        return _make_prediction(answer, server, model)
 
     return ask
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Goes nowhere else: pictures are for the server that was named."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        """Returns nothing, so that the answer is the one that says so."""
+
+
+def _read_answer(response: HTTPResponse, server: str, timeout: float) -> bytes:
+    until, parts, size = time.monotonic() + timeout, [], 0
+    while part := response.read1(AT_ONCE):
+        parts.append(part)
+        size += len(part)
+        if size > MEGABYTES << 20:
+            raise ServerError(f"{server} answers with more than {MEGABYTES} MB: is it TF Serving?")
+        # That something comes now and then is no answer.
+        if time.monotonic() > until:
+            raise TimeoutError("timed out")
+    return b"".join(parts)
+
+
+def _read_message(error: urllib.error.HTTPError) -> str:
+    try:
+        return _message_of(error.read(LONGEST_MESSAGE)) if error.fp else error.reason
+    except (OSError, HTTPException):
+        return error.reason
 
 
 def _grpc(address: str, model: str, version: int, timeout: float) -> Ask:
@@ -121,11 +163,19 @@ def _grpc(address: str, model: str, version: int, timeout: float) -> Ask:
             if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                 raise ServerError(_away(f"grpc://{address}", error.details())) from error
             raise ServerError(_explained(f"grpc://{address}", model, error.details(), set(request.inputs))) from error
-        answer = {name: tf.make_ndarray(value) for name, value in outputs.items()}
-        _check(answer, f"grpc://{address}", model)
-        files = {name: answer[name][0] for name in FILES}
-        numbers = {name: float(answer[name][0]) for name in NUMBERS}
-        return cast(Prediction, {**files, **numbers, "box": answer["box"][0].tolist()})
+        server = f"grpc://{address}"
+        _check(set(outputs), server, model)
+        shapes = {name: [1, 4] if name == "box" else [1] for name in OUTPUTS}
+        # The shape first: a few bytes can claim an array of any size.
+        odd = [n for n, shape in shapes.items() if [side.size for side in outputs[n].tensor_shape.dim] != shape]
+        if odd:
+            raise ServerError(_strange(server, model, odd))
+        try:
+            answer = {name: tf.make_ndarray(outputs[name])[0] for name in OUTPUTS}
+        except (ValueError, TypeError, KeyError) as error:
+            raise ServerError(_strange(server, model, OUTPUTS)) from error
+        values = {name: value.tolist() if hasattr(value, "tolist") else value for name, value in answer.items()}
+        return _make_prediction(values, server, model)
 
     return ask
 
@@ -134,8 +184,47 @@ def _name_files(bg: bytes | None, fg_bg: bytes) -> dict[str, bytes]:
     return {"fg_bg_bytes": fg_bg} if bg is None else {"bg_bytes": bg, "fg_bg_bytes": fg_bg}
 
 
-def _check(answer: dict, server: str, model: str) -> None:
-    if missing := OUTPUTS - set(answer):
+def _make_prediction(answer: dict[str, Any], server: str, model: str) -> Prediction:
+    """Returns what a server answered once it is what a `Prediction` says."""
+    odd = [name for name in NUMBERS if not _is_number(answer[name])]
+    odd += [name for name in FILES if not _is_png(answer[name])]
+    box = answer["box"]
+    if not isinstance(box, list) or len(box) != 4 or not all(type(end) is int and 0 <= end <= SIDE for end in box):
+        odd.append("box")
+    if odd:
+        raise ServerError(_strange(server, model, odd))
+    return {
+        "mask_png_bytes": answer["mask_png_bytes"],
+        "depth_png_bytes": answer["depth_png_bytes"],
+        "share": float(answer["share"]),
+        "nearest": float(answer["nearest"]),
+        "median": float(answer["median"]),
+        "box": box,
+        "similarity": float(answer["similarity"]),
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_png(value: Any) -> bool:
+    """Whether it begins as a PNG of a size that this project writes."""
+    if not isinstance(value, bytes) or not value.startswith(PNG) or len(value) < HEADER:
+        return False
+    width, height = int.from_bytes(value[16:20], "big"), int.from_bytes(value[20:24], "big")
+    return 0 < width * height <= LARGEST
+
+
+def _strange(server: str, model: str, names) -> str:
+    return (
+        f"the model {model} of {server} returns something else as {', '.join(sorted(names))} than fgseg_tf.export "
+        "writes; give the name of such a model as `model`."
+    )
+
+
+def _check(given: set[str], server: str, model: str) -> None:
+    if missing := OUTPUTS - given:
         raise ServerError(
             f"the model {model} of {server} returns no {', '.join(sorted(missing))}: it is another one than "
             "fgseg_tf.export writes; give its name as `model`."
@@ -151,7 +240,10 @@ def _explained(server: str, model: str, message: str, given: set[str]) -> str:
         return f"the model {model} of {server} has no background inside; give the picture of one as `background`."
     # Of what a graph says of itself, what was written for people.
     asserted = re.search(r"assertion failed: \[(.*?)\]\s*(\n|$)", message)
-    sentence = f"{server} refuses: {asserted[1] if asserted else ' '.join(message.split())}"
+    reason = show_name(asserted[1] if asserted else " ".join(message.split()))
+    if len(reason) > SHOWN_OF_A_MESSAGE:
+        reason = f"{reason[:SHOWN_OF_A_MESSAGE]} ..."
+    sentence = f"{server} refuses: {reason}"
     if "not found" in message.lower() and ("servable" in message.lower() or "model" in message.lower()):
         return f"{sentence}; is {model} the name that the server has it under (`model`, in models.config)?"
     if BYTES in message:
@@ -160,11 +252,11 @@ def _explained(server: str, model: str, message: str, given: set[str]) -> str:
 
 
 def _away(server: str, reason) -> str:
-    return f"{server} does not answer ({reason}): is the server running, and is that its address?"
+    return f"{server} does not answer ({show_name(str(reason))}): is the server running, and is that its address?"
 
 
 def _message_of(body: bytes) -> str:
     try:
         return str(json.loads(body)["error"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return body.decode(errors="replace").strip()[:300] or "no reason given"

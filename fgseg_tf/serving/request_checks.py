@@ -2,7 +2,57 @@
 
 import tensorflow as tf
 
-from fgseg_tf.serving.request_images import check
+from fgseg_tf.serving.request_images import LARGEST, LARGEST_REQUEST, check, count_pixels, require
+
+# Of a request. The network looks at the smallest ones too: at 192 pixels each takes 10 MB meanwhile, so that as many
+# take what LARGEST_REQUEST pixels do.
+MOST_FRAMES = 256
+
+
+def check_some(count: tf.Tensor, what: str) -> tf.Operation:
+    """Returns a check that a count of `what` is not 0."""
+    return check(count > 0, f"there are no {what}: give one or more")
+
+
+def check_amount(pictures: tf.Tensor, name: str, what: str = "frames") -> list[tf.Operation]:
+    """Returns checks that there is something to look at in pictures of a shape, and not too much.
+
+    Args:
+        pictures: int32 [4].
+        name: Of the input, for the sentences.
+        what: They are.
+    """
+    count, height, width = tf.unstack(tf.cast(pictures, tf.int64)[:3])
+    pixels = height * width
+    return [
+        check_some(count, what),
+        check(pixels > 0, "pictures have no pixels"),
+        check(pixels <= LARGEST, f"{name} has {{}} pixels; up to {LARGEST} are looked at", pixels),
+        *_check_total(count, count * pixels, what),
+    ]
+
+
+def check_files(files: tf.Tensor, name: str) -> list[tf.Operation]:
+    """Returns checks that there are files to look at, and not too much in all of them together.
+
+    Args:
+        files: Bytes of a JPEG or PNG each, string [B].
+        name: Of the input, for the sentences.
+    """
+    count = tf.size(files, tf.int64)
+    # Of more than that no header is read.
+    (files,) = require([check_some(count, "frames"), *_check_total(count, tf.zeros_like(count), "frames")], files)
+    pixels = tf.map_fn(lambda file: count_pixels(file, name), files, fn_output_signature=tf.int64)
+    return _check_total(count, tf.reduce_sum(pixels), "frames")
+
+
+def _check_total(count: tf.Tensor, pixels: tf.Tensor, what: str) -> list[tf.Operation]:
+    most = f"{MOST_FRAMES} are looked at in a request: send fewer at once"
+    fewer = f"{LARGEST_REQUEST} are looked at in a request: send fewer at once"
+    return [
+        check(count <= MOST_FRAMES, f"there are {{}} {what}; up to {most}", count),
+        check(pixels <= LARGEST_REQUEST, f"all {what} have {{}} pixels together; up to {fewer}", pixels),
+    ]
 
 
 def check_one_camera(bg: tf.Tensor, fg_bg: tf.Tensor) -> list[tf.Operation]:
@@ -11,8 +61,8 @@ def check_one_camera(bg: tf.Tensor, fg_bg: tf.Tensor) -> list[tf.Operation]:
     sentence = "bg is {} x {} pixels and fg_bg {} x {}: make them one size"
     return [
         check(tf.reduce_all(bg[1:3] == fg_bg[1:3]), sentence, *sizes),
-        check(tf.reduce_all(fg_bg[1:3] > 0), "pictures have no pixels"),
         check_enough(bg[0], fg_bg[0]),
+        *check_amount(fg_bg, "fg_bg"),
     ]
 
 
@@ -30,8 +80,9 @@ def check_floats(pictures: tf.Tensor, name: str, other: str) -> tf.Operation:
         name: Of the input, for the sentence.
         other: The signature that takes uint8.
     """
-    # Put so that it is false of what is not a number.
-    inside = (tf.reduce_min(pictures) >= 0) & (tf.reduce_max(pictures) <= 1)
+    # A sum is not finite if anything in it is not; least and most may pass over what is not a number.
+    finite = tf.math.is_finite(tf.reduce_sum(pictures))
+    inside = finite & (tf.reduce_min(pictures) >= 0) & (tf.reduce_max(pictures) <= 1)
     return check(inside, f"{name} has values that are not from 0 to 1: divide by 255, or send uint8 to {other}")
 
 
@@ -55,19 +106,23 @@ def check_background_depth(bg: tf.Tensor, bg_depth: tf.Tensor) -> list[tf.Operat
     sizes = [of_bg[2], of_bg[1], of_depth[2], of_depth[1]]
     # Put so that it is false of what is not a number.
     inside = tf.reduce_all((bg_depth >= 0) & (bg_depth < float("inf")))
-    known = tf.reduce_any(bg_depth > 0, [1, 2, 3])
-    return [
-        check(
-            tf.reduce_all(of_bg[1:3] == of_depth[1:3]),
-            "bg is {} x {} pixels and bg_depth {} x {}: make them one size (depth by the nearest pixel)",
-            *sizes,
-        ),
-        check(tf.reduce_all(of_bg[1:3] > 0), "pictures have no pixels"),
+    first = [
+        *check_amount(of_bg, "bg", "backgrounds"),
         check(
             of_bg[0] == of_depth[0],
             "there are {} backgrounds and {} depths of backgrounds: give one for each",
             of_bg[0],
             of_depth[0],
+        ),
+    ]
+    (bg_depth,) = require(first, bg_depth)  # of no depths there is none that is unknown
+    known = tf.reduce_any(bg_depth > 0, [1, 2, 3])
+    return [
+        *first,
+        check(
+            tf.reduce_all(of_bg[1:3] == of_depth[1:3]),
+            "bg is {} x {} pixels and bg_depth {} x {}: make them one size (depth by the nearest pixel)",
+            *sizes,
         ),
         check(inside, "bg_depth has values that are negative or not finite: give metres, and 0 where they are unknown"),
         check(
@@ -76,4 +131,14 @@ def check_background_depth(bg: tf.Tensor, bg_depth: tf.Tensor) -> list[tf.Operat
             "encode_background, which needs none",
             tf.argmin(tf.cast(known, tf.int32)),
         ),
+    ]
+
+
+def check_finite(values: dict[str, tf.Tensor], source: str) -> list[tf.Operation]:
+    """Returns checks that what a signature returned before, by name, is still numbers."""
+    sentence = f"has values that are not finite: give what {source} returned"
+    return [
+        check(tf.math.is_finite(tf.reduce_sum(value)), f"{name} {sentence}")
+        for name, value in values.items()
+        if value.dtype.is_floating
     ]

@@ -2,7 +2,11 @@
 
 import tensorflow as tf
 
+from fgseg_tf.serving.jpeg_scans import MOST_SCANS, has_few_scans
+
 LARGEST = 40_000_000  # pixels; an 8K frame has 33 million
+# Pixels of all frames of a request. Eight of 4K have 66 million, which batching.config puts together.
+LARGEST_REQUEST = 80_000_000
 FOREGROUND = 0.5
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 HEADER = 24  # bytes of a PNG, with its width and height
@@ -33,7 +37,23 @@ def require(checks: list, *tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
 def decode_picture(data: tf.Tensor, name: str) -> tf.Tensor:
     """Returns a picture, uint8 [H, W, 3].
 
-    The size is read before anything is decoded, because a small file can hold a huge picture.
+    Its size and its scans are read before anything is decoded, because a small file can hold a huge picture, or the
+    same one a thousand times.
+
+    Args:
+        data: Bytes of a JPEG or PNG file.
+        name: Of the input, for errors.
+    """
+    # Of a file that is none nothing else is asked.
+    (data,) = require([count_pixels(data, name)], data)
+    few = tf.cond(tf.strings.substr(data, 0, len(JPEG)) == JPEG, lambda: has_few_scans(data), lambda: True)
+    sentence = f"{name} has more than {MOST_SCANS} scans, usual are 10: save it as a plain JPEG"
+    (data,) = require([check(few, sentence)], data)
+    return tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), [None, None, 3])
+
+
+def count_pixels(data: tf.Tensor, name: str) -> tf.Tensor:
+    """Returns how many pixels a picture has by its header, int64 []: from 1 to LARGEST.
 
     Args:
         data: Bytes of a JPEG or PNG file.
@@ -46,8 +66,8 @@ def decode_picture(data: tf.Tensor, name: str) -> tf.Tensor:
     size = tf.cond(is_png, lambda: _png_size(header), lambda: _jpeg_size(data))
     pixels = tf.reduce_prod(tf.cast(size, tf.int64))
     fits = (pixels > 0) & (pixels <= LARGEST)
-    (data,) = require([check(fits, f"{name} has {{}} pixels; up to {LARGEST} are looked at", pixels)], data)
-    return tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), [None, None, 3])
+    (pixels,) = require([check(fits, f"{name} has {{}} pixels; up to {LARGEST} are looked at", pixels)], pixels)
+    return pixels
 
 
 def encode_mask_png(mask: tf.Tensor) -> tf.Tensor:

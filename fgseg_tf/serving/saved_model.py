@@ -16,7 +16,8 @@ inputs of a signature cannot be left out.
 
 Everything has the size of the frame, whatever the size at which the network looks. One background (a batch of 1) will
 do for many frames. Depth is in metres, larger is farther; as PNG it is 16 bits, `depth_scale` codes a metre.
-What is wrong with a request is an InvalidArgument that says what and what to do.
+What is wrong with a request is an InvalidArgument that says what and what to do. So is what is too much: a picture of
+more than request_images.LARGEST pixels, frames of more than LARGEST_REQUEST together, more than MOST_FRAMES of them.
 """
 
 from collections.abc import Callable
@@ -24,12 +25,21 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from fgseg_tf.inference import upsampling
-from fgseg_tf.inference.object_placing import KEYS, KnownBackground, fill_unknown
-from fgseg_tf.inference.segmenter import EncodedBackground, Segmenter, resize_to_working_size
+from fgseg_tf.inference import scene_match, upsampling
+from fgseg_tf.inference.object_placing import KEYS, KnownBackground, fill_unknown, find_size
+from fgseg_tf.inference.segmenter import EncodedBackground, Segmenter, resize_to_working_size, working_size
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.serving import request_images
-from fgseg_tf.serving.request_checks import check_background_depth, check_enough, check_floats, check_one_camera
+from fgseg_tf.serving.request_checks import (
+    check_amount,
+    check_background_depth,
+    check_enough,
+    check_files,
+    check_finite,
+    check_floats,
+    check_one_camera,
+    check_some,
+)
 from fgseg_tf.serving.request_images import check, require
 
 DEFAULT, FLOAT, BYTES, ENCODE, SEGMENT, ENCODE_KNOWN, SEGMENT_KNOWN = (
@@ -78,7 +88,8 @@ def build(
 
     def predict_bytes(bg_bytes, fg_bg_bytes):
         count = tf.size(fg_bg_bytes)
-        bg_bytes, fg_bg_bytes = require([check_enough(tf.size(bg_bytes), count)], bg_bytes, fg_bg_bytes)
+        checks = [check_enough(tf.size(bg_bytes), count), *check_files(fg_bg_bytes, "fg_bg_bytes")]
+        bg_bytes, fg_bg_bytes = require(checks, bg_bytes, fg_bg_bytes)
 
         def one(files):
             bg, fg_bg = (
@@ -122,12 +133,15 @@ def segment_frames(
 
 
 def _build_in_two_steps(segmenter: Segmenter) -> dict:
+    steps = _find_steps(segmenter)
+
     def encode_background(bg):
+        (bg,) = require(check_amount(tf.shape(bg), "bg", "backgrounds"), bg)
         return {**segmenter.encode_background(resize_to_working_size(bg, segmenter.side)), **_note_size(bg)}
 
     def segment_with_background(fg_bg, **encoded):
         bg_size = encoded.pop("bg_size")
-        fg_bg = _require_one_call(ENCODE, bg_size, encoded, fg_bg)
+        fg_bg = _require_one_call(ENCODE, bg_size, encoded, fg_bg, segmenter.side, steps)
         return segment_frames(segmenter, encoded, fg_bg)
 
     encode = make_signature(encode_background, bg=PICTURES)
@@ -137,6 +151,7 @@ def _build_in_two_steps(segmenter: Segmenter) -> dict:
 
 def _build_known_in_two_steps(segmenter: Segmenter) -> dict:
     placer = segmenter.placer  # loaded now: in a graph weights cannot be
+    steps = _find_steps(segmenter)
 
     def encode_known_background(bg, bg_depth):
         bg, bg_depth = require(check_background_depth(bg, bg_depth), bg, bg_depth)
@@ -146,7 +161,7 @@ def _build_known_in_two_steps(segmenter: Segmenter) -> dict:
 
     def segment_with_known_background(fg_bg, **encoded):
         bg_size = encoded.pop("bg_size")
-        fg_bg = _require_one_call(ENCODE_KNOWN, bg_size, encoded, fg_bg)
+        fg_bg = _require_one_call(ENCODE_KNOWN, bg_size, encoded, fg_bg, segmenter.side, steps)
         known: KnownBackground = {key: encoded.pop(key) for key in KEYS}  # type: ignore[assignment, misc]
         return segment_frames(segmenter, encoded, fg_bg, known)
 
@@ -160,17 +175,42 @@ def _note_size(bg: tf.Tensor) -> dict[str, tf.Tensor]:
     return {"bg_size": tf.tile(size[None, 1:3], [size[0], 1])}
 
 
-def _require_one_call(source: str, bg_size: tf.Tensor, encoded: dict, fg_bg: tf.Tensor) -> tf.Tensor:
+def _require_one_call(
+    source: str, bg_size: tf.Tensor, encoded: dict, fg_bg: tf.Tensor, side: int, steps: dict[str, int]
+) -> tf.Tensor:
     """Returns the frames once it is checked that all else is what one call returned, of backgrounds of their size."""
+    (bg_size,) = require([check_some(tf.shape(bg_size)[0], "backgrounds")], bg_size)
+    bg_shape = tf.concat([tf.shape(bg_size)[:1], bg_size[0]], 0)
+    (fg_bg,) = require(check_one_camera(bg_shape, tf.shape(fg_bg)), fg_bg)
     counts = tf.stack([tf.shape(value)[0] for value in encoded.values()])
     # All of one size, since they came as one batch, unless two batches were put together.
     of_one_call = tf.reduce_all(counts == tf.shape(bg_size)[0]) & tf.reduce_all(bg_size == bg_size[:1])
-    for key in {"bg_metres", "bg_known"} & set(encoded):
-        of_one_call &= tf.reduce_all(tf.shape(encoded[key])[1:3] == bg_size[:1])
-    (bg_size,) = require([check(of_one_call, f"give all that one call of {source} returned, and only that")], bg_size)
-    bg_shape = tf.concat([tf.shape(bg_size)[:1], bg_size[0]], 0)
-    (fg_bg,) = require(check_one_camera(bg_shape, tf.shape(fg_bg)), fg_bg)
+    for name, size in _list_sizes(bg_size[0], side, steps).items():
+        if name in encoded:
+            of_one_call &= tf.reduce_all(tf.shape(encoded[name])[1:3] == size)
+    checks = [check(of_one_call, f"give all that one call of {source} returned, and only that")]
+    (fg_bg,) = require([*checks, *check_finite(encoded, source)], fg_bg)
     return fg_bg
+
+
+def _find_steps(segmenter: Segmenter) -> dict[str, int]:
+    """Returns by how many pixels of the working size each of the features of a background is one, by name."""
+    side = 1024  # which every step divides
+    spec = tf.TensorSpec([1, side, side, 3])
+    features = tf.function(lambda bg: segmenter.halves[0](bg, training=False)).get_concrete_function(spec)
+    return {f"features_{number}": side // shape[1] for number, shape in enumerate(features.output_shapes)}
+
+
+def _list_sizes(bg_size: tf.Tensor, side: int, steps: dict[str, int]) -> dict[str, tf.Tensor]:
+    """Returns height and width, int32 [2], of what is computed of a background of a size, by name."""
+    working, placing = working_size(bg_size, side), find_size(bg_size)
+    grey, nearby = scene_match.BACKGROUND_KEYS
+    return {
+        **{name: -(-working // step) for name, step in steps.items()},
+        grey: working,
+        nearby: -(-working[::-1] // scene_match.STEP),
+        **{"placing_bg": placing, "placing_code": placing, "bg_metres": bg_size, "bg_known": bg_size},
+    }
 
 
 def _specs_of_outputs(signature) -> dict[str, tf.TensorSpec]:

@@ -409,3 +409,22 @@ def test_copies_are_named_after_the_one_that_is_kept_across_blocks():
     digests[2450] = "2400"  # the same pixels as a copy: named after the one that stays
     copies = find_copies(digests, marks, np.zeros_like(marks))
     assert {copy: original for copy, (original, _) in copies.items()} == {2000: 7, 2400: 7, 2450: 7}
+
+
+def test_a_name_that_is_not_utf8_is_refused_by_itself(tmp_path):
+    """Not the whole folder without a name; and what a terminal obeys is shown, not sent to it."""
+    save(scene(1), tmp_path, "good.png")
+    save(scene(2), tmp_path, "odd\x1b[2J.png")
+    strange = os.path.join(os.fsencode(tmp_path), b"caf\xe9.png")
+    with open(strange, "wb") as file, open(tmp_path / "good.png", "rb") as good:
+        file.write(good.read())
+    os.mkfifo(tmp_path / "fifo.png")
+    with pytest.raises(SourceError) as caught:
+        folder_scan.scan_backgrounds(str(tmp_path))
+    assert "  caf\\xe9.png has a name with control characters, or that is not UTF-8; rename it" in str(caught.value)
+    assert "  odd\\x1b[2J.png has a name with control characters" in str(caught.value)
+    assert "  fifo.png is a FIFO, not a file" in str(caught.value)
+    found = folder_scan.scan_backgrounds(str(tmp_path), skip_bad=True)
+    assert names(found) == ["good"]
+    bad = [os.path.basename(path) for path, _ in found.refused]
+    assert bad == [r"caf\xe9.png", "fifo.png", r"odd\x1b[2J.png"]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,19 @@ def folder(tmp_path_factory) -> Path:
     return made
 
 
+@pytest.fixture(scope="module")
+def strange(folder) -> Path:
+    """Frames as a stranger leaves them: with names of any bytes, and one that is no file."""
+    made = folder / "strange"
+    made.mkdir()
+    frame = (folder / "frames" / "f0.png").read_bytes()
+    for name in (b"f0.png", b"x" * 250 + b".png", b"caf\xe9.png", b"a\x1b[2J\nb.png"):
+        with open(os.path.join(os.fsencode(made), name), "wb") as file:
+            file.write(frame)
+    os.mkfifo(made / "fifo.png")
+    return made
+
+
 def picture(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
 
@@ -100,6 +114,27 @@ def test_a_folder_of_frames(folder):
     assert [row["name"] for row in rows] == names
     doubted = any(float(row["similarity"]) < scene_match.SAME_SCENE for row in rows)
     assert doubted == ("warning: the background" in errors)
+
+
+def test_a_folder_that_a_stranger_filled(folder, strange):
+    where = folder / "of strange"
+    status, said, errors = run(
+        f"--background={folder}/empty.png", f"--frames={strange}", f"--output={where}", f"--run={folder}/run"
+    )
+    assert status == 1
+    assert f"skipped: {strange}/fifo.png is a FIFO, not a file" in errors
+    assert "predict: 1 frame(s) could not be read, named above; all others are done." in errors
+    assert f"4 frames are in {where}" in said
+    assert f"{strange}/caf\\xe9.png has a name that its outputs cannot have: they are called caf_-" in errors
+    assert f"{strange}/a\\x1b[2J\\nb.png has a name that its outputs cannot have" in errors
+    assert all(line.isprintable() for line in (said + errors).split("\n"))
+    rows = list(csv.DictReader((where / "frames.csv").read_text(encoding="utf-8").split("\n")))
+    names = {row["name"] for row in rows}
+    assert len(names) == 4
+    assert "f0" in names
+    assert names == {path.stem for path in (where / "overlay").iterdir()}
+    objects = csv.DictReader((where / "objects.csv").read_text(encoding="utf-8").split("\n"))
+    assert {row["name"] for row in objects} <= names
 
 
 def test_one_frame_of_another_scene_is_doubted(folder):

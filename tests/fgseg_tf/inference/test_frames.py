@@ -1,6 +1,8 @@
 """Frames and empty scenes from real files."""
 
+import os
 import re
+import signal
 
 import numpy as np
 import pytest
@@ -101,3 +103,40 @@ def test_frames_of_another_size(tmp_path):
     refused(said, list, frames.read_frames([path], (HEIGHT, WIDTH), print))
     paths = [save(tmp_path, f"b{n}.png", grain(n)) for n in range(6)]
     refused("frames before it of 14 x 10: a median needs", frames.read_background, "median", [*paths, path], Quiet)
+
+
+def test_a_name_that_outputs_cannot_have_becomes_one_that_they_can(tmp_path):
+    plain = ["a", "kitchen 7 é 猫", "shot at 1.02\u202fPM", "x" * 246]
+    assert [frames.name_output(f"{tmp_path}/{name}.jpg") for name in plain] == plain
+    odd = ["x" * 247, "x" * 250 + "y", "é" * 125, "a\nb", "a\x1bb", "a\x1b[2Jb", os.fsdecode(b"caf\xe9"), "caf\udcea"]
+    names = [frames.name_output(f"{tmp_path}/{name}.jpg") for name in odd]
+    assert len(set(names)) == len(odd)
+    for name, before in zip(names, odd, strict=True):
+        assert name.isprintable()
+        assert len(name.encode()) < 200
+        assert name[:3] == before[:3].replace("\n", "_").replace("\x1b", "_")
+        (tmp_path / f"{name}.png.part").write_bytes(b"")
+    said = frames.describe_renamed([f"{tmp_path}/{name}.jpg" for name in (*plain, "a\nb")])
+    assert said == [f"{tmp_path}/a\\nb.jpg has a name that its outputs cannot have: they are called {names[3]}"]
+
+
+def test_a_folder_that_a_stranger_filled(tmp_path):
+    """What is no file or has a name of any bytes stops no other frame; a FIFO would be waited for without end."""
+    signal.alarm(60)  # which ends the process
+    for name in ("a.png", "x" * 250 + ".png", "new\nline.png"):
+        save(tmp_path, name, grain(1))
+    os.rename(os.fsencode(tmp_path / "a.png"), os.path.join(os.fsencode(tmp_path), b"caf\xe9.png"))
+    os.mkfifo(tmp_path / "0fifo.png")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "nowhere.png").symlink_to("gone")
+    paths = frames.find_frames(str(tmp_path))
+    np.testing.assert_array_equal(frames.read_first(paths), grain(1))
+    bad: list[str] = []
+    found = list(frames.read_frames(paths, (HEIGHT, WIDTH), bad.append))
+    signal.alarm(0)
+    assert [name[:5] for name in sorted(frame.name for frame in found)] == ["caf_-", "new_l", "xxxxx"]
+    assert sorted(bad) == [
+        f"{tmp_path}/0fifo.png is a FIFO, not a file",
+        f"{tmp_path}/folder.jpg is a folder, not a file",
+        f"{tmp_path}/nowhere.png is a link that leads nowhere",
+    ]

@@ -104,3 +104,20 @@ def test_depth_may_differ_where_the_mask_says_neither():
     assert measure(depth=np.array([[[[0.0], [4.0], [2.0]]]])) == np.inf
     assert measure(similarity=np.array([0.7])) == pytest.approx(0.1)
     assert measure(mask=np.array([[[[0.2], [0.5], [0.7]]]])) == pytest.approx(0.2)
+
+
+def test_nothing_and_too_much(signatures, frames):
+    """As every signature of a model that has no background inside."""
+    many = tf.repeat(tf.constant(frames[:1]), 257, 0)
+    file = tf.io.encode_png(frames[0]).numpy()
+    floats = np.full(frames.shape, 0.5, np.float32)
+    floats.flat[floats.size // 2] = np.nan
+    for name, inputs, sentence in (
+        ("serving_default", {"fg_bg": many[:0]}, "there are no frames: give one or more"),
+        ("serving_default", {"fg_bg": many}, "there are 257 frames; up to 256 are looked at in a request"),
+        ("serving_float", {"fg_bg": tf.constant(floats)}, "fg_bg has values that are not from 0 to 1"),
+        ("serving_bytes", {"fg_bg_bytes": tf.constant([], tf.string)}, "there are no frames: give one or more"),
+        ("serving_bytes", {"fg_bg_bytes": tf.constant([file] * 257)}, "there are 257 frames; up to 256"),
+    ):
+        with pytest.raises(WRONG, match=sentence):
+            signatures[name](**inputs)

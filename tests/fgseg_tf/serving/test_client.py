@@ -3,14 +3,20 @@
 Where tensorflow_model_server is on the PATH, against that one too.
 """
 
+import base64
 import csv
 import io
+import json
+import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +180,16 @@ def test_the_tool(servers, files, tmp_path, way):
     mask = np.asarray(Image.open(tmp_path / "answers" / "mask" / "a.png"))
     assert float(rows[0]["share"]) == pytest.approx((mask >= 128).mean(), abs=1e-5)
     assert Image.open(tmp_path / "answers" / "depth" / "b.png").size == (64, 40)
+    if way == "grpc":  # what a stranger left among the frames is named, and stops no other
+        os.mkfifo(tmp_path / "frames" / "fifo.png")
+        (tmp_path / "frames" / "b.png").rename(tmp_path / "frames" / "b\x1b[2J.png")
+        strange = query(f"--server={servers[way]}", *flags)
+        assert strange.returncode == 1
+        assert f"skipped: {tmp_path}/frames/fifo.png is a FIFO, not a file" in strange.stderr
+        assert "1 frame(s) could not be read, named above; all others are done." in strange.stderr
+        assert "\x1b" not in strange.stdout + strange.stderr
+        rows = list(csv.DictReader((tmp_path / "answers" / "frames.csv").read_text().splitlines()))
+        assert [row["name"][:7] for row in rows] == ["a", "b_[2J-" + rows[1]["name"][6]]
     wrong = query(f"--server={servers[way]}", "--model=other", *flags)
     assert wrong.returncode == 1
     assert wrong.stderr.splitlines()[-1].startswith("query_serving: ")
@@ -183,3 +199,120 @@ def test_the_tool(servers, files, tmp_path, way):
 def query(*flags):
     command = [sys.executable, str(ROOT / "tools" / "query_serving.py"), *flags]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@contextmanager
+def liar(answer: bytes, head: bytes = b"HTTP/1.0 200 OK", drip: float = 0.0):
+    """A server that says the same to everybody; `drip` seconds between its bytes."""
+    with socket.create_server(("localhost", 0)) as listening:
+
+        def serve():
+            while True:
+                try:
+                    asked, _ = listening.accept()
+                except OSError:
+                    return
+                with asked, suppress(OSError):
+                    # To its end, or a close would take the answer back.
+                    request = b""
+                    while b"\r\n\r\n" not in request:
+                        request += asked.recv(1 << 16)
+                    header, _, body = request.partition(b"\r\n\r\n")
+                    missing = int(re.search(rb"(?i)content-length: (\d+)", header)[1]) - len(body)
+                    while missing > 0:
+                        missing -= len(asked.recv(1 << 16))
+                    asked.sendall(head + b"\r\n\r\n")
+                    for part in [answer] if not drip else (answer[n : n + 1] for n in range(len(answer))):
+                        asked.sendall(part)
+                        time.sleep(drip)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://localhost:{listening.getsockname()[1]}"
+
+
+PNG = tf.io.encode_png(np.zeros((4, 5, 1), np.uint8)).numpy()
+HONEST = {
+    **{name: {"b64": base64.b64encode(PNG).decode()} for name in client.FILES},
+    **{"share": 0.5, "nearest": 1, "median": 2.5, "similarity": 0.9, "box": [0, 1, 2, 3]},
+}
+BOMB = PNG[:16] + b"\x00\xff\xff\xff" * 2 + PNG[24:]
+
+
+@pytest.mark.parametrize(
+    ("change", "odd"),
+    [
+        ({"share": "many"}, "share"),
+        ({"share": float("nan")}, "share"),
+        ({"nearest": float("inf")}, "nearest"),
+        ({"median": None, "similarity": True}, "median, similarity"),
+        ({"box": [0, 1, 2]}, "box"),
+        ({"box": [0, 1, 2, -3]}, "box"),
+        ({"box": [0, 1, 2, 10**30]}, "box"),
+        ({"box": {"0": 1}}, "box"),
+        ({"mask_png_bytes": "text"}, "depth_png_bytes, mask_png_bytes"),
+        ({"mask_png_bytes": {"b64": "***"}}, "depth_png_bytes, mask_png_bytes"),
+        ({"mask_png_bytes": {"b64": "aGVsbG8="}}, "mask_png_bytes"),
+        ({"depth_png_bytes": {"b64": base64.b64encode(BOMB).decode()}}, "depth_png_bytes"),
+    ],
+)
+def test_an_answer_of_other_types_is_not_believed(change, odd):
+    with liar(json.dumps({"predictions": [{**HONEST, **change}]}).encode()) as server:
+        said = f"the model fgseg of {server} returns something else as {odd} than fgseg_tf.export writes"
+        with pytest.raises(client.ServerError, match=said):
+            client.connect(server, "fgseg", 0, 20)(None, b"frame")
+
+
+def test_an_answer_is_read_to_a_limit():
+    with liar(json.dumps({"predictions": [HONEST]}).encode()) as server:
+        assert client.connect(server, "fgseg", 0, 20)(None, b"frame")["box"] == [0, 1, 2, 3]
+    for answer, head, said in (
+        (b" " * ((client.MEGABYTES << 20) + 1), b"HTTP/1.0 200 OK", "answers with more than 256 MB: is it TF Serving"),
+        (b"[" * 500_000, b"HTTP/1.0 200 OK", "answered something else than predictions: is it TF Serving"),
+        (b'{"predictions": [[1]]}', b"HTTP/1.0 200 OK", "answered something else than predictions: is it TF Serving"),
+        (b"", b"not HTTP at all", "does not answer"),
+        (b"", b"HTTP/1.0 302 Found\r\nLocation: http://localhost:1/", "refuses: .*[Nn]o reason given|refuses: Found"),
+        (b'{"error": "\\u001b[2J' + b"a" * 9000 + b'"}', b"HTTP/1.0 400 No", r"refuses: \\x1b\[2Ja{490,} \.\.\.$"),
+        (b'{"error": ' + b"[" * 60_000, b"HTTP/1.0 400 No", "refuses: "),
+    ):
+        with liar(answer, head) as server, pytest.raises(client.ServerError, match=said):
+            client.connect(server, "fgseg", 0, 20)(None, b"frame")
+    with liar(b" " * 1000, drip=0.05) as server, pytest.raises(client.ServerError, match=r"does not answer .timed out"):
+        client.connect(server, "fgseg", 0, 0.4)(None, b"frame")
+
+
+@pytest.mark.parametrize(
+    ("odd", "value"),
+    [
+        ("share", tf.constant([0.5, 0.5])),
+        ("share", tf.constant(["many"])),
+        ("box", tf.constant([[0.5, 1, 2, 3]])),
+        ("mask_png_bytes", tf.constant([1.5])),
+        ("depth_png_bytes", None),
+    ],
+)
+def test_an_answer_by_grpc_is_not_believed(odd, value):
+    import grpc
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    class Liar(prediction_service_pb2_grpc.PredictionServiceServicer):
+        def Predict(self, request, context):  # noqa: N802 (gRPC names it)
+            response = predict_pb2.PredictResponse()
+            for name, said in HONEST.items():
+                given = [PNG] if name in client.FILES else [said] if name == "box" else [float(said)]
+                response.outputs[name].CopyFrom(tf.make_tensor_proto(given))
+            if value is None:  # ten bytes that claim an array of a terabyte
+                response.outputs[odd].tensor_shape.dim[0].size = 10**12
+            else:
+                response.outputs[odd].CopyFrom(tf.make_tensor_proto(value))
+            return response
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Liar(), server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    try:
+        with pytest.raises(client.ServerError, match=f"returns something else as {odd} than fgseg_tf.export writes"):
+            client.connect(f"grpc://localhost:{port}", "fgseg", 0, 20)(None, b"frame")
+    finally:
+        server.stop(None).wait()

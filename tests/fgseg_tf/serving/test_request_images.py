@@ -7,9 +7,10 @@ import zlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from costly_pictures import make_jpeg_of_many_scans
 from PIL import Image
 
-from fgseg_tf.serving import request_images
+from fgseg_tf.serving import jpeg_scans, request_images
 
 pytestmark = pytest.mark.both_stacks
 
@@ -67,6 +68,24 @@ def test_cut_short():
     for whole in (file_of(RGB), file_of(np.tile(RGB, (8, 8, 1)), "JPEG")):
         with pytest.raises(WRONG):
             decoded(whole[:40])
+
+
+def test_scans_of_a_jpeg():
+    """Counted as a decoder meets them: what only looks like one, in a segment or behind the picture, is none."""
+    many, few = (make_jpeg_of_many_scans(count, 24, 16) for count in (jpeg_scans.MOST_SCANS + 1, 20))
+    for data in (many, many.replace(b"\xff\xda", b"\xff\xff\xff\xda")):
+        with pytest.raises(WRONG, match="bg_bytes has more than 100 scans, usual are 10: save it as a plain JPEG"):
+            decoded(data)
+    film = b"\xff\xda\x00\x08" * 300
+    segment = b"\xff\xe2" + (len(film) + 2).to_bytes(2, "big") + film
+    for data in (few, few + film, few[:2] + segment + few[2:] + film, few[:2] + segment * 4 + few[2:]):
+        assert decoded(data).shape == (16, 24, 3)
+    # Segments without end are none of a picture either.
+    with pytest.raises(WRONG, match="bg_bytes has more than 100 scans"):
+        decoded(few[:2] + b"\xff\xe2\x00\x02" * 3000 + segment + few[2:])
+    for end in range(4, len(many), 97):  # wherever it is cut short, one of the sentences or libjpeg's
+        with pytest.raises(WRONG):
+            decoded(many[:end])
 
 
 def test_masks_and_depth_as_files():

@@ -1,5 +1,6 @@
 """The SavedModel: every signature against the Keras network, in a process without Keras, and through the C API."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from repository import ROOT
 from tiny_data import DEPTH_SCALE, SIDE
 
@@ -132,11 +134,71 @@ def test_files_of_several_sizes(signatures, untrained_network):
         ("serving_default", {"bg": (1, 4, 5, 3), "fg_bg": (1, 4, 6, 3)}, "bg is 5 x 4 pixels and fg_bg 6 x 4"),
         ("serving_default", {"bg": (2, 4, 5, 3), "fg_bg": (3, 4, 5, 3)}, "there are 2 backgrounds and 3 frames"),
         ("serving_default", {"bg": (1, 0, 5, 3), "fg_bg": (1, 0, 5, 3)}, "pictures have no pixels"),
+        ("serving_default", {"bg": (1, 4, 5, 3), "fg_bg": (0, 4, 5, 3)}, "there are no frames: give one or more"),
+        ("serving_default", {"bg": (0, 4, 5, 3), "fg_bg": (0, 4, 5, 3)}, "there are no frames: give one or more"),
+        ("serving_default", {"bg": (0, 4, 5, 3), "fg_bg": (2, 4, 5, 3)}, "there are 0 backgrounds and 2 frames"),
+        ("encode_background", {"bg": (0, 4, 5, 3)}, "there are no backgrounds: give one or more"),
+        ("encode_background", {"bg": (2, 4, 0, 3)}, "pictures have no pixels"),
     ],
 )
 def test_shapes_that_cannot_be(signatures, name, inputs, said):
     with pytest.raises(WRONG, match=said):
         signatures[name](**{key: tf.zeros(shape, tf.uint8) for key, shape in inputs.items()})
+
+
+@pytest.mark.parametrize(
+    ("count", "height", "width", "said"),
+    [
+        (1, 5000, 8001, "{} has 40005000 pixels; up to 40000000 are looked at"),
+        (3, 5000, 5400, "all {}s have 81000000 pixels together; up to 80000000 are looked at in a request: send fewer"),
+        (257, 1, 1, "there are 257 {}s; up to 256 are looked at in a request: send fewer at once"),
+    ],
+)
+def test_more_than_is_looked_at(signatures, encoded, count, height, width, said):
+    """Each signature says so before anything is computed."""
+    pictures = tf.zeros((count, height, width, 3), tf.uint8)
+    frames, backgrounds = (
+        said.format(name if "together" not in said and "there" not in said else what)
+        for name, what in (("fg_bg", "frame"), ("bg", "background"))
+    )
+    of_that_size = {**encoded, "bg_size": tf.constant([[height, width]])}
+    asked = [
+        ("serving_default", {"bg": pictures[:1], "fg_bg": pictures}, frames),
+        ("encode_background", {"bg": pictures}, backgrounds),
+        ("segment_with_background", {"fg_bg": pictures, **of_that_size}, frames),
+    ]
+    if count == 257:  # of more pixels floats take gigabytes
+        floats = tf.cast(pictures, tf.float32)
+        asked.append(("serving_float", {"bg": floats[:1], "fg_bg": floats}, frames))
+        asked.append(("encode_known_background", {"bg": pictures, "bg_depth": 1 + floats[..., :1]}, backgrounds))
+    for name, inputs, sentence in asked:
+        with pytest.raises(WRONG, match=sentence):
+            signatures[name](**inputs)
+
+
+def test_files_of_more_than_is_looked_at(signatures):
+    """A JPEG of 27 million grey pixels has 400 kB: many of them are refused by their headers."""
+    large = io.BytesIO()
+    Image.new("L", (6000, 4500)).save(large, "JPEG", quality=5)
+    large, small = large.getvalue(), tf.io.encode_png(tf.zeros((1, 1, 3), tf.uint8)).numpy()
+    for files, sentence in (
+        ([large] * 3, "all frames have 81000000 pixels together; up to 80000000 are looked at in a request"),
+        ([small] * 257, "there are 257 frames; up to 256 are looked at in a request"),
+        ([], "there are no frames: give one or more"),
+    ):
+        with pytest.raises(WRONG, match=sentence):
+            signatures["serving_bytes"](bg_bytes=tf.constant([small]), fg_bg_bytes=tf.constant(files, tf.string))
+
+
+@pytest.mark.parametrize("size", [(3, 5, 7), (1, 64, 64)])
+def test_what_is_not_a_number_is_found_wherever_it_is(signatures, size):
+    """The least and the most of many numbers may pass over it, depending on where it stands."""
+    good = np.full((*size, 3), 0.5, np.float32)
+    for place in np.random.default_rng(0).integers(0, good.size, 40):
+        bad = good.copy()
+        bad.flat[place] = np.nan
+        with pytest.raises(WRONG, match="fg_bg has values that are not from 0 to 1"):
+            signatures["serving_float"](bg=tf.constant(good), fg_bg=tf.constant(bad))
 
 
 @pytest.mark.parametrize("value", [255.0, -0.01, np.nan, np.inf])
@@ -146,6 +208,35 @@ def test_floats_that_are_not_from_0_to_1(signatures, value):
     for inputs, name in (({"bg": bad, "fg_bg": good}, "bg"), ({"bg": good, "fg_bg": bad}, "fg_bg")):
         with pytest.raises(WRONG, match=f"{name} has values that are not from 0 to 1: divide by 255"):
             signatures["serving_float"](**inputs)
+
+
+@pytest.fixture(scope="module")
+def encoded(signatures, pair) -> dict:
+    return signatures["encode_background"](bg=pair["bg"])
+
+
+def test_what_was_computed_of_a_background_is_not_believed(signatures, pair, encoded, known):
+    """Of another shape, of none, or no numbers: of each part there is."""
+    for name, given in (("background", encoded), ("known_background", known)):
+        segment = signatures[f"segment_with_{name}"]
+        changes: dict[str, list] = {"give all that one call of encode_": [], "has values that are not finite": []}
+        for key, value in given.items():
+            if key != "bg_size":
+                changes["give all that one call of encode_"] += [{key: value[:, 1:]}, {key: tf.repeat(value, 2, 2)}]
+            if value.dtype == tf.float32:
+                for number in (np.nan, -np.inf):
+                    spoilt = value.numpy()
+                    spoilt.flat[spoilt.size // 3] = number
+                    changes["has values that are not finite"].append({key: tf.constant(spoilt)})
+        for sentence, changed in changes.items():
+            for change in changed:
+                with pytest.raises(WRONG, match=sentence):
+                    segment(fg_bg=pair["fg_bg"], **{**given, **change})
+        with pytest.raises(WRONG, match="there are no backgrounds"):
+            segment(fg_bg=pair["fg_bg"], **{key: value[:0] for key, value in given.items()})
+        for size in ([[0, 0]] * 2, [[-40, -48]] * 2, [[2**31 - 1, 2**31 - 1]] * 2):
+            with pytest.raises(WRONG, match=r"bg is -?\d+ x -?\d+ pixels and fg_bg 48 x 40: make them one size"):
+                segment(fg_bg=pair["fg_bg"], **{**given, "bg_size": tf.constant(size)})
 
 
 def test_a_background_of_another_camera(signatures, pair):
@@ -199,6 +290,7 @@ def test_each_background_of_a_batch_has_its_own_depth(signatures, pair, depths, 
         (lambda depths: depths[:, :-1], r"bg is 48 x 40 pixels and bg_depth 48 x 39: make them one size"),
         (lambda depths: depths[:1], "there are 2 backgrounds and 1 depths of backgrounds: give one for each"),
         (lambda depths: depths * [[[[1]]], [[[0]]]], "bg_depth of background 1 is unknown everywhere: give metres"),
+        (lambda depths: depths[:0], "there are 2 backgrounds and 0 depths of backgrounds: give one for each"),
         (lambda depths: depths - 1, "bg_depth has values that are negative or not finite: give metres, and 0 where"),
         (lambda depths: np.where(depths > 4, np.nan, depths), "bg_depth has values that are negative or not finite"),
         (lambda depths: np.where(depths > 4, np.inf, depths), "bg_depth has values that are negative or not finite"),
