@@ -47,6 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 BEFORE_DATA = {"fgseg_tf.model", "fgseg_tf.measures", "fgseg_tf.runs"}
 # What is known of a camera, whoever looks through it.
 MAY_IMPORT["fgseg_tf.calibration"] = DATA_TOOLBOX | {"data_pipelines.sources"}
+# Frames as they come, from whatever hands them out.
+MAY_IMPORT["fgseg_tf.streams"] = {"data_pipelines.runtime"}
 MAY_IMPORT["fgseg_tf.inference"] = DATA_TOOLBOX | {"data_pipelines.sources", "fgseg_tf.calibration"} | BEFORE_DATA
 BEFORE_INFERENCE = BEFORE_DATA | {"fgseg_tf.data", "fgseg_tf.calibration", "fgseg_tf.inference"}
 for room in ("training", "evaluation", "serving"):

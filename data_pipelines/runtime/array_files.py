@@ -7,17 +7,15 @@ unpacked before its size is known and within the limit, and no array is made who
 import hashlib
 import io
 import math
-import os
-import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import tensorflow as tf
 
 from data_pipelines.runtime.files import FileError
+from data_pipelines.runtime.stored_files import Refusal, read_bytes
 
 # What the reading of a damaged archive raises: RuntimeError where it says that it is encrypted, NotImplementedError for
 # a compression that nobody knows, struct.error and others are ValueError or OSError.
@@ -39,7 +37,10 @@ def open_archive(path: str, most_bytes: int, remedy: str, digest: str | None = N
     Raises:
         FileError: it is damaged, too large, not a regular file, or of another digest.
     """
-    content = _read_file(path, most_bytes, remedy)
+    try:
+        content = read_bytes(path, most_bytes + OVERHEAD)
+    except Refusal as error:
+        raise FileError(f"{path} {error}; {remedy}.") from error
     actual = hashlib.sha256(content).hexdigest()
     if digest not in (None, actual):
         raise FileError(f"{path} is not what it was (SHA-256 {actual[:12]}, not {str(digest)[:12]}); {remedy}.")
@@ -110,17 +111,6 @@ def _parse_array(content: bytes, name: str) -> np.ndarray:
         raise ValueError(f"{name[:80]!r} has not as many bytes as its header says")
     flat = np.frombuffer(content, dtype, math.prod(shape), begin) if math.prod(shape) else np.zeros(0, dtype)
     return flat.reshape(shape, order="F" if by_columns else "C").copy()
-
-
-def _read_file(path: str, most_bytes: int, remedy: str) -> bytes:
-    # A pipe would wait for ever, a device never end.
-    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-        raise FileError(f"{path} is not a regular file; {remedy}.")
-    length = tf.io.gfile.stat(path).length
-    if length > most_bytes + OVERHEAD:
-        raise FileError(f"{path} has {length:,} bytes, and {most_bytes:,} are expected at most; {remedy}.")
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return file.read()
 
 
 def _describe(error: Exception) -> str:

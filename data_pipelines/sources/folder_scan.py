@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from data_pipelines.runtime.names import replace_unfit, show_name
+from data_pipelines.runtime.stored_files import Refusal, read_bytes
 from data_pipelines.sources.cutout_cleanup import clean_halo, find_visible_bounds, shrink, trim
 from data_pipelines.sources.duplicates import compute_marks, find_copies
 from data_pipelines.sources.image_files import (
@@ -35,7 +36,6 @@ from data_pipelines.sources.image_files import (
     decode_picture,
     list_pictures,
 )
-from data_pipelines.sources.stored_files import Refusal, read_bytes
 
 OPAQUE = 247  # of 255: alpha that nobody can tell from opaque
 

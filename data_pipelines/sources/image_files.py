@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from data_pipelines.runtime.names import show_name
+from data_pipelines.runtime.stored_files import Refusal, is_folder, is_there, list_names, read_bytes
 from data_pipelines.sources.picture_limits import find_excess
-from data_pipelines.sources.stored_files import Refusal, is_folder, is_there, list_names, read_bytes
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp")

@@ -17,9 +17,9 @@ import numpy as np
 from PIL import Image
 
 from data_pipelines.runtime.names import show_name
+from data_pipelines.runtime.stored_files import Refusal, read_bytes
 from data_pipelines.sources.image_files import MAX_PIXELS
 from data_pipelines.sources.picture_limits import find_excess
-from data_pipelines.sources.stored_files import Refusal, read_bytes
 
 KINDS = ("metres", "millimetres", "metres256", "inverse", "relative")
 UNITS = {"metres": 1.0, "millimetres": 0.001, "metres256": 1 / 256}  # metres

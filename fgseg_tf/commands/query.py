@@ -24,7 +24,7 @@ from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path
 from data_pipelines.runtime.names import show_name
 from data_pipelines.runtime.progress import Progress
-from data_pipelines.sources.stored_files import Refusal, read_bytes
+from data_pipelines.runtime.stored_files import Refusal, read_bytes
 from fgseg_tf.inference.frames import describe_renamed, find_frames, name_output
 from fgseg_tf.serving import client, server_config
 

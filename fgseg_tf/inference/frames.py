@@ -16,10 +16,10 @@ import numpy as np
 from data_pipelines.runtime.files import PART
 from data_pipelines.runtime.names import replace_unfit, show_name
 from data_pipelines.runtime.progress import ProgressFactory
+from data_pipelines.runtime.stored_files import is_folder, is_there, list_names
 from data_pipelines.sources.image_files import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.sources.image_files import SourceError as PictureError
 from data_pipelines.sources.image_files import list_pictures, read_picture
-from data_pipelines.sources.stored_files import is_folder, is_there, list_names
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".h264")
 MEDIAN = "median"

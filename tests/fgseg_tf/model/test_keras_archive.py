@@ -115,7 +115,7 @@ def test_a_description_that_runs_commands_is_not_followed(saved, tmp_path):
         (lambda members: members.pop(MEMBER), f"it holds no {MEMBER}"),
         (lambda members: members.update({MEMBER: members[MEMBER][: len(members[MEMBER]) // 2]}), MEMBER),
         (lambda members: members.update({MEMBER: b""}), MEMBER),
-        (lambda members: members.update(more=bytes(1 << 24)), "has .* bytes, and .* are expected at most"),
+        (lambda members: members.update(more=bytes(1 << 24)), "is too large: .* bytes, .* are allowed"),
     ],
 )
 def test_an_archive_that_is_damaged(saved, change, said):
