@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_pipelines.runtime import stored_files
 from data_pipelines.runtime.stored_files import Refusal, read_bytes
-from data_pipelines.sources import image_files, stored_files
+from data_pipelines.sources import image_files
 
 
 @pytest.fixture(autouse=True)
