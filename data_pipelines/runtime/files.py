@@ -6,6 +6,7 @@ themselves.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -51,6 +52,16 @@ def remove_if_there(path: str) -> None:
     """Removes a file, which may have gone already."""
     with contextlib.suppress(tf.errors.NotFoundError):
         tf.io.gfile.remove(path)
+
+
+def measure_file(path: str) -> tuple[int, str]:
+    """Returns (bytes, sha256) of a file."""
+    digest, size = hashlib.sha256(), 0
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
 
 
 def make_folder(folder: str) -> None:

@@ -6,7 +6,6 @@ made again.
 """
 
 import contextlib
-import hashlib
 from dataclasses import asdict, dataclass
 
 import tensorflow as tf
@@ -15,6 +14,7 @@ from data_pipelines.runtime.files import (
     PART,
     FileError,
     join_path,
+    measure_file,
     name_part,
     read_json,
     remove_if_there,
@@ -127,16 +127,6 @@ def read_note(folder: str, name: str, records: int | None = None) -> Note | None
     if note.bytes != tf.io.gfile.stat(path).length or (records is not None and note.records != records):
         return None
     return note
-
-
-def measure_file(path: str) -> tuple[int, str]:
-    """Returns (bytes, sha256) of a file."""
-    digest, size = hashlib.sha256(), 0
-    with tf.io.gfile.GFile(path, "rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-            size += len(block)
-    return size, digest.hexdigest()
 
 
 def remove_unfinished(folder: str) -> None:
