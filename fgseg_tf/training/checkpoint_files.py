@@ -28,8 +28,8 @@ from data_pipelines.runtime.files import (
 
 NAME, STATE = "ckpt", "checkpoint"  # both as TensorFlow's manager calls them
 _OF_CHECKPOINT = re.compile(rf"{NAME}-(\d{{1,18}})\.(index|json|data-\d{{5}}-of-\d{{5}})")
-# Weights by their names in a checkpoint; Keras 3 calls those that learn after the optimizer. What the optimizer keeps of
-# its own may overflow, and recover.
+# Weights by their names in a checkpoint; Keras 3 calls those that learn after the optimizer. What the optimizer keeps
+# of its own may overflow, and recover.
 _WEIGHTS = ("network/", "averages/", "optimizer/_trainable_variables/")
 
 
