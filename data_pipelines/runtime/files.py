@@ -88,6 +88,16 @@ def sync_folder(folder: str) -> None:
         _sync(folder or ".")
 
 
+def sync_tree(folder: str) -> None:
+    """Waits until everything in a folder is on the disk."""
+    if not is_local(folder):
+        return
+    for place, _, names in os.walk(folder):
+        for name in names:
+            _sync(os.path.join(place, name))
+        sync_folder(place)
+
+
 def _sync(path: str) -> None:
     opened = os.open(path, os.O_RDONLY)
     try:

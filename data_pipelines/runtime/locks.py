@@ -43,12 +43,15 @@ def lock_folder(folder: str, setting: str = "output") -> Iterator[None]:
 
     Raises:
         LockedError: another process, or another part of this one, holds it.
+        ValueError: the path is that of a file.
     """
     if not is_local(folder) or fcntl is None:
         _remark(folder, "has no locks" if is_local(folder) else "is on a store without locks")
         yield
         return
     is_new = not os.path.isdir(folder)
+    if is_new and os.path.exists(folder):
+        raise ValueError(f"`{setting}`={folder} is a file; name a folder.")
     make_folder(folder)
     path = os.path.join(folder, LOCK)
     try:

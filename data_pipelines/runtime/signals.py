@@ -66,6 +66,7 @@ class Request:
 
 
 _request = Request()
+_answered: list[signal.Signals] = []  # while this process listens
 
 
 @contextlib.contextmanager
@@ -80,13 +81,13 @@ def listen() -> Iterator[None]:
     voice.setblocking(False)
     wakeup = signal.set_wakeup_fd(voice.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=_end_at_second, args=(ear,), daemon=True).start()
-    for number in SIGNALS:
-        # What was ignored by whoever started this process, such as nohup, stays so.
-        if before[number] is not signal.SIG_IGN:
-            signal.signal(number, _answer)
+    # What was ignored by whoever started this process, such as nohup, stays so.
+    _answered[:] = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    _take_signals()
     try:
         yield
     finally:
+        _answered.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(wakeup)
@@ -96,6 +97,7 @@ def listen() -> Iterator[None]:
 @contextlib.contextmanager
 def postpone() -> Iterator[Request]:
     """Lets nothing be interrupted until the context ends, but where `check` is called."""
+    _take_signals()  # once more: TensorFlow takes SIGTERM for itself when several workers meet
     _request.postponed += 1
     try:
         yield _request
@@ -113,6 +115,11 @@ def describe_stop(kept: str | Callable[[], str]) -> Iterator[None]:
     except Stopped as stop:
         stop.kept = stop.kept or (kept if isinstance(kept, str) else kept())
         raise
+
+
+def _take_signals() -> None:
+    for number in _answered:
+        signal.signal(number, _answer)
 
 
 def _answer(number: int, frame: FrameType | None) -> None:

@@ -134,9 +134,9 @@ class PredictionTables:
     def write(self) -> None:
         """Brings to the disk what was added."""
         if not is_local(self.folder):
-            rows = {"frames.csv": self.frames, "objects.csv": self._objects}
+            whole: dict[str, Sequence[Sequence[str]]] = {"frames.csv": self.frames, "objects.csv": self._objects}
             for name, row in TABLES.items():
-                write_atomic(join_path(self.folder, name), _format_rows([row._fields, *rows[name]]))
+                write_atomic(join_path(self.folder, name), _format_rows([row._fields, *whole[name]]))
             return
         for predicted in self._waiting:
             if predicted.row:
@@ -146,14 +146,18 @@ class PredictionTables:
             sync_folder(join_path(self.folder, kind))
         texts, lines, ends = {name: b"" for name in TABLES}, "", dict(self._ends)
         for predicted in self._waiting:
-            added = {"frames.csv": [predicted.row] if predicted.row else [], "objects.csv": predicted.objects}
-            for name, rows in added.items():
+            added: tuple[tuple[str, Sequence[Sequence[str]]], ...] = (
+                ("frames.csv", [predicted.row] if predicted.row else []),
+                ("objects.csv", predicted.objects),
+            )
+            for name, rows in added:
                 text = _format_rows(rows)
                 texts[name] += text
                 ends[name] += len(text)
             size, changed = _look_at(predicted.path)
-            name = predicted.row.name if predicted.row else ""
-            lines += _format_line(_Done(os.path.basename(predicted.path), size, changed, name, *ends.values()))
+            named = predicted.row.name if predicted.row else ""
+            place = ends["frames.csv"], ends["objects.csv"]
+            lines += _format_line(_Done(os.path.basename(predicted.path), size, changed, named, *place))
         for name, text in texts.items():
             _change(join_path(self.folder, name), self._ends[name], text)
         _change(join_path(self.folder, UNFINISHED), None, lines.encode())

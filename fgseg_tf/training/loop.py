@@ -83,6 +83,8 @@ def train(
     keras.utils.set_random_seed(training.seed)
     first, grown_from = load_first_weights(training, folder, restart)
     with contextlib.ExitStack() as held:
+        if distribution.worker_number(strategy) is not None:
+            held.enter_context(postpone())  # or the other workers would wait for one that has gone
         claim_run(folder, training.run_settings(data), strategy, restart, held)
         if training.deterministic:
             tf.config.experimental.enable_op_determinism()
