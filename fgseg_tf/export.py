@@ -26,6 +26,7 @@ from data_pipelines.compositing.depth_labels import DEPTH_SCALE
 from data_pipelines.config import DatasetConfig, PlacementConfig, SourcesConfig
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path, write_json
+from data_pipelines.runtime.locks import lock_folder
 from fgseg_tf.calibration.camera_folder import CameraSetup, read_camera
 from fgseg_tf.data.base import Data
 from fgseg_tf.data.composite_data import CompositeData
@@ -139,12 +140,14 @@ def export() -> None:
     size = parse_file_size(setup.background.shape[:2] if setup else (side, side))
     # What is wrong with a size is said before anything is written.
     file_setup = camera_files.resize_setup(setup, size) if setup else None
-    if SAVED_MODEL in kinds:
-        export_saved_model(network, side, origin, settings["network"], setup, placing)
-    if others and file_setup:
-        export_camera_files(others, Segmenter(network, side, placing), file_setup)
-    elif others:
-        export_files(others, network, size, Capture(**settings["capture"]))
+    with lock_folder(_OUTPUT.value):
+        versions.remove_unfinished(_OUTPUT.value)
+        if SAVED_MODEL in kinds:
+            export_saved_model(network, side, origin, settings["network"], setup, placing)
+        if others and file_setup:
+            export_camera_files(others, Segmenter(network, side, placing), file_setup)
+        elif others:
+            export_files(others, network, size, Capture(**settings["capture"]))
 
 
 def export_saved_model(

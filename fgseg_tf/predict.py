@@ -14,19 +14,25 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 
 # isort: split
 
+import hashlib
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
+import keras
 import numpy as np
 from absl import flags
 from PIL import Image
 
 from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.locks import lock_folder
 from data_pipelines.runtime.progress import Progress
+from data_pipelines.runtime.signals import describe_stop
 from fgseg_tf.calibration.camera_folder import CameraSetup, read_camera
 from fgseg_tf.inference import prediction_files, scene_match
 from fgseg_tf.inference.frames import Frame, describe_renamed, find_frames, read_background, read_first, read_frames
+from fgseg_tf.inference.prediction_tables import Predicted, PredictionTables, can_go_on
 from fgseg_tf.inference.segmenter import Camera, Result, Segmenter
 from fgseg_tf.model import weights
 from fgseg_tf.runs.trained import load_object_depth, load_trained
@@ -66,6 +72,9 @@ _WRITE = flags.DEFINE_multi_enum(
 )
 
 
+Item = TypeVar("Item")
+
+
 def predict() -> str | None:
     """Does what the flags ask for; returns a sentence where frames could not be read."""
     if not 0 <= _SMOOTH.value < 1:
@@ -80,14 +89,18 @@ def predict() -> str | None:
     camera = Segmenter(network, side, placing).camera(setup, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
     facts: dict[str, object] = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value}
-    facts |= {"side": side, "smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value}
+    facts |= {"side": side, "smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value, "write": list(kinds)}
+    facts |= {"sha256": hash_inputs(setup, network, placing)}
     is_metric = isinstance(setup, CameraSetup) and setup.is_metric
     if isinstance(setup, CameraSetup):
         facts |= {"camera": _CAMERA.value, "trust": setup.trust, "depth_from": setup.source}
-    prediction_files.prepare_folder(_OUTPUT.value, kinds, facts)
     for renamed in describe_renamed(paths):
         print(renamed, file=sys.stderr)
-    rows, unreadable = predict_frames(camera, paths, kinds)
+    with lock_folder(_OUTPUT.value):
+        tables = open_tables(paths, kinds, facts)
+        with describe_stop(lambda: f"after {len(tables.frames):,} frames; start again with the same flags to go on"):
+            predict_frames(camera, paths, kinds, tables)
+    rows, unreadable = tables.frames, tables.unreadable
     doubtful = sum(is_doubtful(row) for row in rows)
     if doubtful:
         print(
@@ -116,46 +129,82 @@ def load_setup(paths: list[str]) -> np.ndarray | CameraSetup:
     return resize(bg, read_first(paths).shape[:2]) if _RESIZE.value else bg
 
 
-def predict_frames(
-    camera: Camera, paths: list[str], kinds: tuple[str, ...]
-) -> tuple[list[prediction_files.FrameRow], int]:
-    """Writes the files of every frame; returns the rows of frames.csv and how many frames could not be read."""
-    unreadable = 0
-    rows: list[prediction_files.FrameRow] = []
-    objects: list[prediction_files.ObjectRow] = []
+def hash_inputs(setup: np.ndarray | CameraSetup, network: keras.Model, placing: keras.Model | None) -> str:
+    """Returns the SHA-256 of everything but the frames that decides what is predicted, in hexadecimal."""
+    digest = hashlib.sha256()
+    arrays = [setup.background, setup.depth] if isinstance(setup, CameraSetup) else [setup]
+    for model in (network, placing):
+        arrays += model.get_weights() if model is not None else []
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
-    def skip(reason: str) -> None:
-        nonlocal unreadable
-        unreadable += 1
-        progress.add()
-        print(f"\nskipped: {reason}", file=sys.stderr)
 
-    try:
-        with (
-            Progress("frames", len(paths), "frames") as progress,
-            ThreadPoolExecutor(1) as reader,
-            ThreadPoolExecutor(2) as pool,
-        ):
-            writing = []
-            for frame in read_ahead(read_frames(paths, camera.size, skip), reader):
-                result = camera.segment(frame.picture)
-                if result.similarity < scene_match.SAME_SCENE and not any(is_doubtful(row) for row in rows):
-                    print(f"\n{describe_doubt(camera, frame, result)}", file=sys.stderr)
-                rows.append(prediction_files.make_row(frame.name, result))
-                objects += prediction_files.make_object_rows(frame.name, result)
-                writing.append(
-                    pool.submit(
+def open_tables(paths: list[str], kinds: tuple[str, ...], facts: dict) -> PredictionTables:
+    """Goes on where an earlier start with the same settings was stopped, or prepares the folder anew."""
+    output = _OUTPUT.value
+    tables = PredictionTables(output, kinds)
+    unfinished = can_go_on(output, facts)
+    if unfinished and _SMOOTH.value:
+        print("with --smooth a frame depends on those before it: all frames are looked at again")
+    if unfinished and not _SMOOTH.value:
+        tables.go_on(paths)
+        print(f"{tables.done:,} of {len(paths):,} frames were done by an earlier start: going on after them")
+        return tables
+    PredictionTables.remove_note(output)  # before it could stand beside other settings
+    prediction_files.prepare_folder(output, kinds, facts)
+    tables.begin()
+    return tables
+
+
+def predict_frames(camera: Camera, paths: list[str], kinds: tuple[str, ...], tables: PredictionTables) -> None:
+    """Writes the files of every frame that is not done, and their rows; says which cannot be read."""
+    waiting: list[tuple[Future, Predicted]] = []
+
+    def settle(most: int) -> None:
+        while len(waiting) > most:
+            waiting[0][0].result()
+            tables.add(waiting.pop(0)[1])
+
+    with (
+        Progress("frames", len(paths), "frames") as progress,
+        ThreadPoolExecutor(1) as reader,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        progress.add_earlier(tables.done)
+        doubted = any(is_doubtful(row) for row in tables.frames)
+        try:
+            for path, frame, reason in read_ahead(read_each(paths[tables.done :], camera.size), reader):
+                if frame is None:
+                    print(f"\nskipped: {reason}", file=sys.stderr)
+                    waiting.append((pool.submit(lambda: None), Predicted(path, None)))
+                else:
+                    result = camera.segment(frame.picture)
+                    if result.similarity < scene_match.SAME_SCENE and not doubted:
+                        print(f"\n{describe_doubt(camera, frame, result)}", file=sys.stderr)
+                        doubted = True
+                    files = pool.submit(
                         prediction_files.write_prediction, _OUTPUT.value, kinds, frame.name, frame.picture, result
                     )
-                )
-                while len(writing) > 4:
-                    writing.pop(0).result()
+                    row = prediction_files.make_row(frame.name, result)
+                    waiting.append((files, Predicted(path, row, prediction_files.make_object_rows(frame.name, result))))
+                settle(4)
                 progress.add()
-            for write in writing:
-                write.result()
-    finally:  # also of what was done when a frame of another size came
-        prediction_files.write_tables(_OUTPUT.value, rows, objects)
-    return rows, unreadable
+        finally:  # also of what was done when a frame of another size came
+            try:
+                settle(0)
+            finally:
+                tables.write()
+    tables.finish()
+
+
+def read_each(paths: list[str], size: tuple[int, int]) -> Iterator[tuple[str, Frame | None, str]]:
+    """Yields each path with its frame, or with None and why it cannot be read."""
+    for path in paths:
+        reasons: list[str] = []
+        frame = next(read_frames([path], size, reasons.append), None)
+        yield path, frame, "".join(reasons)
 
 
 def resize(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -177,7 +226,7 @@ def describe_doubt(camera: Camera, frame: Frame, result: Result) -> str:
     return warning + (f": by {shift[1]:+d} pixels across and {shift[0]:+d} down" if shift else "")
 
 
-def read_ahead(items: Iterable[Frame], reader: ThreadPoolExecutor) -> Iterator[Frame]:
+def read_ahead(items: Iterable[Item], reader: ThreadPoolExecutor) -> Iterator[Item]:
     """Yields the same items; the next one is read while one is worked on."""
     iterator = iter(items)
     coming = reader.submit(next, iterator, None)

@@ -93,6 +93,7 @@ _DETERMINISTIC = flags.DEFINE_bool(
     "deterministic", False, "Same weights from the same flags, also after a kill; slower."
 )
 _VALIDATE = flags.DEFINE_integer("validate", 256, "Unseen examples scored after each epoch; 0 for none.")
+_RESTART = flags.DEFINE_bool("restart", False, "Throw the checkpoints of the run away, and begin it anew.")
 _CHECKPOINT_MINUTES = flags.DEFINE_float("checkpoint_minutes", 5.0, "Between checkpoints within an epoch.")
 flags.adopt_module_key_flags(dataset_flags)
 
@@ -104,9 +105,10 @@ def run() -> None:
     training = training_from_flags()
     data = data_from_flags()
     try:
-        train(training, data, _RUN.value, strategy, Progress, print)
+        train(training, data, _RUN.value, strategy, Progress, print, _RESTART.value)
     except tf.errors.DataLossError as error:
         raise ValueError(f"{data.explain_failure()} ({describe_error(error)})") from error
+    flags.FLAGS["restart"].value = False  # who goes on with run.flags must not begin anew
     write_atomic(join_path(_RUN.value, "run.flags"), format_flags())
     print(f"{_RUN.value}/model.keras is trained; next: python -m fgseg_tf.evaluate --run={_RUN.value}")
 

@@ -22,11 +22,9 @@ from importlib import import_module
 from pathlib import Path
 
 from absl import flags
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from torturing.outcome import Chamber, Outcome
 
 from data_pipelines.runtime.cli import run_command
-from tools.torturing.outcome import Chamber, Outcome
 
 PARTS = ("kills", "damages", "pictures", "strangers", "serving")
 SHORT = 0.02  # of each trial
@@ -49,7 +47,7 @@ def torture() -> str | None:
         chamber = Chamber(output / part, _SEED.value, SHORT if _SHORT.value else _SHARE.value)
         chamber.folder.mkdir(parents=True)
         began = time.monotonic()
-        run: Callable[[Chamber], list[Outcome]] = import_module(f"tools.torturing.{part}").run
+        run: Callable[[Chamber], list[Outcome]] = import_module(f"torturing.{part}").run
         for outcome in run(chamber):
             print(
                 f"| {outcome.what} | {outcome.tried:,} | {outcome.tried - len(outcome.failures):,} | {outcome.figure} |"

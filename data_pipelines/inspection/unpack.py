@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path, replace_file
+from data_pipelines.runtime.locks import LOCK, lock_folder
 from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import reader, schema, shards
@@ -51,9 +52,16 @@ def unpack_to_folder(
     Raises:
         DatasetError: the folder `output` is not empty, or the data set cannot be read.
     """
-    if tf.io.gfile.isdir(output) and tf.io.gfile.listdir(output):
-        raise DatasetError(f"`unpack`={output} has files in it; choose a new folder, or empty that one.")
-    dataset, locations = _choose_records(folder, split, count, names)
+    with lock_folder(output, "unpack"):
+        if set(tf.io.gfile.listdir(output) if tf.io.gfile.isdir(output) else ()) - {LOCK}:
+            raise DatasetError(f"`unpack`={output} has files in it; choose a new folder, or empty that one.")
+        dataset, locations = _choose_records(folder, split, count, names)
+        _unpack(dataset, locations, _make_writer(output))
+    return len(locations)
+
+
+def _make_writer(output: str) -> Write:
+    """Returns what writes a file into a folder."""
     folders = set()
 
     def write(name: str, content: bytes) -> None:
@@ -65,8 +73,7 @@ def unpack_to_folder(
         with tf.io.gfile.GFile(path, "wb") as file:
             file.write(content)
 
-    _unpack(dataset, locations, write)
-    return len(locations)
+    return write
 
 
 def unpack_to_zip(folder: str, output: str, split: str | None = None, count: int = 0, names: Sequence[str] = ()) -> int:

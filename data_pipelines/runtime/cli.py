@@ -1,4 +1,7 @@
-"""How a command runs, and how it ends when something is wrong: one sentence on standard error, and an exit status."""
+"""How a command runs, and how it ends when something is wrong: one sentence on standard error, and an exit status.
+
+So it does when it is asked to stop, by SIGTERM (status 143) or Ctrl-C (130).
+"""
 
 import re
 import sys
@@ -11,6 +14,7 @@ from absl import app, flags, logging
 
 from data_pipelines.runtime.errors import REFUSALS, describe_error
 from data_pipelines.runtime.names import escape_controls
+from data_pipelines.runtime.signals import Stopped, listen
 
 
 def run_command(work: Callable[[], str | None], module: str, hint: str, recipes: Path | None = None) -> None:
@@ -30,7 +34,10 @@ def run_command(work: Callable[[], str | None], module: str, hint: str, recipes:
             raise app.UsageError(f"{argv[1]!r} is not a flag; {hint}.")
         silence_savers()
         try:
-            left = work()
+            with listen():
+                left = work()
+        except Stopped as stop:
+            exit_with(stop.describe(), stop.status)
         except REFUSALS as error:
             if logging.level_debug():
                 raise
@@ -59,7 +66,11 @@ def run_folder_command(work: Callable[[str], int], module: str) -> None:
         if len(argv) != 2:
             raise ValueError(f"give one folder: {get_command_line()} DIR")
         silence_savers()
-        return work(argv[1])
+        try:
+            with listen():
+                return work(argv[1])
+        except Stopped as stop:
+            exit_with(stop.describe(), stop.status)
 
     show_help_of(module)
     try:

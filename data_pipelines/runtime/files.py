@@ -1,17 +1,24 @@
 """Whole files, local or on gs://: what is written appears under its name at once, or not at all.
 
-Every path goes through `tf.io.gfile`.
+Every path goes through `tf.io.gfile`. On local disks the content of a file is on the disk before it gets its name, and
+its name is there before anything else is done: a power cut loses nothing that was finished. Object stores see to that
+themselves.
 """
 
 import contextlib
+import hashlib
 import json
+import os
 import re
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
 PART = ".part"  # ends the name of a file that is still being written
+ADDED_BY_PART = 32  # bytes, at most, that `name_part` puts behind a name
+_PART_NAME = re.compile(r".+\.\d+-[0-9a-f]{8}\.part")  # as `name_part` makes it
 
 
 class FileError(ValueError):
@@ -23,18 +30,118 @@ def join_path(folder: str, *names: str) -> str:
     return "/".join([folder.rstrip("/"), *names])
 
 
+def is_local(path: str) -> bool:
+    """Returns whether a path is on a file system of this machine, which can lock, append and sync."""
+    return "://" not in path
+
+
+def name_part(path: str) -> str:
+    """Returns a name for a file that is still being written, which no other process and no other call writes to."""
+    return f"{path}.{os.getpid()}-{uuid.uuid4().hex[:8]}{PART}"
+
+
+def remove_parts(folder: str) -> None:
+    """Removes what processes that were killed left half written in a folder. Nobody else may be writing there."""
+    if not tf.io.gfile.isdir(folder):
+        return
+    for name in tf.io.gfile.listdir(folder):
+        if _PART_NAME.fullmatch(name):
+            remove_if_there(join_path(folder, name))
+
+
+def remove_if_there(path: str) -> None:
+    """Removes a file, which may have gone already."""
+    with contextlib.suppress(tf.errors.NotFoundError):
+        tf.io.gfile.remove(path)
+
+
+def measure_file(path: str) -> tuple[int, str]:
+    """Returns (bytes, sha256) of a file."""
+    digest, size = hashlib.sha256(), 0
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
+
+
+def make_folder(folder: str) -> None:
+    """Makes a folder and those above it, where they are missing, so that they outlast a power cut."""
+    missing = []
+    while folder and not tf.io.gfile.isdir(folder):
+        missing.append(folder)
+        folder = folder.rstrip("/").rpartition("/")[0]
+    if missing:
+        tf.io.gfile.makedirs(missing[0])
+        for made in reversed(missing):
+            sync_folder(os.path.dirname(made.rstrip("/")))
+
+
+def sync_file(path: str) -> None:
+    """Waits until what was written to a file is on the disk."""
+    if is_local(path):
+        _sync(path)
+
+
+def sync_folder(folder: str) -> None:
+    """Waits until the names in a folder are on the disk."""
+    if is_local(folder) and os.name == "posix":
+        _sync(folder or ".")
+
+
+def sync_tree(folder: str) -> None:
+    """Waits until everything in a folder is on the disk."""
+    if not is_local(folder):
+        return
+    for place, _, names in os.walk(folder):
+        for name in names:
+            _sync(os.path.join(place, name))
+        sync_folder(place)
+
+
+def _sync(path: str) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def rename_whole(part: str, path: str) -> None:
+    """Gives a file that is written to its end its name: first its content is on the disk, then its name."""
+    sync_file(part)
+    tf.io.gfile.rename(part, path, overwrite=True)
+    sync_folder(os.path.dirname(path))
+
+
 @contextlib.contextmanager
-def replace_file(path: str) -> Iterator[str]:
-    """Yields the path to write to; what was written there replaces `path` when the context ends without an error."""
+def replace_file(path: str, sync: bool = True) -> Iterator[str]:
+    """Yields the path to write to; what was written there replaces `path` when the context ends without an error.
+
+    Args:
+        path: of the file.
+        sync: whether to wait until it is on the disk; without, whoever writes many files syncs them together.
+    """
     if "/" in path:
-        tf.io.gfile.makedirs(path.rsplit("/", 1)[0])
-    yield path + PART
-    tf.io.gfile.rename(path + PART, path, overwrite=True)
+        make_folder(path.rsplit("/", 1)[0])
+    part = name_part(path)
+    try:
+        yield part
+        if sync:
+            rename_whole(part, path)
+        else:
+            tf.io.gfile.rename(part, path, overwrite=True)
+    except BaseException:
+        remove_if_there(part)
+        raise
 
 
-def write_atomic(path: str, content: bytes | str) -> None:
-    """Writes a file that appears whole."""
-    with replace_file(path) as part, tf.io.gfile.GFile(part, "w" if isinstance(content, str) else "wb") as file:
+def write_atomic(path: str, content: bytes | str, sync: bool = True) -> None:
+    """Writes a file that appears whole. sync: as of `replace_file`."""
+    with (
+        replace_file(path, sync) as part,
+        tf.io.gfile.GFile(part, "w" if isinstance(content, str) else "wb") as file,
+    ):
         file.write(content)
 
 

@@ -10,6 +10,8 @@ import stat
 
 import tensorflow as tf
 
+from data_pipelines.runtime.files import is_local
+
 # 64 million pixels of 8 bytes each, as they are in a PNG of four times 16 bits or an NPY of float64, and a header.
 LARGEST_FILE = 600_000_000
 KINDS = (
@@ -28,11 +30,6 @@ class Refusal(Exception):
 def list_names(folder: str) -> list[str]:
     """Returns the names of what is in a folder, in no order; of bytes that are not UTF-8 as Python has them."""
     return os.listdir(folder) if is_local(folder) else [name for name in tf.io.gfile.listdir(folder) if name]
-
-
-def is_local(path: str) -> bool:
-    """Whether a path is one of this system's own, which its own calls know."""
-    return "://" not in path
 
 
 def is_folder(path: str) -> bool:

@@ -14,7 +14,8 @@ from data_pipelines.compositing.compositor import build_compositor
 from data_pipelines.compositing.depth_labels import Teacher
 from data_pipelines.config import DatasetConfig
 from data_pipelines.sources.source_set import Sources
-from data_pipelines.tfrecord.export import Engine, make_shards, read_background_depth
+from data_pipelines.tfrecord.background_shard import read_background_depth
+from data_pipelines.tfrecord.export import Engine, make_shards
 from data_pipelines.tfrecord.manifest import DatasetError
 from data_pipelines.tfrecord.shards import Note, Shard, read_note
 

@@ -18,13 +18,16 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing import depth_labels as depths
-from data_pipelines.compositing.compositor import Compositor, build_compositor, label_backgrounds
+from data_pipelines.compositing.compositor import Compositor, build_compositor
 from data_pipelines.config import DatasetConfig
-from data_pipelines.runtime.files import join_path
+from data_pipelines.runtime.files import is_local
+from data_pipelines.runtime.locks import lock_folder
 from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
+from data_pipelines.runtime.signals import describe_stop
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.tfrecord import schema
+from data_pipelines.tfrecord.background_shard import make_backgrounds
 from data_pipelines.tfrecord.manifest import (
     FORMAT,
     Manifest,
@@ -35,7 +38,15 @@ from data_pipelines.tfrecord.manifest import (
     write_manifest,
 )
 from data_pipelines.tfrecord.resume import claim_folder, make_options
-from data_pipelines.tfrecord.shards import BACKGROUNDS, Note, Shard, ShardWriter, divide_split, read_note
+from data_pipelines.tfrecord.shards import (
+    BACKGROUNDS,
+    Note,
+    Shard,
+    ShardWriter,
+    divide_split,
+    read_note,
+    remove_unfinished,
+)
 from data_pipelines.tfrecord.statistics import BackgroundSums, Sums, add_batch, sum_backgrounds, summarize
 
 RECORDS_PER_SHARD = {
@@ -111,11 +122,33 @@ def export_dataset(
 
     Raises:
         DatasetError: the folder holds another data set, or something else.
+        LockedError: another process is making a data set there.
     """
     options = make_options(sources, config, teacher_identity, shard_count, compare_labels)
-    if manifest := claim_folder(output, options):
+    # Held by this process alone, also where an engine has others do the work.
+    with lock_folder(output), describe_stop("finished shards are kept: start again with the same flags to go on"):
+        if not (manifest := claim_folder(output, options)):
+            manifest = _make_what_is_missing(
+                sources, config, output, options, load_teacher, teacher_batch, compare_labels, threads, engine
+            )
         return manifest
-    background_note, codes = _make_backgrounds(sources, config, output, load_teacher, teacher_batch)
+
+
+def _make_what_is_missing(
+    sources: Sources,
+    config: DatasetConfig,
+    output: str,
+    options: Options,
+    load_teacher: Callable[[], depths.Teacher],
+    teacher_batch: int,
+    compare_labels: int,
+    threads: int,
+    engine: Engine | None,
+) -> Manifest:
+    """Makes the files of a data set that are not there yet; the folder is claimed and locked."""
+    if is_local(output):  # where nobody else can be writing
+        remove_unfinished(output)
+    background_note, codes = make_backgrounds(sources, config, output, load_teacher, teacher_batch)
     compositor = build_compositor(sources, codes, config)
     disagreement = (
         _compare_labels(compositor, load_teacher(), teacher_batch, compare_labels) if compare_labels else None
@@ -125,7 +158,7 @@ def export_dataset(
         shard
         for split in compositor.splits
         for shard in divide_split(
-            split.name, split.count, shard_count or -(-split.count // RECORDS_PER_SHARD[config.labels])
+            split.name, split.count, options["shards"] or -(-split.count // RECORDS_PER_SHARD[config.labels])
         )
     ]
     finished = {shard: read_note(output, shard.name, shard.count) for shard in wanted}
@@ -137,6 +170,7 @@ def export_dataset(
             progress.add_earlier(sum(shard.count for shard in wanted if finished[shard]))
             made = make_shards(compositor, missing, output, teacher, teacher_batch, threads, progress.add)
     notes = {shard: finished[shard] or made[shard] for shard in wanted}
+    remove_unfinished(output)
     write_manifest(output, _build_manifest(sources, compositor, options, background_note, notes, disagreement))
     return read_manifest(output)
 
@@ -177,16 +211,16 @@ def _write_shard(
     output: str,
     on_records: Callable[[int], None],
 ) -> Note:
-    writer = ShardWriter(output, shard.name)
     sums: Sums | None = None
-    while shard.count > (sums["records"] if sums else 0):
-        batch = next(batches)
-        for record in _take_apart(compositor, batch):
-            writer.write(schema.serialize(record, schema.COMPOSITE))
-        sums = add_batch(sums, batch, background_sums, compositor.config.labels == "teacher")
-        on_records(len(batch["index"]))
-    assert sums is not None  # no shard is empty
-    return writer.finish(sums)
+    with ShardWriter(output, shard.name) as writer:
+        while shard.count > (sums["records"] if sums else 0):
+            batch = next(batches)
+            for record in _take_apart(compositor, batch):
+                writer.write(schema.serialize(record, schema.COMPOSITE))
+            sums = add_batch(sums, batch, background_sums, compositor.config.labels == "teacher")
+            on_records(len(batch["index"]))
+        assert sums is not None  # no shard is empty
+        return writer.finish(sums)
 
 
 def _encode_batches(
@@ -304,33 +338,6 @@ def pipeline_options(threads: int, with_teacher: bool) -> tf.data.Options:
         # One composite is one thread's work; more threads inside an op only get in each other's way.
         options.threading.max_intra_op_parallelism = 1
     return options
-
-
-def _make_backgrounds(
-    sources: Sources, config: DatasetConfig, output: str, load_teacher: Callable[[], depths.Teacher], batch: int
-) -> tuple[Note, np.ndarray]:
-    """Makes the shard of backgrounds, or reads it back; returns its note and the depth codes of the backgrounds."""
-    if note := read_note(output, BACKGROUNDS, len(sources.backgrounds)):
-        return note, read_background_depth(config, output)
-    codes = label_backgrounds(sources, config, load_teacher, batch)
-    writer = ShardWriter(output, BACKGROUNDS)
-    for number, origin in enumerate(sources.background_origins):
-        record: schema.BackgroundRecord = {
-            "name": f"bg{number:03d}",
-            "source": origin.source,
-            "bg_index": number,
-            "bg": schema.encode_picture(sources.backgrounds[number], config.jpeg_quality).numpy(),
-            "depth": schema.encode_labels(codes[number][..., None]).numpy(),
-        }
-        writer.write(schema.serialize(record, schema.BACKGROUND))
-    return writer.finish({}), codes
-
-
-def read_background_depth(config: DatasetConfig, output: str) -> np.ndarray:
-    """Reads the depth codes of the backgrounds that are in a data set: uint16 [backgrounds, height, width]."""
-    path = join_path(output, BACKGROUNDS)
-    _, _, codes = schema.read_backgrounds(path, config.height, config.width)
-    return codes[..., 0]
 
 
 def _compare_labels(compositor: Compositor, teacher: depths.Teacher, batch: int, count: int) -> dict[str, float]:

@@ -1,16 +1,27 @@
 """The shards of a data set: how records are divided into files, and how a file is written so that it appears whole.
 
-A shard is written as NAME.part and gets its name when it is whole; beside it, in progress/, goes a note of what is in
-it. So after a kill at any moment, every shard is either there and accounted for or made again.
+A shard is written under a name of its own, which ends in .part, and gets its name when it is whole; beside it, in
+progress/, goes a note of what is in it. So after a kill at any moment, every shard is either there and accounted for or
+made again.
 """
 
 import contextlib
-import hashlib
 from dataclasses import asdict, dataclass
 
 import tensorflow as tf
 
-from data_pipelines.runtime.files import PART, FileError, join_path, read_json, write_json
+from data_pipelines.runtime.files import (
+    PART,
+    FileError,
+    join_path,
+    measure_file,
+    name_part,
+    read_json,
+    remove_if_there,
+    remove_parts,
+    rename_whole,
+    write_json,
+)
 from data_pipelines.tfrecord.statistics import Sums
 
 BACKGROUNDS = "backgrounds-00000-of-00001.tfrecord"
@@ -65,13 +76,22 @@ def divide_split(split: str, count: int, shards: int) -> tuple[Shard, ...]:
 
 
 class ShardWriter:
-    """Writes one shard, which gets its name in `finish`."""
+    """Writes one shard, which gets its name in `finish`; as a context, it removes what was not finished."""
 
     def __init__(self, folder: str, name: str):
         self._folder, self._name = folder, name
-        self._path = join_path(folder, name)
-        self._writer = tf.io.TFRecordWriter(self._path + PART)
+        self._part = name_part(join_path(folder, name))
+        self._writer = tf.io.TFRecordWriter(self._part)
         self._records = 0
+
+    def __enter__(self) -> "ShardWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            with contextlib.suppress(tf.errors.OpError):  # a full disk, say, which is why it ends
+                self._writer.close()
+            remove_if_there(self._part)
 
     def write(self, serialized: bytes) -> None:
         """Appends a record."""
@@ -81,11 +101,11 @@ class ShardWriter:
     def finish(self, sums: Sums) -> Note:
         """Closes the file, writes its note, and gives the file its name."""
         self._writer.close()
-        size, digest = measure_file(self._path + PART)
+        size, digest = measure_file(self._part)
         note = Note(self._records, size, digest, sums)
         # The note first: a shard without one would be made again, a note without a shard is not believed.
         write_json(_note_path(self._folder, self._name), asdict(note))
-        tf.io.gfile.rename(self._path + PART, self._path, overwrite=True)
+        rename_whole(self._part, join_path(self._folder, self._name))
         return note
 
 
@@ -109,14 +129,14 @@ def read_note(folder: str, name: str, records: int | None = None) -> Note | None
     return note
 
 
-def measure_file(path: str) -> tuple[int, str]:
-    """Returns (bytes, sha256) of a file."""
-    digest, size = hashlib.sha256(), 0
-    with tf.io.gfile.GFile(path, "rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-            size += len(block)
-    return size, digest.hexdigest()
+def remove_unfinished(folder: str) -> None:
+    """Removes what killed exports left half written in the folder of a data set. Nobody else may be writing there."""
+    for where in (folder, join_path(folder, PROGRESS)):
+        remove_parts(where)
+    # Earlier versions had one name for each shard that was being written.
+    for name in tf.io.gfile.listdir(folder):
+        if name.endswith(".tfrecord" + PART):
+            remove_if_there(join_path(folder, name))
 
 
 def remove_progress(folder: str) -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE, decode_depth, encode_depth
 from data_pipelines.runtime.files import join_path, read_json, write_atomic, write_json
+from data_pipelines.runtime.locks import LOCK
 from data_pipelines.sources.image_files import Refusal, read_bytes, read_picture
 from fgseg_tf.calibration.depth_pictures import read_values
 from fgseg_tf.calibration.inverse_fit import KnownDistance
@@ -105,7 +106,7 @@ def write_camera(folder: str, setup: CameraSetup) -> None:
     if tf.io.gfile.exists(folder) and not is_camera_folder(folder):
         if not tf.io.gfile.isdir(folder):
             raise ValueError(f"`output`={folder} is a file; name a folder.")
-        if tf.io.gfile.listdir(folder):
+        if set(tf.io.gfile.listdir(folder)) - {LOCK}:
             raise ValueError(f"`output`={folder} holds files that are not of a camera; name a new folder.")
     files = {BACKGROUND: _encode_png(setup.background), DEPTH: _encode_png(encode_depth(setup.depth).numpy())}
     points: list[PointNote] = [

@@ -25,7 +25,9 @@ from data_pipelines.compositing.depth_labels import label_pictures
 from data_pipelines.config import TEACHER_POLARITIES, TEACHER_RANGES, is_relative_teacher, parse_size
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path, write_atomic
+from data_pipelines.runtime.locks import lock_folder
 from data_pipelines.runtime.progress import Progress
+from data_pipelines.runtime.signals import postpone
 from data_pipelines.teacher import network as teacher_network
 from data_pipelines.teacher.loading import load_relative_teacher
 from fgseg_tf.calibration import depth_pictures, floor_plane
@@ -98,8 +100,10 @@ def calibrate() -> None:
     depth_map, source = load_map(background, place)
     setup = make_setup(background, depth_map, source, points, place, _FILL.value)
     page = render_camera_page(setup)
-    write_camera(_OUTPUT.value, setup)
-    write_atomic(join_path(_OUTPUT.value, "camera.html"), page)
+    # Its files belong together, and one that is half written is refused.
+    with lock_folder(_OUTPUT.value), postpone():
+        write_camera(_OUTPUT.value, setup)
+        write_atomic(join_path(_OUTPUT.value, "camera.html"), page)
     print_setup(setup)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_pipelines.runtime.files import PART
+from data_pipelines.runtime.files import ADDED_BY_PART
 from data_pipelines.runtime.names import replace_unfit, show_name
 from data_pipelines.runtime.progress import ProgressFactory
 from data_pipelines.runtime.stored_files import is_folder, is_there, list_names
@@ -26,7 +26,7 @@ MEDIAN = "median"
 MEDIAN_FRAMES = 61  # an odd number, so that the median is a value that occurs
 MEDIAN_BYTES = 1_000_000_000  # of frames that are held together for a median
 FEWEST_FOR_A_MEDIAN = 5
-LONGEST_NAME = 255 - len(f".png{PART}")  # bytes: what file systems take, without what outputs put behind it
+LONGEST_NAME = 255 - len(".png") - ADDED_BY_PART  # bytes: what file systems take, without what outputs put behind it
 KEPT_OF_A_NAME = 180  # bytes of one that is longer
 
 

@@ -7,11 +7,9 @@
     objects.csv        a line an object: where it is, and how far away where metres are known
     predict.json       what made them
 
-A file appears whole or not at all.
+A file appears whole or not at all; both tables grow as frames are done, see `prediction_tables`.
 """
 
-import csv
-import io
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +17,13 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageFont
 
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE, encode_depth
-from data_pipelines.runtime.files import join_path, write_atomic, write_json
+from data_pipelines.runtime.files import join_path, make_folder, write_atomic, write_json
 from fgseg_tf.inference.objects import FOREGROUND, SceneObject
 from fgseg_tf.inference.segmenter import Result
 
-KINDS = ("mask", "depth", "overlay")
+ENDINGS = {"mask": "png", "depth": "png", "overlay": "jpg"}
+KINDS = tuple(ENDINGS)
+FACTS = "predict.json"
 BACKGROUND_BRIGHTNESS = 0.45  # what is left of it in an overlay
 OUTLINE = (255, 196, 0)
 PIXELS_PER_OUTLINE = 300  # of a picture's longer side, for each pixel of the outline's width
@@ -80,13 +80,25 @@ class ObjectRow(NamedTuple):
 def prepare_folder(folder: str, kinds: tuple[str, ...], facts: dict) -> None:
     """Makes a folder for each kind of file, and writes predict.json. facts: what makes the predictions."""
     for kind in kinds:
-        tf.io.gfile.makedirs(join_path(folder, kind))
-    codes = {"mask": "0 background, 255 foreground", "depth_unit": "metre", "depth_scale": DEPTH_SCALE}
-    write_json(join_path(folder, "predict.json"), {**facts, **codes})
+        make_folder(join_path(folder, kind))
+    write_json(join_path(folder, FACTS), complete_facts(facts))
+
+
+def complete_facts(facts: dict) -> dict:
+    """Returns what predict.json says: what makes the predictions, and what the numbers in their files mean."""
+    return {**facts, "mask": "0 background, 255 foreground", "depth_unit": "metre", "depth_scale": DEPTH_SCALE}
+
+
+def path_of(folder: str, kind: str, name: str) -> str:
+    """Returns the path of a file of a frame."""
+    return join_path(folder, kind, f"{name}.{ENDINGS[kind]}")
 
 
 def write_prediction(folder: str, kinds: tuple[str, ...], name: str, frame: np.ndarray, result: Result) -> None:
-    """Writes the files of a frame, uint8 [H, W, 3]: KIND/NAME with its ending, for each of `kinds`."""
+    """Writes the files of a frame, uint8 [H, W, 3]: KIND/NAME with its ending, for each of `kinds`.
+
+    They are whole, but not on the disk yet: `PredictionTables` sees to that for many of them together.
+    """
     make = {
         "mask": lambda: tf.io.encode_png(_levels(result.mask)[..., None]),
         "depth": lambda: tf.io.encode_png(encode_depth(result.depth[..., None])),
@@ -94,17 +106,8 @@ def write_prediction(folder: str, kinds: tuple[str, ...], name: str, frame: np.n
             label_distances(draw_overlay(frame, result.mask), result.objects), quality=90
         ),
     }
-    endings = {"mask": "png", "depth": "png", "overlay": "jpg"}
     for kind in kinds:
-        write_atomic(join_path(folder, kind, f"{name}.{endings[kind]}"), make[kind]().numpy())
-
-
-def write_tables(folder: str, frames: list[FrameRow], objects: list[ObjectRow]) -> None:
-    """Writes frames.csv and objects.csv."""
-    for name, rows in (("frames", [FrameRow._fields, *frames]), ("objects", [ObjectRow._fields, *objects])):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        write_atomic(join_path(folder, f"{name}.csv"), text.getvalue().encode())
+        write_atomic(path_of(folder, kind, name), make[kind]().numpy(), sync=False)
 
 
 def make_row(name: str, result: Result) -> FrameRow:

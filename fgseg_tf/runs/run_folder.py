@@ -23,6 +23,7 @@ import tensorflow as tf
 
 from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import join_path, read_json, replace_file, write_atomic, write_json
+from data_pipelines.runtime.locks import LOCK
 from fgseg_tf.model import networks, weights
 from fgseg_tf.model.keras_archive import read_keras_arrays
 
@@ -131,10 +132,10 @@ def claim(folder: str, settings: RunSettings) -> bool:
     if tf.io.gfile.exists(join_path(folder, "run.json")):
         _refuse_other(folder, complete_recipe(read_run(folder)["settings"]), settings)
         return True
-    if tf.io.gfile.isdir(folder) and tf.io.gfile.listdir(folder):
+    others = set(tf.io.gfile.listdir(folder)) - {LOCK} if tf.io.gfile.isdir(folder) else ()
+    if others:
         raise RunError(
-            f"`run`={folder} holds {sorted(tf.io.gfile.listdir(folder))[0]} but no run.json, so it is not a run; "
-            "choose a new folder or empty it."
+            f"`run`={folder} holds {min(others)} but no run.json, so it is not a run; choose a new folder or empty it."
         )
     write_json(join_path(folder, "run.json"), {"format": FORMAT, "version": VERSION, "settings": settings})
     return False
@@ -161,7 +162,7 @@ def checkpoint_folder(folder: str) -> str:
 
 def has_checkpoint(folder: str) -> bool:
     """Returns whether there is a checkpoint to resume from."""
-    return tf.train.latest_checkpoint(checkpoint_folder(folder)) is not None
+    return bool(tf.io.gfile.glob(join_path(checkpoint_folder(folder), "ckpt-*.index")))
 
 
 def last_stage_side(settings: RunSettings) -> int:

@@ -4,15 +4,17 @@ A version appears whole or not at all, is never changed, and its number is large
 one step; on gs:// and the like it is a copy, during which a server may see part of a version.)
 """
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import tensorflow as tf
 
-from data_pipelines.runtime.files import join_path
+from data_pipelines.runtime.files import is_local, join_path, remove_parts, sync_folder, sync_tree
 
 UNFINISHED = ".unfinished-"  # TF Serving ignores what is not a number
+_UNFINISHED_NAME = re.compile(rf"{re.escape(UNFINISHED)}\d+-[0-9a-f]{{8}}")
 
 
 class VersionError(ValueError):
@@ -42,6 +44,19 @@ def choose_version(folder: str, version: int) -> int:
     return version or last + 1
 
 
+def remove_unfinished(folder: str) -> None:
+    """Removes what exports that were killed left half written in a folder, which is locked.
+
+    Elsewhere than on local disks, which have locks, somebody may be writing it.
+    """
+    if not is_local(folder):
+        return
+    remove_parts(folder)
+    for name in tf.io.gfile.listdir(folder):
+        if _UNFINISHED_NAME.fullmatch(name.rstrip("/")):
+            tf.io.gfile.rmtree(join_path(folder, name))
+
+
 @contextmanager
 def new_version(folder: str, version: int) -> Iterator[str]:
     """Yields a folder to write into; it becomes `folder/version` at the end, and is removed if anything fails."""
@@ -52,7 +67,9 @@ def new_version(folder: str, version: int) -> Iterator[str]:
         yield unfinished
         final = join_path(folder, str(version))
         try:
+            sync_tree(unfinished)
             tf.io.gfile.rename(unfinished, final)
+            sync_folder(folder)
         except tf.errors.OpError as error:
             if not tf.io.gfile.exists(final):
                 raise

@@ -66,6 +66,14 @@ def any_worker(strategy: tf.distribute.Strategy, value: bool) -> bool:
     return float(_sum_over(strategy, tf.constant(float(value)))) > 0
 
 
+def share_from_chief(strategy: tf.distribute.Strategy, value: int) -> int:
+    """Returns the value that the chief calls this with; all workers must call it, and so they wait for one another."""
+    worker = worker_number(strategy)
+    if worker is None:
+        return value
+    return int(_sum_over(strategy, tf.constant(value if worker == 0 else 0, tf.int64)))
+
+
 @tf.function
 def _sum_over(strategy, value):
     return strategy.reduce("SUM", strategy.run(tf.identity, (value,)), axis=None)

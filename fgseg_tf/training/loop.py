@@ -1,11 +1,13 @@
 """The training loop: stage after stage over `strategy.run`, resumable at any moment.
 
-    claim the run's folder -> for each stage: freeze, optimizer, step -> epochs: train, validate, checkpoint
+    lock and claim the run's folder -> the newest whole checkpoint -> for each stage: freeze, optimizer, step
+    -> epochs: train, validate, checkpoint
     -> the averaged network as model.keras
 
 A training that is killed and resumed gives the same network as one that was not: the order of examples is a function of
 how many were seen, and a checkpoint holds everything else that changes. Only history.json shows the difference: for an
-epoch that was resumed, it holds means over the steps after the resumption.
+epoch that was resumed, it holds means over the steps after the resumption. Asked to stop (`runtime.signals`), a
+training saves a checkpoint after the step under way; of several workers, all do so together.
 """
 
 import contextlib
@@ -21,16 +23,17 @@ import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path, write_json
 from data_pipelines.runtime.progress import ProgressFactory
+from data_pipelines.runtime.signals import Request, describe_stop, postpone
 from fgseg_tf.data.base import Data, Order
 from fgseg_tf.data.object_examples import ENLARGED, choose_view, keep_objects, vary_knowledge
 from fgseg_tf.measures import metrics
-from fgseg_tf.model import grow, networks, object_depth, weights
+from fgseg_tf.model import networks, object_depth, weights
 from fgseg_tf.model.depth_code import decode_depth
 from fgseg_tf.runs import run_folder
-from fgseg_tf.runs.run_folder import HistoryRow, RunSettings
-from fgseg_tf.runs.trained import load_weights
+from fgseg_tf.runs.run_folder import HistoryRow
 from fgseg_tf.training import distribution
 from fgseg_tf.training.checkpoints import Checkpoints, DivergedError
+from fgseg_tf.training.claim import choose_checkpoint, claim_run, load_first_weights
 from fgseg_tf.training.learner import Learner
 from fgseg_tf.training.optimizers import make_optimizer
 from fgseg_tf.training.options import Training
@@ -50,6 +53,7 @@ def train(
     strategy: tf.distribute.Strategy,
     progress: ProgressFactory,
     say: Callable[[str], object],
+    restart: bool = False,
 ) -> keras.Model:
     """Trains a network in a run's folder, or resumes there.
 
@@ -62,6 +66,7 @@ def train(
         strategy: the devices that train together, as `distribution.make_strategy` returns it.
         progress: makes the reporter that counts the examples of an epoch.
         say: prints a line.
+        restart: throws the run's checkpoints away and begins anew.
 
     Returns:
         The trained network, the running average of the weights, in float32.
@@ -69,19 +74,24 @@ def train(
     Raises:
         ValueError: the options, the data and the devices do not fit together.
         RunError: the folder holds another run, or something else.
+        LockedError: another process is training there.
+        CheckpointError: the run has checkpoints, and none of them is whole.
         DivergedError: a loss, a gradient or a weight is not a number any more.
     """
     check_training(training, data, strategy)
     # First: some of the first weights may be random, and every worker must draw the same.
     keras.utils.set_random_seed(training.seed)
-    first, grown_from = _load_first_weights(training, folder)
-    _claim(folder, training.run_settings(data), strategy)
-    if training.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    run = _TrainingRun(training, data, folder, strategy, first, progress, say)
-    if grown_from:
-        run.say(f"{training.network} begins with the outputs of a {grown_from} network, and with room for more")
-    return run.run()
+    first, grown_from = load_first_weights(training, folder, restart)
+    with contextlib.ExitStack() as held:
+        if distribution.worker_number(strategy) is not None:
+            held.enter_context(postpone())  # or the other workers would wait for one that has gone
+        claim_run(folder, training.run_settings(data), strategy, restart, held)
+        if training.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        run = _TrainingRun(training, data, folder, strategy, first, progress, say)
+        if grown_from:
+            run.say(f"{training.network} begins with the outputs of a {grown_from} network, and with room for more")
+        return run.run()
 
 
 def check_training(training: Training, data: Data, strategy: tf.distribute.Strategy) -> None:
@@ -125,34 +135,6 @@ def steps_per_epoch(training: Training, stage: Stage, data: Data) -> int:
     return examples // stage.batch
 
 
-def _load_first_weights(training: Training, folder: str) -> tuple[dict | None, str | None]:
-    """Returns the first weights, and the name of the smaller network that they are of.
-
-    Both are None where the training has no `start` or is resumed, and the name also where the weights are of the
-    training's own architecture. Raises ValueError where they do not fit.
-    """
-    if not training.start or run_folder.has_checkpoint(folder):
-        return None, None
-    network = networks.build(training.network)
-    smaller = grow.initialize_from(network, load_weights(training.start), f"`start`={training.start}")
-    return weights.get_arrays(network), smaller
-
-
-def _claim(folder: str, settings: RunSettings, strategy: tf.distribute.Strategy) -> None:
-    """Claims the folder: the chief first, then the other workers, which so compare their settings with the chief's."""
-    worker = distribution.worker_number(strategy)
-    for turn in (0,) if worker is None else (0, 1):
-        refusal = None
-        if turn == min(worker or 0, 1):
-            try:
-                run_folder.claim(folder, settings)
-            except run_folder.RunError as error:
-                refusal = error
-        # Or the others would wait for one that has gone.
-        if distribution.any_worker(strategy, refusal is not None):
-            raise refusal or run_folder.RunError(f"`run`={folder} was refused by another worker, which says why.")
-
-
 class _TrainingRun:
     """What the epochs of one training share."""
 
@@ -180,8 +162,8 @@ class _TrainingRun:
                 weights.set_arrays(network, first, f"`start`={training.start}")
             self.learner = Learner(network, training.optimization, training.precision == "mixed_float16")
             self.checkpoints = Checkpoints(run_folder.checkpoint_folder(folder), self.learner, writes=self.chief)
-        self.checkpoints.restore()
-        seen = int(self.learner.examples_seen.numpy())
+        seen = choose_checkpoint(folder, self.checkpoints, strategy, self.say)
+        self.checkpoints.restore(seen)
         self.history = [row for row in run_folder.read_history(folder) if row["seen"] <= seen]
         self.saved = time.monotonic()
 
@@ -192,18 +174,28 @@ class _TrainingRun:
             f"{self.data.counts['train']:,} training examples of {self.data.height}x{self.data.width}, "
             f"{self.strategy.num_replicas_in_sync} replica(s)"
         )
-        with Logs(self.folder if self.chief else None) as logs:
-            for number in range(int(self.checkpoints.stage.numpy()), len(self.training.stages)):
-                try:
-                    self._run_stage(number, logs)
-                except DivergedError as error:
-                    raise DivergedError(f"stage {number + 1}: {error}. {self._advice()}") from error
-        self.learner.copy_average_to(self.averaged)
-        if self.chief:
-            run_folder.save_network(self.folder, self.averaged)
+        with describe_stop(self._describe_position), postpone() as stop:
+            with Logs(self.folder if self.chief else None) as logs:
+                for number in range(int(self.checkpoints.stage.numpy()), len(self.training.stages)):
+                    try:
+                        self._run_stage(number, logs, stop)
+                    except DivergedError as error:
+                        raise DivergedError(f"stage {number + 1}: {error}. {self._advice()}") from error
+            self.learner.copy_average_to(self.averaged)
+            if self.chief:
+                run_folder.save_network(self.folder, self.averaged)
         return self.averaged
 
-    def _run_stage(self, number: int, logs: Logs) -> None:
+    def _describe_position(self) -> str:
+        seen = int(self.learner.examples_seen.numpy())
+        return f"after {seen:,} examples; start again with the same flags to go on"
+
+    def _stop_if_asked(self, stop: Request) -> None:
+        """Ends the training, everything of which is saved, where this worker or another one was asked to stop."""
+        if distribution.any_worker(self.strategy, stop.is_made()):
+            raise stop.make_stop()
+
+    def _run_stage(self, number: int, logs: Logs, stop: Request) -> None:
         training, learner, stage = self.training, self.learner, self.training.stages[number]
         epoch_steps = steps_per_epoch(training, stage, self.data)
         learner.freeze(stage.freeze)
@@ -219,7 +211,7 @@ class _TrainingRun:
         for epoch in range(int(self.checkpoints.step.numpy()) // epoch_steps, stage.epochs):
             began = time.monotonic()
             means = self._run_epoch(
-                f"{title} epoch {epoch + 1}", stage, (epoch + 1) * epoch_steps, step, batches, optimizer
+                f"{title} epoch {epoch + 1}", stage, (epoch + 1) * epoch_steps, step, batches, optimizer, stop
             )
             seconds = time.monotonic() - began
             place = {"stage": number + 1, "epoch": epoch + 1, "seen": int(learner.examples_seen.numpy())}
@@ -229,20 +221,28 @@ class _TrainingRun:
                 logs.write_pictures(lambda: self._predict_some(size), int(learner.examples_seen.numpy()), seconds)
             if epoch + 1 < stage.epochs:
                 self._save(optimizer)
+                self._stop_if_asked(stop)
         self.checkpoints.stage.assign(number + 1)
         self.checkpoints.step.assign(0)
         self._save()
+        if number + 1 < len(self.training.stages):
+            self._stop_if_asked(stop)
 
-    def _run_epoch(self, title: str, stage: Stage, last_step: int, step, batches, optimizer) -> dict:
+    def _run_epoch(
+        self, title: str, stage: Stage, last_step: int, step, batches, optimizer, stop: Request
+    ) -> dict[str, float]:
         """Trains up to a step of the stage; returns the number of examples and the means of the steps' scalars."""
         waiting: list[dict] = []
         sums: dict[str, float] = {}
         first = int(self.checkpoints.step.numpy())
+        # Several workers ask one another only when they look at the losses, which makes them wait for one another too.
+        alone = distribution.worker_number(self.strategy) is None
         with self.progress(title, last_step * stage.batch, "examples") as progress:
             progress.add_earlier(first * stage.batch)
             for number in range(first, last_step):
                 waiting.append(step(next(batches)))
-                if len(waiting) < STEPS_BETWEEN_CHECKS and number + 1 < last_step:
+                stopping = alone and stop.is_made()
+                if len(waiting) < STEPS_BETWEEN_CHECKS and number + 1 < last_step and not stopping:
                     continue
                 for name, value in self._sum_reports(waiting, number + 1 - len(waiting)).items():
                     sums[name] = sums.get(name, 0.0) + value
@@ -250,9 +250,12 @@ class _TrainingRun:
                 self.learner.examples_seen.assign_add(len(waiting) * stage.batch)
                 progress.add(len(waiting) * stage.batch)
                 waiting = []
+                if number + 1 == last_step:
+                    break
                 due = time.monotonic() - self.saved > 60 * self.training.checkpoint_minutes
-                if number + 1 < last_step and distribution.any_worker(self.strategy, due):
+                if distribution.any_worker(self.strategy, due or stop.is_made()):
                     self._save(optimizer)
+                    self._stop_if_asked(stop)
         self.checkpoints.check_weights()
         done = last_step - first
         return {"examples": done * stage.batch, **{name: value / done for name, value in sums.items()}}

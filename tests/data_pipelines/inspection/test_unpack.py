@@ -15,6 +15,7 @@ from PIL import Image
 from repository import ROOT
 
 from data_pipelines.inspection import unpack
+from data_pipelines.runtime.locks import LOCK, LockedError, lock_folder
 from data_pipelines.tfrecord import reader, schema, shards
 from data_pipelines.tfrecord.manifest import DatasetError
 
@@ -132,9 +133,17 @@ def test_some_of_them(tiny_dataset, tmp_path):
     assert len(list((tmp_path / "count").glob("*/depth/*"))) == 5
 
 
+def test_the_lock_of_a_killed_process_is_no_file(tiny_dataset, tmp_path):
+    (tmp_path / LOCK).write_text("{}")
+    assert unpack.unpack_to_folder(tiny_dataset, str(tmp_path), count=1) == 1
+    assert not (tmp_path / LOCK).exists()
+
+
 def test_files_that_are_there_are_not_touched(tiny_dataset, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(DatasetError, match="has files in it"):
+        unpack.unpack_to_folder(tiny_dataset, str(tmp_path))
+    with lock_folder(str(tmp_path)), pytest.raises(LockedError, match=r"`unpack`=.* is being written by process"):
         unpack.unpack_to_folder(tiny_dataset, str(tmp_path))
     with pytest.raises(DatasetError, match="is there already"):
         unpack.unpack_to_zip(tiny_dataset, str(tmp_path / "mine.txt"))

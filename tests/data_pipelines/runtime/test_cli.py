@@ -1,6 +1,7 @@
 """How a command runs and ends: a small command of each kind, as a process, and as functions."""
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,10 @@ from data_pipelines.runtime import cli
 COMMAND = '''
     """Counts."""
     from data_pipelines.runtime import startup
+    import os, time
+    if os.environ.get("SLOW_IMPORT"):
+        print("importing", flush=True)
+        time.sleep(600)
     from absl import flags
     from data_pipelines.runtime.cli import format_flags, run_command, run_folder_command
 
@@ -28,6 +33,9 @@ COMMAND = '''
             raise ValueError(f"`limit`={LIMIT.value} is negative; `other` is not a flag.")
         if LIMIT.value == 4:
             raise KeyError("a defect")
+        if LIMIT.value == 6:
+            print("begun", flush=True)
+            time.sleep(600)
         print(format_flags(), end="")
         if folder:
             print(folder)
@@ -95,6 +103,32 @@ def test_a_command_for_a_folder_returns_its_own_status_and_2_when_it_cannot_run(
         refused = run("look", *arguments)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert refused.stderr.startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "status", "said"),
+    [
+        ("count", signal.SIGTERM, 143, "count: stopped by SIGTERM\n"),
+        ("look", signal.SIGINT, 130, "look: stopped by SIGINT\n"),
+        ("import", signal.SIGINT, 130, "\nstopped by SIGINT\n"),
+    ],
+)
+def test_asked_to_stop_it_says_so_in_a_line(run, name, number, status, said):
+    """Ctrl-C ended in a traceback, SIGTERM in silence."""
+    slow = name == "import"
+    arguments = ["count.py"] if slow else [f"{name}.py", *(["set"] if name == "look" else []), "--limit=6"]
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=run.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **({"SLOW_IMPORT": "1"} if slow else {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() in ("begun\n", "importing\n")
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (status, said)
 
 
 def test_settings_are_spelled_as_flags_where_they_are_some(monkeypatch):

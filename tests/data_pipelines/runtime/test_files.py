@@ -1,8 +1,20 @@
 """Whole files: replaced at once, and JSON that comes back as it was."""
 
-import pytest
+import os
+from pathlib import Path
 
-from data_pipelines.runtime.files import join_path, read_json, write_json
+import pytest
+import tensorflow as tf
+
+from data_pipelines.runtime.files import (
+    join_path,
+    name_part,
+    read_json,
+    remove_parts,
+    replace_file,
+    write_atomic,
+    write_json,
+)
 
 
 def test_json_is_replaced_at_once(tmp_path):
@@ -41,3 +53,47 @@ def test_numbers_are_on_one_line(tmp_path):
 def test_join():
     assert join_path("gs://bucket/set/", "progress", "a.json") == "gs://bucket/set/progress/a.json"
     assert join_path("set", "a") == "set/a"
+
+
+def test_what_was_not_written_to_its_end_is_removed(tmp_path):
+    def write_half():
+        with replace_file(str(tmp_path / "f")) as part:
+            Path(part).write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    left = Path(name_part(str(tmp_path / "f")))
+    for path in (left, tmp_path / "mine.part", tmp_path / "f"):
+        path.write_text("")
+    remove_parts(str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.part", "f"}
+
+
+def test_content_is_on_the_disk_before_its_name_and_the_name_before_anything_else(tmp_path, monkeypatch):
+    calls = []
+    fsync, rename = os.fsync, tf.io.gfile.rename
+
+    def record_sync(opened):
+        calls.append(("sync", os.readlink(f"/proc/self/fd/{opened}")))
+        fsync(opened)
+
+    def record_rename(source, target, overwrite):
+        assert Path(source).read_text() == "whole"
+        calls.append(("rename", target))
+        rename(source, target, overwrite=overwrite)
+
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(tf.io.gfile, "rename", record_rename)
+    write_atomic(str(tmp_path / "new" / "f"), "whole")
+    made, content, named, after = calls
+    assert made == ("sync", str(tmp_path))
+    assert content[1].startswith(str(tmp_path / "new" / "f."))
+    assert (named, after) == (("rename", str(tmp_path / "new" / "f")), ("sync", str(tmp_path / "new")))
+    calls.clear()
+    write_atomic(str(tmp_path / "new" / "g"), "whole", sync=False)
+    assert calls == [("rename", str(tmp_path / "new" / "g"))]

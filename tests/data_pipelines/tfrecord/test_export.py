@@ -20,7 +20,8 @@ from data_pipelines.compositing.compositor import build_compositor
 from data_pipelines.compositing.splits import Grid
 from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.runtime.errors import REFUSALS, describe_error
-from data_pipelines.runtime.files import write_json
+from data_pipelines.runtime.files import name_part, write_json
+from data_pipelines.runtime.locks import LockedError, lock_folder
 from data_pipelines.tfrecord import resume, schema, shards
 from data_pipelines.tfrecord.export import encode_composites, export_dataset
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, DatasetError
@@ -57,11 +58,18 @@ def stop_at(folder, shard: str, sources, options, **how) -> Exception:
     """Begins an export whose disk is full when it comes to `shard`; what it raised."""
     identity = resume.make_options(sources, options, how.get("teacher_identity", {}), how.get("shard_count", 0), 0)
     write_json(f"{folder}/{shards.PROGRESS}/{resume.OPTIONS_FILE}", identity)
-    # Every write to this device fails as on a disk without room.
-    (folder / f"{shard}.part").symlink_to("/dev/full")
-    with pytest.raises(REFUSALS) as stopped:
-        export(sources, options, folder, **how)
-    (folder / f"{shard}.part").unlink()
+
+    def name_full_disk(path: str) -> str:
+        part = Path(name_part(path))
+        if Path(path).name == shard:
+            part.symlink_to("/dev/full")  # every write to this device fails as on a disk without room
+        return str(part)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "name_part", name_full_disk)
+        with pytest.raises(REFUSALS) as stopped:
+            export(sources, options, folder, **how)
+    assert not list(folder.rglob("*.part"))
     assert not (folder / MANIFEST_FILE).exists()
     return stopped.value
 
@@ -311,3 +319,50 @@ def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bytes(tmp_
         )
     assert same.keys() == wanted.keys()
     assert [name for name in same if same[name] != wanted[name]] == []
+
+
+def test_two_at_once_are_refused_and_what_a_killed_one_left_is_removed(tiny_sources, finished, tmp_path):
+    """The second one began a shard anew while the first was writing it; killed, it left a hole that got the name."""
+    options = config_for(tiny_sources)
+    with (
+        lock_folder(str(tmp_path)),
+        pytest.raises(LockedError, match=rf"`output`={tmp_path} is being written by process"),
+    ):
+        export(tiny_sources, options, tmp_path)
+    assert not list(tmp_path.iterdir())
+    stop_at(tmp_path, "unseen_bg-00000-of-00001.tfrecord", tiny_sources, options)
+    for name in ("unseen_bg-00000-of-00001.tfrecord.7-01234567.part", "unseen_bg-00000-of-00001.tfrecord.part"):
+        (tmp_path / name).write_bytes(b"half")
+    export(tiny_sources, options, tmp_path)
+    assert files_of(tmp_path) == files_of(finished.folder)
+
+
+def test_backgrounds_that_the_teacher_has_seen_are_not_shown_to_it_again(tiny_sources, tmp_path):
+    teacher = SimpleNamespace(network=None, input_size=(48, 64), max_depth=10.0)
+    options, looks = config_for(tiny_sources, labels="ground"), []
+
+    def load_teacher(stop_after: int):
+        def look(pictures, training):
+            def count(pictures):
+                looks.append(pictures.shape[0])
+                if len(looks) > stop_after:
+                    raise RuntimeError("killed")
+                return 1 + pictures[..., :1]
+
+            return tf.ensure_shape(tf.numpy_function(count, [pictures], tf.float32), [*pictures.shape[:3], 1])
+
+        return SimpleNamespace(**{**vars(teacher), "network": look})
+
+    whole = tmp_path / "whole"
+    export(tiny_sources, options, whole, load_teacher=lambda: load_teacher(99), teacher_batch=2)
+    assert looks == [2, 2, 2]
+    looks.clear()
+    with pytest.raises(tf.errors.OpError):
+        export(tiny_sources, options, tmp_path / "killed", load_teacher=lambda: load_teacher(1), teacher_batch=2)
+    kept = sorted(path.name for path in (tmp_path / "killed" / "progress").glob("background-*"))
+    assert kept == ["background-00000.png", "background-00001.png"]
+    (tmp_path / "killed" / "progress" / kept[1]).write_bytes(b"\x89PNG damaged")
+    looks.clear()
+    export(tiny_sources, options, tmp_path / "killed", load_teacher=lambda: load_teacher(99), teacher_batch=2)
+    assert looks == [2, 2]
+    assert files_of(tmp_path / "killed") == files_of(whole)

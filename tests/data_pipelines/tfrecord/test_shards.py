@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from data_pipelines.tfrecord.shards import Note, Shard, ShardWriter, divide_split, measure_file, read_note
+from data_pipelines.tfrecord.shards import (
+    Note,
+    Shard,
+    ShardWriter,
+    divide_split,
+    measure_file,
+    read_note,
+    remove_unfinished,
+)
 
 NAME = "train-00001-of-00003.tfrecord"
 RECORDS = [b"one", b"", b"three" * 1000]
@@ -58,7 +66,9 @@ def test_divide_split_gives_everything_once_and_evenly(count, wanted):
 
 def test_nothing_under_its_name_before_it_is_finished(tmp_path):
     writer = write(tmp_path)
-    assert files(tmp_path) == {NAME + ".part"}
+    (unfinished,) = files(tmp_path)
+    assert unfinished.startswith(NAME + ".")
+    assert unfinished.endswith(".part")
     assert read_note(str(tmp_path), NAME) is None
     writer.finish(SUMS)
     assert files(tmp_path) == {NAME, f"progress/{NAME}.json"}
@@ -114,7 +124,7 @@ def lengthen_the_shard(folder):
 def kill_while_writing_the_note(folder):
     write(folder)
     (folder / "progress").mkdir()
-    (folder / "progress" / (NAME + ".json.part")).write_text('{"records": 3, "by')
+    (folder / "progress" / (NAME + ".json.123-0123abcd.part")).write_text('{"records": 3, "by')
 
 
 @pytest.mark.parametrize(
@@ -135,7 +145,29 @@ def test_what_is_not_whole_is_made_again(tmp_path, damage):
     note = write(tmp_path).finish(SUMS)
     assert read_note(str(tmp_path), NAME, 3) == note
     assert [r.numpy() for r in tf.data.TFRecordDataset(str(tmp_path / NAME))] == RECORDS
-    assert not (tmp_path / (NAME + ".part")).exists()
+    remove_unfinished(str(tmp_path))
+    assert files(tmp_path) == {NAME, f"progress/{NAME}.json"}
+
+
+def test_two_writers_of_one_shard_do_not_write_into_one_file(tmp_path):
+    """One of them ended in the middle left a hole before what the other one wrote, and the hole got the name."""
+    ended, other = ShardWriter(str(tmp_path), NAME), write(tmp_path)
+    for record in RECORDS[:2]:
+        ended.write(record)
+    del ended  # flushes what it has, at its own place
+    other.finish(SUMS)
+    assert [r.numpy() for r in tf.data.TFRecordDataset(str(tmp_path / NAME))] == RECORDS
+
+
+def test_what_is_not_finished_is_removed_when_the_writer_ends(tmp_path):
+    def write_half():
+        with ShardWriter(str(tmp_path), NAME) as writer:
+            writer.write(RECORDS[0])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert files(tmp_path) == set()
 
 
 def test_a_shard_of_another_length_is_made_again(tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from repository import ROOT
 from tiny_network import write_network
 
 from data_pipelines.demo import sequence as demo_sequence
+from data_pipelines.runtime.locks import lock_folder
 from fgseg_tf.calibration import camera_folder
 from fgseg_tf.calibration.inverse_fit import KnownDistance
 
@@ -201,7 +203,12 @@ def test_refusals_leave_a_camera_of_before_untouched(desk):
         ([f"--background={desk}/none.png", f"--output={camera}", *floor], "none.png cannot be read"),
         ([f"--background={desk}/empty.png", f"--output={desk}/frames", *floor], "holds files that are not of a camera"),
     ]
-    ends = run_each([command for command, _ in cases])
+    # What is written together must not be written by two.
+    held = [f"--background={desk}/empty.png", f"--output={desk}/held", *floor]
+    cases.append((held, f"--output={desk}/held is being written by process {os.getpid()} on "))
+    with lock_folder(str(desk / "held")):
+        ends = run_each([command for command, _ in cases])
+    assert not (desk / "held").exists()
     for (command, sentence), end in zip(cases, ends, strict=True):
         assert sentence in end, f"{command}: {end}"
         assert "\n" not in end

@@ -1,6 +1,7 @@
 """python -m fgseg_tf.export as its users run it: versions, warm-up, configs, files, and what is refused."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ import tensorflow as tf
 from repository import ROOT
 
 from data_pipelines.config import DatasetConfig
+from data_pipelines.runtime.locks import lock_folder
 from fgseg_tf.calibration.camera_folder import GUESSED, write_camera
 from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.inference.segmenter import Segmenter
@@ -149,6 +151,10 @@ def test_versions_grow(exported, finished, placing):
     assert {path.name for path in exported.iterdir()} == {"1", "5", "serving"}
     assert not (exported / "5" / "assets.extra" / warmup.FILE).exists()
     assert {path: path.stat().st_mtime_ns for path in (exported / "1").rglob("*")} == before
+    with lock_folder(str(exported)):
+        assert f"--output={exported} is being written by process {os.getpid()} on " in refusal(
+            f"--run={finished}", f"--output={exported}", "--version=5"
+        )
     assert "/5 is there, and versions only grow; take 6 or more" in refusal(
         f"--run={finished}", f"--output={exported}", "--version=5"
     )

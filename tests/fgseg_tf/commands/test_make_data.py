@@ -11,7 +11,7 @@ from repository import ROOT
 from tiny_network import write_network
 
 from data_pipelines.config import DatasetConfig
-from data_pipelines.tfrecord.export import read_background_depth
+from data_pipelines.tfrecord.background_shard import read_background_depth
 
 
 def run(*flags):

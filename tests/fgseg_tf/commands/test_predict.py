@@ -3,8 +3,11 @@
 import csv
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +16,11 @@ from PIL import Image
 from repository import ROOT
 
 from data_pipelines.config import DatasetConfig
+from data_pipelines.runtime.locks import lock_folder
 from fgseg_tf.data.composite_data import CompositeData
 from fgseg_tf.inference import prediction_files, scene_match
+from fgseg_tf.inference.prediction_files import FrameRow
+from fgseg_tf.inference.prediction_tables import Predicted, PredictionTables, can_go_on
 from fgseg_tf.inference.segmenter import Result, Segmenter
 from fgseg_tf.measures import losses
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
@@ -198,3 +204,182 @@ def test_a_row_tells_the_share_of_foreground():
     mask = np.zeros((4, 5), np.float32)
     mask[0, :2] = 0.5
     assert prediction_files.make_row("a", Result(mask, mask, 0.98765)) == ("a", "0.10000", "0.988")
+
+
+# Stopped, and started again.
+
+EACH = """
+import os, signal, sys
+from fgseg_tf import predict
+from absl import flags
+from data_pipelines.runtime.signals import Stopped, listen
+from fgseg_tf.inference import prediction_files, prediction_tables
+
+prediction_tables.SECONDS_BETWEEN_WRITES = 0.0
+make_row, asked = prediction_files.make_row, int(sys.argv[1])
+
+def count(name, result):
+    global asked
+    asked -= 1
+    if asked == 0:
+        os.kill(os.getpid(), signal.SIGTERM)
+    return make_row(name, result)
+
+prediction_files.make_row = count
+for arguments in sys.argv[2:]:
+    flags.FLAGS.unparse_flags()
+    flags.FLAGS(["predict", *arguments.split()])
+    try:
+        with listen():
+            print(predict.predict(), flush=True)
+    except (Stopped, ValueError) as error:
+        print(error.describe() if isinstance(error, Stopped) else error, getattr(error, "status", 1), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def stopped(folder, tmp_path_factory):
+    """Predictions that were killed, stopped and started again: (killed, whole, what was said, lines at the kill)."""
+    where = tmp_path_factory.mktemp("stopped")
+    (where / "frames").mkdir()
+    for number in range(60):
+        os.link(folder / "frames" / f"f{number % 5}.png", where / "frames" / f"n{number:02d}.png")
+    (where / "frames" / "n03b.jpg").write_bytes(b"\xff\xd8 cut short")
+    usual = f"--background={folder}/empty.png --frames={where}/frames --run={folder}/run"
+
+    def start(*arguments: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, "-c", EACH, *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    killed, whole = where / "killed", where / "whole"
+    with start("0", f"{usual} --output={killed}") as process:
+        end = time.monotonic() + 300
+        while not (killed / "frames.csv").exists() or (killed / "frames.csv").read_bytes().count(b"\n") < 12:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        process.kill()
+        process.wait()
+    lines = (killed / "frames.csv").read_text().count("\n") - 1
+    assert lines < 55
+    with open(killed / "frames.csv", "a") as table, open(killed / "objects.csv", "a") as others:
+        table.write("n99,0.")
+        others.write("n99,1,0.1")
+    with open(killed / "unfinished.jsonl", "a") as note:
+        note.write('["n9')
+    with lock_folder(str(where / "held")):
+        process = start(
+            "15",
+            f"{usual} --output={killed}",  # is asked to stop after 15 more
+            f"{usual} --output={killed}",
+            f"{usual} --output={whole}",
+            f"{usual} --output={where}/held",
+        )
+        said, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    return killed, whole, said, lines
+
+
+def test_killed_and_started_again_it_ends_with_the_same_bytes(stopped):
+    killed, whole, said, lines = stopped
+    wanted = {path.relative_to(whole): path.read_bytes() for path in whole.rglob("*") if path.is_file()}
+    found = {path.relative_to(killed): path.read_bytes() for path in killed.rglob("*") if path.is_file()}
+    assert len(wanted) == 60 * 3 + 3
+    assert found == wanted
+    done = [int(number) for number in re.findall(r"(\d+) of 61 frames were done by an earlier start", said)]
+    assert done[0] in (lines, lines + 1)  # the one that cannot be read has no line
+    assert done[1] == done[0] + 14  # the frame under way is dropped
+    # It is counted once more, though it was looked at before.
+    assert said.count("1 frame(s) could not be read, named above") == 2
+
+
+def test_asked_to_stop_its_tables_are_complete(stopped):
+    said = stopped[2]
+    match = re.search(r"stopped by SIGTERM after (\d+) frames; start again with the same flags to go on 143\n", said)
+    assert match
+    assert int(match[1]) >= stopped[3] + 14
+
+
+def test_a_folder_that_another_process_writes_to_is_refused(stopped):
+    assert re.search(rf"`output`=.*/held is being written by process {os.getpid()} on ", stopped[2])
+
+
+@pytest.fixture
+def unfinished(stopped, tmp_path) -> tuple[PredictionTables, list[str], Path]:
+    """Tables after four frames of a folder, its frames, and the folder."""
+    killed, frames = Path(shutil.copytree(stopped[0], tmp_path / "out")), tmp_path / "frames"
+    frames.mkdir()
+    paths = [str(frames / f"n0{number}.png") for number in range(4)]
+    for path in paths:
+        Path(path).write_bytes(b"a frame")
+    tables = PredictionTables(str(killed), ("mask",))
+    tables.begin()
+    for path in paths:
+        tables.add(Predicted(path, FrameRow(Path(path).stem, "0.5", "0.9"), ()))
+    tables.write()
+    return tables, paths, killed
+
+
+def change_a_frame(folder, paths):
+    Path(paths[2]).write_bytes(b"another frame")
+
+
+def lose_a_mask(folder, paths):
+    (folder / "mask" / "n02.png").unlink()
+
+
+def tear_the_note(folder, paths):
+    content = (folder / "unfinished.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "unfinished.jsonl").write_bytes(b"".join(content[:2]) + content[2][:-1])
+
+
+def lie_in_the_note(folder, paths):
+    content = (folder / "unfinished.jsonl").read_text().splitlines(keepends=True)
+    line = json.loads(content[2])
+    content[2] = json.dumps([*line[:4], 10**30, line[5]]) + "\n"
+    (folder / "unfinished.jsonl").write_text("".join(content))
+
+
+def cut_the_table(folder, paths):
+    os.truncate(folder / "frames.csv", (folder / "frames.csv").stat().st_size - 20)
+
+
+@pytest.mark.parametrize(
+    "change", [change_a_frame, lose_a_mask, tear_the_note, lie_in_the_note, cut_the_table], ids=lambda one: one.__name__
+)
+def test_what_is_not_as_it_was_is_done_again(unfinished, change):
+    _, paths, folder = unfinished
+    change(folder, paths)
+    tables = PredictionTables(str(folder), ("mask",))
+    tables.go_on(paths)
+    assert tables.done == 2
+    assert [row.name for row in tables.frames] == ["n00", "n01"]
+    assert (folder / "frames.csv").read_text().splitlines()[1:] == ["n00,0.5,0.9", "n01,0.5,0.9"]
+
+
+def test_tables_are_not_written_through_a_link(unfinished, tmp_path):
+    _, paths, folder = unfinished
+    precious = tmp_path / "precious"
+    precious.write_bytes((folder / "frames.csv").read_bytes())
+    (folder / "frames.csv").unlink()
+    (folder / "frames.csv").symlink_to(precious)
+    before = precious.read_bytes()
+    tables = PredictionTables(str(folder), ("mask",))
+    tables.go_on(paths)
+    assert tables.done == 0
+    assert precious.read_bytes() == before
+
+
+def test_other_settings_begin_anew(stopped, unfinished):
+    facts = json.loads((stopped[0] / "predict.json").read_text())
+    folder = str(unfinished[2])
+    assert can_go_on(folder, facts)
+    for other in ({"side": 99}, {"sha256": "0" * 64}, {"write": ["mask"]}, {"smooth": 0.5}, {"frames": "elsewhere"}):
+        assert not can_go_on(folder, {**facts, **other})
+    PredictionTables.remove_note(folder)
+    assert not can_go_on(folder, facts)

@@ -29,6 +29,14 @@ def test_whole(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["3"]
 
 
+def test_what_killed_exports_left_is_removed(tmp_path):
+    for name in (".unfinished-3-0123abcd", ".unfinished-mine", "2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_text("half")
+    versions.remove_unfinished(str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {".unfinished-mine", "2"}
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_not_at_all(tmp_path, error):
     def interrupted():

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tiny_data import HEIGHT, LIVELY, WIDTH
-from training_command import USUAL, Command
+from training_command import PATIENCE, USUAL, Command
 
 from data_pipelines.config import DatasetConfig
 from data_pipelines.tfrecord.export import export_dataset
@@ -164,19 +165,27 @@ def both(folder: Path, *flags: str):
         yield first, second
 
 
-def test_two_workers_killed_and_gone_on_with_are_as_one(one_shard, tmp_path):
+def test_two_workers_stopped_and_gone_on_with_are_as_one(one_shard, tmp_path):
     alone, together = tmp_path / "alone", tmp_path / "together"
     # An epoch is a step, so that each loss is told. SSIM would make more of the last digits.
     flags = [f"--data={one_shard}", "--stages=4@32", "--batch=4", "--examples_per_epoch=4", "--mirror=false"]
     flags += ["--rate=0.003", "--depth_loss=l1", "--average=0", "--validate=0"]
     with Command(alone, "--strategy=cpu", "--deterministic", *flags) as reference:
-        with both(together, "--strategy=multi_worker", *flags) as (chief, _):
-            chief.reach(8)
+        with both(together, "--strategy=multi_worker", *flags) as (chief, other):
+            # One of them is signalled; both save together, and end.
+            end = time.monotonic() + PATIENCE
+            while "stage 1/1: " not in chief.said():
+                assert time.monotonic() < end, chief.said()
+                time.sleep(0.02)
+            other.process.send_signal(signal.SIGTERM)
+            assert [each.process.wait(PATIENCE) for each in (chief, other)] == [143, 143]
+            assert "stopped by another worker after 4 examples; start again with the same flags" in chief.said()
+            assert "stopped by SIGTERM after 4 examples; start again with the same flags to go on" in other.said()
         with both(together, "--strategy=multi_worker", *flags) as (chief, other):
             said, quiet = chief.end(), other.end()
         reference.end()
     assert "stage 1/1 epoch 4" in said
-    assert "epoch 2 " not in said
+    assert "epoch 1 " not in said
     assert "epoch" not in quiet
     expected, found = (json.loads((folder / "history.json").read_text()) for folder in (alone, together))
     assert [row["seen"] for row in found] == [4, 8, 12, 16]

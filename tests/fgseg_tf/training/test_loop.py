@@ -177,7 +177,7 @@ def test_within_a_stage_everything_goes_on(tmp_path, name):
     checkpoints.save(optimizer)
     assert checkpoints.latest() == f"{tmp_path}/ckpt-12"
     other, its_optimizer, its_step, found = with_checkpoints(tmp_path, options)
-    found.restore()
+    found.restore(found.choose(str))
     found.restore_optimizer(its_optimizer)
     assert [int(value) for value in (found.stage, found.step, other.examples_seen, its_optimizer.iterations)] == [
         1,
@@ -205,7 +205,7 @@ def test_between_stages_there_is_no_optimizer_to_go_on_with(tmp_path):
     checkpoints.stage.assign(1)
     checkpoints.save()
     other, optimizer, _, found = with_checkpoints(tmp_path, PLAIN)
-    found.restore()
+    found.restore(found.choose(str))
     found.restore_optimizer(optimizer)
     assert int(found.stage) == 1
     assert int(optimizer.iterations) == 0
