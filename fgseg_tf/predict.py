@@ -98,7 +98,7 @@ def predict() -> str | None:
         print(renamed, file=sys.stderr)
     with lock_folder(_OUTPUT.value):
         tables = open_tables(paths, kinds, facts)
-        with describe_stop(lambda: f"after {len(tables.frames):,} frames; start again with the same flags to go on"):
+        with describe_stop(lambda: f" after {len(tables.frames):,} frames; start again with the same flags to go on"):
             predict_frames(camera, paths, kinds, tables)
     rows, unreadable = tables.frames, tables.unreadable
     doubtful = sum(is_doubtful(row) for row in rows)

@@ -30,7 +30,7 @@ class Stopped(KeyboardInterrupt):
 
     Attributes:
         status: that the process must exit with.
-        kept: what was kept, and how to go on; "" where nothing is to be said.
+        kept: what was kept, and how to go on, as the sentence continues: " after 3 frames"; "" where nothing is said.
     """
 
     def __init__(self, why: str, status: int):
@@ -39,7 +39,7 @@ class Stopped(KeyboardInterrupt):
 
     def describe(self) -> str:
         """Returns the line to print."""
-        return f"stopped by {self.why}{' ' * bool(self.kept)}{self.kept}"
+        return f"stopped by {self.why}{self.kept}"
 
 
 class Request:

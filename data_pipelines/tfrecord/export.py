@@ -126,7 +126,7 @@ def export_dataset(
     """
     options = make_options(sources, config, teacher_identity, shard_count, compare_labels)
     # Held by this process alone, also where an engine has others do the work.
-    with lock_folder(output), describe_stop("finished shards are kept: start again with the same flags to go on"):
+    with lock_folder(output), describe_stop("; finished shards are kept: start again with the same flags to go on"):
         if not (manifest := claim_folder(output, options)):
             manifest = _make_what_is_missing(
                 sources, config, output, options, load_teacher, teacher_batch, compare_labels, threads, engine

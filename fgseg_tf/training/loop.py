@@ -188,7 +188,7 @@ class _TrainingRun:
 
     def _describe_position(self) -> str:
         seen = int(self.learner.examples_seen.numpy())
-        return f"after {seen:,} examples; start again with the same flags to go on"
+        return f" after {seen:,} examples; start again with the same flags to go on"
 
     def _stop_if_asked(self, stop: Request) -> None:
         """Ends the training, everything of which is saved, where this worker or another one was asked to stop."""

@@ -22,7 +22,7 @@ def test_a_signal_is_raised_where_the_work_is_and_says_what_is_kept(number, line
     before = signal.getsignal(number)
 
     def work() -> None:
-        with listen(), describe_stop("after 3 frames"), describe_stop(""):
+        with listen(), describe_stop(" after 3 frames"), describe_stop(""):
             ask(number)
             raise AssertionError("it went on")
 

@@ -1,7 +1,6 @@
 """The same data set whatever the number of shards, threads, restarts: on bytes."""
 
 import dataclasses
-import os
 import signal
 import subprocess
 import sys
@@ -294,17 +293,23 @@ def test_killed_at_any_moment_and_started_again_it_ends_with_the_same_bytes(tmp_
     process = run_command(whole)
     _, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
-    # Killed while the backgrounds are made, in the first shard, and in the middle.
-    moments = ["backgrounds*", "train-00000*.part", "train-00005*"]
-    for moment in moments:
+    # Killed while the backgrounds are made and in the first shard, asked to stop in the middle.
+    moments = {"backgrounds*": signal.SIGKILL, "train-00000*.part": signal.SIGKILL, "train-00005*": signal.SIGTERM}
+    for moment, number in moments.items():
         process = run_command(killed)
         deadline = time.monotonic() + 240
         while not list(killed.glob(moment)) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.002)
         assert process.poll() is None, f"it ended before {moment} could be seen: {process.communicate()[1]}"
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.send_signal(number)
+        _, errors = process.communicate()
         assert not (killed / "manifest.json").exists()
+    assert process.returncode == 143
+    assert errors.splitlines()[-1] == (
+        "export_tfrecords: stopped by SIGTERM; finished shards are kept: start again with the same flags to go on"
+    )
+    assert not list(killed.rglob("*.part"))
+    assert not (killed / ".lock").exists()
     done_before = {path: path.stat().st_mtime_ns for path in killed.glob("train-*.tfrecord")}
     assert done_before
     process = run_command(killed)

@@ -302,7 +302,8 @@ def test_asked_to_stop_its_tables_are_complete(stopped):
     said = stopped[2]
     match = re.search(r"stopped by SIGTERM after (\d+) frames; start again with the same flags to go on 143\n", said)
     assert match
-    assert int(match[1]) >= stopped[3] + 14
+    # All that it says was done is what the next start finds, where the one that cannot be read is counted too.
+    assert f"{int(match[1]) + 1} of 61 frames were done by an earlier start" in said
 
 
 def test_a_folder_that_another_process_writes_to_is_refused(stopped):

@@ -203,6 +203,7 @@ def test_between_stages_there_is_no_optimizer_to_go_on_with(tmp_path):
     learner, _, step, checkpoints = with_checkpoints(tmp_path, PLAIN)
     step(make_batch(4))
     checkpoints.stage.assign(1)
+    learner.examples_seen.assign(4)
     checkpoints.save()
     other, optimizer, _, found = with_checkpoints(tmp_path, PLAIN)
     found.restore(found.choose(str))
