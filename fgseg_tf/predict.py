@@ -4,6 +4,8 @@
     fgseg predict --background=median --frames=frames --output=out
     fgseg predict --background=empty.jpg --frames=one.jpg --output=out --run=runs/mine
     fgseg predict --camera=cameras/hall --frames=frames --output=out
+    fgseg predict --background=median --frames=clip.mp4 --every=0.5s --output=out
+    fgseg predict --camera=cameras/hall --frames=rtsp://10.0.0.5/live --output=out
 
 `python -m fgseg_tf.predict` does the same. Without --run, it uses weights that come with the package. Exit status 1,
 with one sentence, when something is wrong with the flags or files; also, after everything else is done, when frames
@@ -15,9 +17,11 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 # isort: split
 
 import hashlib
+import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import repeat
 from typing import TypeVar
 
 import keras
@@ -34,20 +38,34 @@ from fgseg_tf.inference import prediction_files, scene_match
 from fgseg_tf.inference.frames import Frame, describe_renamed, find_frames, read_background, read_first, read_frames
 from fgseg_tf.inference.prediction_tables import Predicted, PredictionTables, can_go_on
 from fgseg_tf.inference.segmenter import Camera, Result, Segmenter
+from fgseg_tf.inference.stream_frames import parse_seconds, plan_rest, read_stream_frames
 from fgseg_tf.model import weights
 from fgseg_tf.runs.trained import load_object_depth, load_trained
+from fgseg_tf.streams.address import FILE, Address, is_stream, parse_address
+from fgseg_tf.streams.reader import ReadingPlan, StreamReader
+from fgseg_tf.streams.stream_background import FIRST, MEDIAN, read_stream_background
+from fgseg_tf.streams.video import EmptyStreamError
 
 _BACKGROUND = flags.DEFINE_string(
     "background",
     None,
-    "Picture of the empty scene; or median: of the frames themselves, over time; or median:FOLDER, of other frames.",
+    "Picture of the empty scene; or median: of the frames themselves, over time, of a video or stream over its first "
+    "minute; or first: the first of them; or median:FOLDER, of other frames.",
 )
 _CAMERA = flags.DEFINE_string(
     "camera", None, "Folder of a camera that fgseg calibrate wrote, instead of --background: then metres are known."
 )
 _FRAMES = flags.DEFINE_string(
-    "frames", None, "A frame, or a folder of them; in the order of their names.", required=True
+    "frames",
+    None,
+    "A frame; a folder of them, in the order of their names; a video; camera:0 for a webcam; or an address, rtsp:// or "
+    "http://, of a stream.",
+    required=True,
 )
+flags.DEFINE_alias("source", "frames")
+_EVERY = flags.DEFINE_string("every", None, "Of a video or stream: time between frames that are looked at, 0.5s.")
+_FROM = flags.DEFINE_string("from", None, "Of a video: where to begin, 90s or 1:30.")
+_TO = flags.DEFINE_string("to", None, "Of a video or stream: where to end, likewise.")
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Folder for the results; what has the same name is replaced.", required=True
 )
@@ -81,14 +99,17 @@ def predict() -> str | None:
         raise ValueError(f"--smooth={_SMOOTH.value:g} is not from 0 to below 1.")
     if bool(_BACKGROUND.value) == bool(_CAMERA.value):
         raise ValueError("give --background=FILE, --background=median or --camera=FOLDER, and only one of them.")
-    paths = find_frames(_FRAMES.value)
-    setup = load_setup(paths)
+    stream = parse_address(_FRAMES.value) if is_stream(_FRAMES.value) else None
+    plan = make_plan() if stream else ReadingPlan()
+    paths = [] if stream else find_frames(_FRAMES.value)
+    setup = load_setup(paths, stream, plan)
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     side = _SIZE.value or side
     placing = load_object_depth(_OBJECT_DEPTH.value) if _OBJECT_DEPTH.value else None
     camera = Segmenter(network, side, placing).camera(setup, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
-    facts: dict[str, object] = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value}
+    facts: dict[str, object] = {"weights": origin, "background": _BACKGROUND.value}
+    facts |= {"frames": stream.shown if stream else _FRAMES.value}
     facts |= {"side": side, "smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value, "write": list(kinds)}
     facts |= {"sha256": hash_inputs(setup, network, placing)}
     is_metric = isinstance(setup, CameraSetup) and setup.is_metric
@@ -97,9 +118,13 @@ def predict() -> str | None:
     for renamed in describe_renamed(paths):
         print(renamed, file=sys.stderr)
     with lock_folder(_OUTPUT.value):
-        tables = open_tables(paths, kinds, facts)
-        with describe_stop(lambda: f" after {len(tables.frames):,} frames; start again with the same flags to go on"):
-            predict_frames(camera, paths, kinds, tables)
+        if stream:
+            facts |= {"every": plan.every, "from": plan.begin, "to": plan.end if math.isfinite(plan.end) else None}
+            failure, tables = predict_stream(camera, stream, plan, kinds, facts)
+        else:
+            tables = open_tables(paths, kinds, facts)
+            predict_frames(camera, read_each(paths[tables.done :], camera.size), len(paths), kinds, tables)
+            failure = ""
     rows, unreadable = tables.frames, tables.unreadable
     doubtful = sum(is_doubtful(row) for row in rows)
     if doubtful:
@@ -112,21 +137,37 @@ def predict() -> str | None:
     if not is_metric and "depth" in kinds:
         remedy = "calibrate this camera with what is known of it" if _CAMERA.value else "make a --camera"
         print(f"Near and far in depth can be believed, metres not: for those, {remedy} (fgseg calibrate).")
+    if failure:
+        return f"{failure} Frames before that are done."
     if unreadable:
         return f"{unreadable} frame(s) could not be read, named above; all others are done."
     return None
 
 
-def load_setup(paths: list[str]) -> np.ndarray | CameraSetup:
+def make_plan() -> ReadingPlan:
+    """Returns which frames of a video or stream the flags ask for."""
+    given = {"every": ("every", _EVERY.value), "begin": ("from", _FROM.value), "end": ("to", _TO.value)}
+    return ReadingPlan(**{name: parse_seconds(text, flag) for name, (flag, text) in given.items() if text is not None})
+
+
+def load_setup(paths: list[str], stream: Address | None, plan: ReadingPlan) -> np.ndarray | CameraSetup:
     """Returns the camera that the flags name, or the background alone."""
+    if not stream and (_EVERY.value, _FROM.value, _TO.value) != (None, None, None):
+        raise ValueError("--every, --from and --to are for videos and streams; of a folder, every frame is looked at.")
     if _CAMERA.value:
         if _RESIZE.value:
             raise ValueError(
                 "--resize is for --background; calibrate the camera with a background of the frames' size."
             )
         return read_camera(_CAMERA.value)
-    bg = read_background(_BACKGROUND.value or "", paths, Progress)
-    return resize(bg, read_first(paths).shape[:2]) if _RESIZE.value else bg
+    how = _BACKGROUND.value or ""
+    if not stream:
+        bg = read_background(how, paths, Progress)
+        return resize(bg, read_first(paths).shape[:2]) if _RESIZE.value else bg
+    if how in (FIRST, MEDIAN):
+        return read_stream_background(how, stream, plan, say)
+    bg = read_background(how, [], Progress)
+    return resize(bg, read_stream_background(FIRST, stream, plan, say).shape[:2]) if _RESIZE.value else bg
 
 
 def hash_inputs(setup: np.ndarray | CameraSetup, network: keras.Model, placing: keras.Model | None) -> str:
@@ -141,16 +182,24 @@ def hash_inputs(setup: np.ndarray | CameraSetup, network: keras.Model, placing: 
     return digest.hexdigest()
 
 
-def open_tables(paths: list[str], kinds: tuple[str, ...], facts: dict) -> PredictionTables:
-    """Goes on where an earlier start with the same settings was stopped, or prepares the folder anew."""
+def open_tables(paths: Iterable[str], kinds: tuple[str, ...], facts: dict, may_go_on: bool = True) -> PredictionTables:
+    """Goes on where an earlier start with the same settings was stopped, or prepares the folder anew.
+
+    Args:
+        paths: of the file that each frame is from.
+        kinds: of files that are written.
+        facts: what makes the predictions.
+        may_go_on: whether these are the frames of the earlier start; those of a live stream are not.
+    """
     output = _OUTPUT.value
     tables = PredictionTables(output, kinds)
-    unfinished = can_go_on(output, facts)
+    unfinished = may_go_on and can_go_on(output, facts)
     if unfinished and _SMOOTH.value:
         print("with --smooth a frame depends on those before it: all frames are looked at again")
     if unfinished and not _SMOOTH.value:
         tables.go_on(paths)
-        print(f"{tables.done:,} of {len(paths):,} frames were done by an earlier start: going on after them")
+        of_all = f" of {len(paths):,}" if isinstance(paths, Sized) else ""
+        print(f"{tables.done:,}{of_all} frames were done by an earlier start: going on after them")
         return tables
     PredictionTables.remove_note(output)  # before it could stand beside other settings
     prediction_files.prepare_folder(output, kinds, facts)
@@ -158,8 +207,56 @@ def open_tables(paths: list[str], kinds: tuple[str, ...], facts: dict) -> Predic
     return tables
 
 
-def predict_frames(camera: Camera, paths: list[str], kinds: tuple[str, ...], tables: PredictionTables) -> None:
-    """Writes the files of every frame that is not done, and their rows; says which cannot be read."""
+def predict_stream(
+    camera: Camera, stream: Address, plan: ReadingPlan, kinds: tuple[str, ...], facts: dict
+) -> tuple[str, PredictionTables]:
+    """Writes the files and rows of the frames of a video or stream.
+
+    Returns:
+        What broke it off, "" where nothing did; and the tables.
+    """
+    reader = StreamReader(stream, plan, say)  # before anything is written
+    try:
+        tables = open_tables(repeat(stream.text), kinds, facts, may_go_on=stream.kind == FILE)
+        if tables.done:
+            reader.close()
+            try:
+                reader = StreamReader(stream, plan_rest(plan, tables.frames), say)
+            except EmptyStreamError:  # an earlier start was stopped behind the last frame
+                tables.finish()
+                return "", tables
+        total = tables.done + reader.count if reader.count else None
+        predict_frames(camera, read_stream_frames(reader, camera.size), total, kinds, tables)
+    finally:
+        reader.close()
+    if reader.dropped:
+        say(f"{reader.dropped:,} frames came while others were looked at, and were dropped")
+    if reader.reopened:
+        say(f"{stream.shown} was opened again {reader.reopened:,} time(s)")
+    return reader.failure, tables
+
+
+def say(line: str) -> None:
+    """Prints a line beside the progress."""
+    print(f"\n{line}", file=sys.stderr)
+
+
+def predict_frames(
+    camera: Camera,
+    frames: Iterable[tuple[str, Frame | None, str]],
+    total: int | None,
+    kinds: tuple[str, ...],
+    tables: PredictionTables,
+) -> None:
+    """Writes the files of frames that are not done, and their rows; says which cannot be read.
+
+    Args:
+        camera: that saw them.
+        frames: each with the file that it is from; or None with why it cannot be read.
+        total: how many there are with those that are done; None where nobody knows.
+        kinds: of files that are written.
+        tables: that grow.
+    """
     waiting: list[tuple[Future, Predicted]] = []
 
     def settle(most: int) -> None:
@@ -168,14 +265,15 @@ def predict_frames(camera: Camera, paths: list[str], kinds: tuple[str, ...], tab
             tables.add(waiting.pop(0)[1])
 
     with (
-        Progress("frames", len(paths), "frames") as progress,
+        describe_stop(lambda: f" after {len(tables.frames):,} frames; start again with the same flags to go on"),
+        Progress("frames", total, "frames") as progress,
         ThreadPoolExecutor(1) as reader,
         ThreadPoolExecutor(2) as pool,
     ):
         progress.add_earlier(tables.done)
         doubted = any(is_doubtful(row) for row in tables.frames)
         try:
-            for path, frame, reason in read_ahead(read_each(paths[tables.done :], camera.size), reader):
+            for path, frame, reason in read_ahead(frames, reader):
                 if frame is None:
                     print(f"\nskipped: {reason}", file=sys.stderr)
                     waiting.append((pool.submit(lambda: None), Predicted(path, None)))

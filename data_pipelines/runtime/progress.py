@@ -39,7 +39,7 @@ class Progress:
 
     Args:
         title: of the task, such as "composites".
-        total: how many there are to do.
+        total: how many there are to do; None where nobody knows.
         what: is counted, such as "records" or "pictures".
         stream: to write to; None for standard error.
         clock: returns seconds.
@@ -48,7 +48,7 @@ class Progress:
     def __init__(
         self,
         title: str,
-        total: int,
+        total: int | None,
         what: str,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -96,10 +96,14 @@ class Progress:
             self._marks.pop(0)
         since, before = self._marks[0]
         rate = (self._done - before) / max(now - since, 1e-9)
-        share = self._done / max(1, self._total)
-        text = f"{self._title} {self._done:,} of {self._total:,} {self._what}, {_format_rate(rate)}"
+        total = max(self._total or 0, self._done)
+        share = self._done / max(1, total)
+        of_all = "" if self._total is None else f" of {total:,}"
+        text = f"{self._title} {self._done:,}{of_all} {self._what}, {_format_rate(rate)}"
         text += (
-            f", {_format_duration(now - self._start)}" if last else f", {_format_left(self._total - self._done, rate)}"
+            f", {_format_duration(now - self._start)}"
+            if last or self._total is None
+            else f", {_format_left(total - self._done, rate)}"
         )
         if self._bar:
             filled = int(BAR * share)

@@ -22,7 +22,7 @@ from data_pipelines.sources.image_files import SourceError as PictureError
 from data_pipelines.sources.image_files import list_pictures, read_picture
 
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".h264")
-MEDIAN = "median"
+FIRST, MEDIAN = "first", "median"
 MEDIAN_FRAMES = 61  # an odd number, so that the median is a value that occurs
 MEDIAN_BYTES = 1_000_000_000  # of frames that are held together for a median
 FEWEST_FOR_A_MEDIAN = 5
@@ -140,10 +140,13 @@ def read_background(where: str, paths: list[str], progress: ProgressFactory) -> 
     """Returns the background, uint8 [H, W, 3].
 
     Args:
-        where: Path of a picture; or "median", of the frames; or "median:FOLDER", of the frames in a folder.
+        where: Path of a picture; or "first", the first frame; or "median", of the frames; or "median:FOLDER", of the
+            frames in a folder.
         paths: Of the frames.
         progress: Counts the pictures of a median.
     """
+    if where == FIRST:
+        return read_first(paths)
     if where != MEDIAN and not where.startswith(f"{MEDIAN}:"):
         _refuse_video(where)
         if is_folder(where):

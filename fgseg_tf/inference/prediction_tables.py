@@ -15,7 +15,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -106,8 +106,12 @@ class PredictionTables:
         if is_local(self.folder):
             write_atomic(join_path(self.folder, UNFINISHED), "")
 
-    def go_on(self, paths: Sequence[str]) -> None:
-        """Takes over what an earlier start has done of these frames, up to the first that is not as it was then."""
+    def go_on(self, paths: Iterable[str]) -> None:
+        """Takes over what an earlier start has done of these frames, up to the first that is not as it was then.
+
+        Args:
+            paths: of the file that each frame is from; of a video, the same for each.
+        """
         kept = _keep_what_holds(self.folder, self._kinds, paths)
         rows = _read_frames(self.folder, kept[-1].frames_end) if kept else []
         if not kept or [row.name for row in rows] != [line.name for line in kept if line.name]:
@@ -184,7 +188,7 @@ def can_go_on(folder: str, facts: dict) -> bool:
         return False
 
 
-def _keep_what_holds(folder: str, kinds: tuple[str, ...], paths: Sequence[str]) -> list[_Done]:
+def _keep_what_holds(folder: str, kinds: tuple[str, ...], paths: Iterable[str]) -> list[_Done]:
     lengths = [os.path.getsize(join_path(folder, name)) if _is_file(join_path(folder, name)) else 0 for name in TABLES]
     kept: list[_Done] = []
     before = [len(_format_rows([row._fields])) for row in TABLES.values()]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fgseg_tf.streams.address import FILE, Address
-from fgseg_tf.streams.video import BrokenStreamError, StreamError, open_video
+from fgseg_tf.streams.video import BrokenStreamError, EmptyStreamError, StreamError, Video, open_video
 
 WAITS = 1.0, 30.0  # seconds, of the first and the longest wait before a source is opened again
 AHEAD = 3  # frames of a file that are decoded before they are asked for
@@ -52,12 +52,20 @@ class ReadingPlan:
     timeout: float = 10.0
     patience: float = 300.0
 
+    def count_frames(self, video: Video) -> int:
+        """Returns about how many frames of a video are wanted; 0 where that is not known."""
+        if video.duration is None or not (self.every or video.rate):
+            return 0
+        seconds = max(0.0, min(self.end, video.duration) - self.begin)
+        return math.ceil(seconds / self.every if self.every else seconds * (video.rate or 0.0))
+
     def __post_init__(self):
-        for name in ("every", "begin", "end", "timeout", "patience"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"`{name}`={getattr(self, name):g} is not a number of seconds from 0 on.")
+        settings = {"every": self.every, "from": self.begin, "to": self.end}
+        for name, seconds in {**settings, "timeout": self.timeout, "patience": self.patience}.items():
+            if not seconds >= 0:
+                raise ValueError(f"`{name}`={seconds:g} is not a number of seconds from 0 on.")
         if self.end <= self.begin:
-            raise ValueError(f"`end`={self.end:g} is not after `begin`={self.begin:g}.")
+            raise ValueError(f"`to`={self.end:g} is not after `from`={self.begin:g}.")
 
 
 class StreamReader:
@@ -67,6 +75,7 @@ class StreamReader:
         address: of the source.
         size: height and width of its frames.
         is_live: whether it has no end, so that frames may be dropped.
+        count: about how many frames will be handed out; 0 where that is not known.
         dropped: frames that were not looked at in time.
         reopened: how often it was opened again.
         failure: what ended it before its end; "" where nothing did.
@@ -84,7 +93,7 @@ class StreamReader:
             StreamError: it cannot be read.
         """
         self.address, self._plan, self._say = address, plan, say
-        self.is_live = False
+        self.is_live, self.count = False, 0
         self.dropped = self.reopened = 0
         self.failure = ""
         self._stopped = threading.Event()
@@ -93,7 +102,7 @@ class StreamReader:
         self._thread.start()
         first = self._frames.get()
         if first is None:
-            first = StreamError(f"{address.shown} holds no frame between `begin` and `end`.")
+            first = EmptyStreamError(f"{address.shown} holds no frame between `from` and `to`.")
         if isinstance(first, StreamError):
             self._stopped.set()
             raise first
@@ -137,6 +146,7 @@ class StreamReader:
             try:
                 with open_video(self.address, self._plan.timeout) as video:
                     self.is_live = self.address.kind != FILE and video.duration is None
+                    self.count = self._plan.count_frames(video)
                     for frame in video.read_frames(0.0 if self.is_live else self._plan.begin):
                         alone_since, wait = time.monotonic(), WAITS[0]
                         began = began or alone_since

@@ -35,7 +35,7 @@ def read_stream_background(how: str, address: Address, plan: ReadingPlan, say: C
     with open_video(address, plan.timeout) as video:
         end = min(plan.begin + SECONDS, plan.end, video.duration or math.inf)
     if end <= plan.begin:
-        raise StreamError(f"{address.shown} ends after {end:.1f} s, before `begin`={plan.begin:g}.")
+        raise StreamError(f"{address.shown} ends after {end:.1f} s, before `from`={plan.begin:g}.")
     with StreamReader(address, replace(plan, every=(end - plan.begin) / FRAMES, end=end), say) as reader:
         if reader.is_live:
             say(f"looking at {address.shown} for {end - plan.begin:g} s, to see what stands still")

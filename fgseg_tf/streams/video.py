@@ -24,6 +24,10 @@ class StreamError(ValueError):
     """A source of frames cannot be used, or not any more: what, where, what to do."""
 
 
+class EmptyStreamError(StreamError):
+    """A source holds no frame of those that are wanted."""
+
+
 class BrokenStreamError(StreamError):
     """A source broke off, or could not be reached: it may be back later."""
 
@@ -51,12 +55,14 @@ class Video:
 
     Attributes:
         duration: seconds, as the source says; None where it has no end.
+        rate: frames a second, as the source says; None where it does not.
     """
 
     def __init__(self, address: Address, container: Any, stream: Any):
         """Takes what `open_video` opened."""
         self._address, self._container, self._stream = address, container, stream
         self.duration = container.duration / 1e6 if container.duration else None
+        self.rate = float(stream.average_rate) if stream.average_rate else None
 
     def read_frames(self, begin: float = 0.0) -> Iterator[DecodedFrame]:
         """Yields the frames from a time on.
@@ -146,6 +152,8 @@ def _describe(error: Exception, address: Address) -> str:
     reason = remove_secrets(getattr(error, "strerror", None) or str(error), address)
     if address.kind == DEVICES:
         remedy = "is it plugged in, and used by no other program?"
+    elif isinstance(error, FileNotFoundError):
+        remedy = "look at its name"
     elif address.kind == FILE:
         remedy = "is it a whole video file?"
     else:

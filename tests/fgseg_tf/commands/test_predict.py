@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from predict_each import PREDICT_EACH
 from repository import ROOT
 
 from data_pipelines.config import DatasetConfig
@@ -175,7 +176,7 @@ def test_one_frame_of_another_scene_is_doubted(folder):
         (["--smooth=1"], "predict: --smooth=1 is not from 0 to below 1."),
         (
             ["--frames=clip.mp4"],
-            "predict: clip.mp4 is a video; take the frames out of it first: mkdir frames && ffmpeg",
+            "predict: clip.mp4 cannot be read (No such file or directory); look at its name",
         ),
     ],
 )
@@ -208,34 +209,6 @@ def test_a_row_tells_the_share_of_foreground():
 
 # Stopped, and started again.
 
-EACH = """
-import os, signal, sys
-from fgseg_tf import predict
-from absl import flags
-from data_pipelines.runtime.signals import Stopped, listen
-from fgseg_tf.inference import prediction_files, prediction_tables
-
-prediction_tables.SECONDS_BETWEEN_WRITES = 0.0
-make_row, asked = prediction_files.make_row, int(sys.argv[1])
-
-def count(name, result):
-    global asked
-    asked -= 1
-    if asked == 0:
-        os.kill(os.getpid(), signal.SIGTERM)
-    return make_row(name, result)
-
-prediction_files.make_row = count
-for arguments in sys.argv[2:]:
-    flags.FLAGS.unparse_flags()
-    flags.FLAGS(["predict", *arguments.split()])
-    try:
-        with listen():
-            print(predict.predict(), flush=True)
-    except (Stopped, ValueError) as error:
-        print(error.describe() if isinstance(error, Stopped) else error, getattr(error, "status", 1), flush=True)
-"""
-
 
 @pytest.fixture(scope="module")
 def stopped(folder, tmp_path_factory):
@@ -249,7 +222,7 @@ def stopped(folder, tmp_path_factory):
 
     def start(*arguments: str) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-c", EACH, *arguments],
+            [sys.executable, "-c", PREDICT_EACH, *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -50,7 +50,7 @@ def test_frames_that_are_asked_for(clip):
     assert read_all(clip, every=0.5) == [(0, 0.0), (5, 0.5), (10, 1.0), (15, 1.5)]
     assert read_all(clip, begin=0.7, end=1.1) == [(7, 0.7), (8, 0.8), (9, 0.9), (10, 1.0)]
     assert read_all(clip, begin=0.65, every=0.3) == [(7, 0.7), (9, 0.9), (12, 1.2), (15, 1.5), (18, 1.8)]
-    with pytest.raises(StreamError, match=r"clip\.mp4 holds no frame between `begin` and `end`"):
+    with pytest.raises(StreamError, match=r"clip\.mp4 holds no frame between `from` and `to`"):
         read_all(clip, begin=5.0)
 
 
@@ -81,7 +81,7 @@ def test_a_telephone_that_was_held_upright(clip, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("none.mp4", None, r"none\.mp4 cannot be read \(No such file or directory\); is it a whole video file\?"),
+        ("none.mp4", None, r"none\.mp4 cannot be read \(No such file or directory\); look at its name"),
         ("empty.mp4", b"", "cannot be read"),
         ("text.mp4", b"hello" * 999, r"text\.mp4 cannot be read \(Invalid data found"),
         ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\n%s\n#EXT-X-ENDLIST\n", "cannot be read"),
