@@ -1,10 +1,9 @@
 """Whole files: replaced at once, and JSON that comes back as it was."""
 
-import os
 from pathlib import Path
 
 import pytest
-import tensorflow as tf
+from disk_calls import record_disk_calls
 
 from data_pipelines.runtime.files import (
     join_path,
@@ -74,26 +73,14 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"mine.part", "f"}
 
 
-def test_content_is_on_the_disk_before_its_name_and_the_name_before_anything_else(tmp_path, monkeypatch):
-    calls = []
-    fsync, rename = os.fsync, tf.io.gfile.rename
-
-    def record_sync(opened):
-        calls.append(("sync", os.readlink(f"/proc/self/fd/{opened}")))
-        fsync(opened)
-
-    def record_rename(source, target, overwrite):
-        assert Path(source).read_text() == "whole"
-        calls.append(("rename", target))
-        rename(source, target, overwrite=overwrite)
-
-    monkeypatch.setattr(os, "fsync", record_sync)
-    monkeypatch.setattr(tf.io.gfile, "rename", record_rename)
-    write_atomic(str(tmp_path / "new" / "f"), "whole")
-    made, content, named, after = calls
-    assert made == ("sync", str(tmp_path))
-    assert content[1].startswith(str(tmp_path / "new" / "f."))
-    assert (named, after) == (("rename", str(tmp_path / "new" / "f")), ("sync", str(tmp_path / "new")))
-    calls.clear()
-    write_atomic(str(tmp_path / "new" / "g"), "whole", sync=False)
-    assert calls == [("rename", str(tmp_path / "new" / "g"))]
+def test_content_is_on_the_disk_before_its_name_and_the_name_before_anything_else(tmp_path):
+    with record_disk_calls(tmp_path) as calls:
+        write_atomic(str(tmp_path / "new" / "f"), "whole")
+        made, content, named, after = calls
+        calls.clear()
+        write_atomic(str(tmp_path / "new" / "g"), "whole", sync=False)
+    assert made == ("sync", ".")
+    assert content[0] == "sync"
+    assert content[1].startswith("new/f.")
+    assert (named, after) == (("rename", "new/f"), ("sync", "new"))
+    assert calls == [("rename", "new/g")]
