@@ -26,6 +26,7 @@ from absl import flags
 from PIL import Image
 
 from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.files import join_path, remove_parts
 from data_pipelines.runtime.locks import lock_folder
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.runtime.signals import describe_stop
@@ -143,6 +144,8 @@ def open_tables(paths: list[str], kinds: tuple[str, ...], facts: dict) -> Predic
     """Goes on where an earlier start with the same settings was stopped, or prepares the folder anew."""
     output = _OUTPUT.value
     tables = PredictionTables(output, kinds)
+    for kind in kinds:
+        remove_parts(join_path(output, kind))
     unfinished = can_go_on(output, facts)
     if unfinished and _SMOOTH.value:
         print("with --smooth a frame depends on those before it: all frames are looked at again")

@@ -1,8 +1,11 @@
 """Whole files: replaced at once, and JSON that comes back as it was."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 from disk_calls import record_disk_calls
 
 from data_pipelines.runtime.files import (
@@ -66,11 +69,21 @@ def test_what_was_not_written_to_its_end_is_removed(tmp_path):
 
 
 def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
-    left = Path(name_part(str(tmp_path / "f")))
-    for path in (left, tmp_path / "mine.part", tmp_path / "f"):
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    being_written = Path(name_part(str(tmp_path / "f")))
+    left = tmp_path / being_written.name.replace(f".{os.getpid()}-", f".{ended.pid}-")
+    for path in (left, being_written, tmp_path / "mine.part", tmp_path / "f"):
         path.write_text("")
     remove_parts(str(tmp_path))
-    assert {path.name for path in tmp_path.iterdir()} == {"mine.part", "f"}
+    assert {path.name for path in tmp_path.iterdir()} == {being_written.name, "mine.part", "f"}
+
+
+def test_a_store_elsewhere():
+    write_atomic("ram://bucket/new/folder/f", "whole")
+    with tf.io.gfile.GFile("ram://bucket/new/folder/f") as file:
+        assert file.read() == "whole"
+    assert tf.io.gfile.listdir("ram://bucket/new/folder") == ["f"]
 
 
 def test_content_is_on_the_disk_before_its_name_and_the_name_before_anything_else(tmp_path):

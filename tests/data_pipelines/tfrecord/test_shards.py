@@ -95,6 +95,8 @@ def test_the_same_records_are_the_same_bytes(tmp_path):
 
 def kill_while_writing(folder):
     write(folder)
+    for path in folder.glob("*.part"):  # by a process that is no more
+        path.rename(str(path).replace(f".{os.getpid()}-", ".999999999-"))
 
 
 def kill_before_the_rename(folder):
@@ -124,9 +126,9 @@ def lengthen_the_shard(folder):
 
 
 def kill_while_writing_the_note(folder):
-    write(folder)
+    kill_while_writing(folder)
     (folder / "progress").mkdir()
-    (folder / "progress" / (NAME + ".json.123-0123abcd.part")).write_text('{"records": 3, "by')
+    (folder / "progress" / (NAME + ".json.999999999-0123abcd.part")).write_text('{"records": 3, "by')
 
 
 @pytest.mark.parametrize(
