@@ -30,6 +30,7 @@ from absl import flags
 from PIL import Image
 
 from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.files import join_path, remove_parts
 from data_pipelines.runtime.locks import lock_folder
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.runtime.signals import describe_stop
@@ -193,6 +194,8 @@ def open_tables(paths: Iterable[str], kinds: tuple[str, ...], facts: dict, may_g
     """
     output = _OUTPUT.value
     tables = PredictionTables(output, kinds)
+    for kind in kinds:
+        remove_parts(join_path(output, kind))
     unfinished = may_go_on and can_go_on(output, facts)
     if unfinished and _SMOOTH.value:
         print("with --smooth a frame depends on those before it: all frames are looked at again")

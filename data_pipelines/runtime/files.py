@@ -18,7 +18,7 @@ import tensorflow as tf
 
 PART = ".part"  # ends the name of a file that is still being written
 ADDED_BY_PART = 32  # bytes, at most, that `name_part` puts behind a name
-_PART_NAME = re.compile(r".+\.\d+-[0-9a-f]{8}\.part")  # as `name_part` makes it
+_PART_NAME = re.compile(r".+\.(\d{1,9})-[0-9a-f]{8}\.part", re.DOTALL)  # as `name_part` makes it
 
 
 class FileError(ValueError):
@@ -41,12 +41,28 @@ def name_part(path: str) -> str:
 
 
 def remove_parts(folder: str) -> None:
-    """Removes what processes that were killed left half written in a folder. Nobody else may be writing there."""
+    """Removes what processes that were killed left half written in a folder.
+
+    What a process of this machine is writing stays. From another machine nobody else may be writing there.
+    """
     if not tf.io.gfile.isdir(folder):
         return
     for name in tf.io.gfile.listdir(folder):
-        if _PART_NAME.fullmatch(name):
+        match = _PART_NAME.fullmatch(name)
+        if match and not _is_alive(int(match[1])):
             remove_if_there(join_path(folder, name))
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":  # where asking is ending
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def remove_if_there(path: str) -> None:
@@ -67,6 +83,9 @@ def measure_file(path: str) -> tuple[int, str]:
 
 def make_folder(folder: str) -> None:
     """Makes a folder and those above it, where they are missing, so that they outlast a power cut."""
+    if not is_local(folder):
+        tf.io.gfile.makedirs(folder)
+        return
     missing = []
     while folder and not tf.io.gfile.isdir(folder):
         missing.append(folder)

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from data_pipelines.runtime.files import is_local, make_folder
+from data_pipelines.runtime.files import is_local, make_folder, remove_parts
 
 try:
     import fcntl
@@ -36,6 +36,8 @@ class LockedError(ValueError):
 @contextlib.contextmanager
 def lock_folder(folder: str, setting: str = "output") -> Iterator[None]:
     """Holds the lock of a folder, which is made where it is missing, until the context ends.
+
+    What killed processes left half written there is removed first.
 
     Args:
         folder: that is written.
@@ -64,6 +66,7 @@ def lock_folder(folder: str, setting: str = "output") -> Iterator[None]:
         yield
         return
     try:
+        remove_parts(folder)
         yield
     finally:
         # While the lock is held: whoever opened the file before sees that it is not the one in the folder any more.

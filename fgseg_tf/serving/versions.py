@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
-from data_pipelines.runtime.files import is_local, join_path, remove_parts, sync_folder, sync_tree
+from data_pipelines.runtime.files import is_local, join_path, sync_folder, sync_tree
 
 UNFINISHED = ".unfinished-"  # TF Serving ignores what is not a number
 _UNFINISHED_NAME = re.compile(rf"{re.escape(UNFINISHED)}\d+-[0-9a-f]{{8}}")
@@ -51,7 +51,6 @@ def remove_unfinished(folder: str) -> None:
     """
     if not is_local(folder):
         return
-    remove_parts(folder)
     for name in tf.io.gfile.listdir(folder):
         if _UNFINISHED_NAME.fullmatch(name.rstrip("/")):
             tf.io.gfile.rmtree(join_path(folder, name))

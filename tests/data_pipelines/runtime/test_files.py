@@ -1,10 +1,12 @@
 """Whole files: replaced at once, and JSON that comes back as it was."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from disk_calls import record_disk_calls
 
 from data_pipelines.runtime.files import (
     join_path,
@@ -67,33 +69,31 @@ def test_what_was_not_written_to_its_end_is_removed(tmp_path):
 
 
 def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
-    left = Path(name_part(str(tmp_path / "f")))
-    for path in (left, tmp_path / "mine.part", tmp_path / "f"):
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    being_written = Path(name_part(str(tmp_path / "f")))
+    left = tmp_path / being_written.name.replace(f".{os.getpid()}-", f".{ended.pid}-")
+    for path in (left, being_written, tmp_path / "mine.part", tmp_path / "f"):
         path.write_text("")
     remove_parts(str(tmp_path))
-    assert {path.name for path in tmp_path.iterdir()} == {"mine.part", "f"}
+    assert {path.name for path in tmp_path.iterdir()} == {being_written.name, "mine.part", "f"}
 
 
-def test_content_is_on_the_disk_before_its_name_and_the_name_before_anything_else(tmp_path, monkeypatch):
-    calls = []
-    fsync, rename = os.fsync, tf.io.gfile.rename
+def test_a_store_elsewhere():
+    write_atomic("ram://bucket/new/folder/f", "whole")
+    with tf.io.gfile.GFile("ram://bucket/new/folder/f") as file:
+        assert file.read() == "whole"
+    assert tf.io.gfile.listdir("ram://bucket/new/folder") == ["f"]
 
-    def record_sync(opened):
-        calls.append(("sync", os.readlink(f"/proc/self/fd/{opened}")))
-        fsync(opened)
 
-    def record_rename(source, target, overwrite):
-        assert Path(source).read_text() == "whole"
-        calls.append(("rename", target))
-        rename(source, target, overwrite=overwrite)
-
-    monkeypatch.setattr(os, "fsync", record_sync)
-    monkeypatch.setattr(tf.io.gfile, "rename", record_rename)
-    write_atomic(str(tmp_path / "new" / "f"), "whole")
-    made, content, named, after = calls
-    assert made == ("sync", str(tmp_path))
-    assert content[1].startswith(str(tmp_path / "new" / "f."))
-    assert (named, after) == (("rename", str(tmp_path / "new" / "f")), ("sync", str(tmp_path / "new")))
-    calls.clear()
-    write_atomic(str(tmp_path / "new" / "g"), "whole", sync=False)
-    assert calls == [("rename", str(tmp_path / "new" / "g"))]
+def test_content_is_on_the_disk_before_its_name_and_the_name_before_anything_else(tmp_path):
+    with record_disk_calls(tmp_path) as calls:
+        write_atomic(str(tmp_path / "new" / "f"), "whole")
+        made, content, named, after = calls
+        calls.clear()
+        write_atomic(str(tmp_path / "new" / "g"), "whole", sync=False)
+    assert made == ("sync", ".")
+    assert content[0] == "sync"
+    assert content[1].startswith("new/f.")
+    assert (named, after) == (("rename", "new/f"), ("sync", "new"))
+    assert calls == [("rename", "new/g")]

@@ -336,7 +336,7 @@ def test_two_at_once_are_refused_and_what_a_killed_one_left_is_removed(tiny_sour
         export(tiny_sources, options, tmp_path)
     assert not list(tmp_path.iterdir())
     stop_at(tmp_path, "unseen_bg-00000-of-00001.tfrecord", tiny_sources, options)
-    for name in ("unseen_bg-00000-of-00001.tfrecord.7-01234567.part", "unseen_bg-00000-of-00001.tfrecord.part"):
+    for name in ("unseen_bg-00000-of-00001.tfrecord.999999999-01234567.part", "unseen_bg-00000-of-00001.tfrecord.part"):
         (tmp_path / name).write_bytes(b"half")
     export(tiny_sources, options, tmp_path)
     assert files_of(tmp_path) == files_of(finished.folder)

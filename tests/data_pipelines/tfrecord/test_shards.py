@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from disk_calls import record_disk_calls
 
 from data_pipelines.tfrecord.shards import (
     Note,
@@ -93,6 +95,8 @@ def test_the_same_records_are_the_same_bytes(tmp_path):
 
 def kill_while_writing(folder):
     write(folder)
+    for path in folder.glob("*.part"):  # by a process that is no more
+        path.rename(str(path).replace(f".{os.getpid()}-", ".999999999-"))
 
 
 def kill_before_the_rename(folder):
@@ -122,9 +126,9 @@ def lengthen_the_shard(folder):
 
 
 def kill_while_writing_the_note(folder):
-    write(folder)
+    kill_while_writing(folder)
     (folder / "progress").mkdir()
-    (folder / "progress" / (NAME + ".json.123-0123abcd.part")).write_text('{"records": 3, "by')
+    (folder / "progress" / (NAME + ".json.999999999-0123abcd.part")).write_text('{"records": 3, "by')
 
 
 @pytest.mark.parametrize(
@@ -147,6 +151,22 @@ def test_what_is_not_whole_is_made_again(tmp_path, damage):
     assert [r.numpy() for r in tf.data.TFRecordDataset(str(tmp_path / NAME))] == RECORDS
     remove_unfinished(str(tmp_path))
     assert files(tmp_path) == {NAME, f"progress/{NAME}.json"}
+
+
+def test_a_shard_and_its_note_are_on_the_disk_before_it_has_its_name(tmp_path):
+    with record_disk_calls(tmp_path) as calls:
+        write(tmp_path).finish(SUMS)
+    names = [(kind, re.sub(r"\.\d+-\w{8}\.part", ".part", path)) for kind, path in calls]
+    note = f"progress/{NAME}.json"
+    assert names == [
+        ("sync", "."),  # the folder progress/ is there
+        ("sync", f"{note}.part"),
+        ("rename", note),
+        ("sync", "progress"),
+        ("sync", f"{NAME}.part"),
+        ("rename", NAME),
+        ("sync", "."),
+    ]
 
 
 def test_two_writers_of_one_shard_do_not_write_into_one_file(tmp_path):

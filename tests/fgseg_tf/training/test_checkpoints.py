@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from disk_calls import record_disk_calls
 from step_examples import PLAIN, make_batch, prepare_step, to_arrays
 from training_command import PATIENCE, USUAL, Command
 
@@ -132,6 +133,17 @@ def test_a_damaged_one_is_named_and_the_one_before_it_is_taken(learner, saved, f
     assert checkpoint_files.list_checkpoints(str(folder)) == [10, 20, 25]
     assert tf.train.latest_checkpoint(str(folder)) == f"{folder}/ckpt-25"
     assert go_on(folder, learner)[:2] == (25, [])
+
+
+def test_its_files_are_on_the_disk_before_its_digests(learner, tmp_path):
+    checkpoints = Checkpoints(str(tmp_path / "checkpoints"), learner[0], writes=True)
+    learner[0].examples_seen.assign(7)
+    with record_disk_calls(tmp_path / "checkpoints") as calls:
+        checkpoints.save(learner[1])
+    at = calls.index(("rename", "ckpt-7.json"))
+    for name in ("ckpt-7.index", "ckpt-7.data-00000-of-00001", "checkpoint", "."):
+        assert ("sync", name) in calls[:at]
+    assert calls[at + 1 :] == [("sync", ".")]
 
 
 def test_weights_that_are_not_numbers_are_not_gone_on_with(learner, folder):
