@@ -80,7 +80,7 @@ def check_floats(pictures: tf.Tensor, name: str, other: str) -> tf.Operation:
         name: Of the input, for the sentence.
         other: The signature that takes uint8.
     """
-    # A sum is not finite if anything in it is not; least and most may pass over what is not a number.
+    # A sum is not finite if anything in it is not; the least and the most promise nothing of what is not a number.
     finite = tf.math.is_finite(tf.reduce_sum(pictures))
     inside = finite & (tf.reduce_min(pictures) >= 0) & (tf.reduce_max(pictures) <= 1)
     return check(inside, f"{name} has values that are not from 0 to 1: divide by 255, or send uint8 to {other}")

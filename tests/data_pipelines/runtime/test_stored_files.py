@@ -6,6 +6,7 @@ import socket
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from data_pipelines.runtime import stored_files
@@ -57,6 +58,21 @@ def test_a_large_file_is_refused_before_it_is_read(tmp_path):
     (tmp_path / "b.jpg").write_bytes(b"abcd")
     refuse(tmp_path / "b.jpg", "4 bytes, 3 are allowed", largest=3)
     assert read_bytes(str(tmp_path / "b.jpg"), largest=4) == b"abcd"
+
+
+def test_what_is_not_on_a_local_disk():
+    """By `tf.io.gfile`, as gs:// is, and to the same limits."""
+    folder = "ram://stored_files"
+    tf.io.gfile.makedirs(folder)
+    with tf.io.gfile.GFile(f"{folder}/a.png", "wb") as file:
+        file.write(b"abcd")
+    assert stored_files.is_folder(folder)
+    assert stored_files.is_there(f"{folder}/a.png")
+    assert not stored_files.is_there(f"{folder}/b.png")
+    assert stored_files.list_names(folder) == ["a.png"]
+    assert image_files.list_pictures(folder, "frame") == ([f"{folder}/a.png"], "")
+    assert read_bytes(f"{folder}/a.png") == b"abcd"
+    refuse(f"{folder}/a.png", "^is too large: 4 bytes, 3 are allowed$", largest=3)
 
 
 def test_names_that_are_not_utf8(tmp_path):
