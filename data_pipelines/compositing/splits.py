@@ -24,6 +24,7 @@ import tensorflow as tf
 
 SEEN_SHARE = 0.02  # of the composites of seen sources, kept out of training for the seen/seen corner of the grid
 RANDOM_TRAIN_SHARE = 0.7
+SPLIT_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)  # names of files are made from it
 NAME = re.compile(r"bg(\d{3,})-fg(\d{3,})(-flip)?-p(\d{2,})", re.ASCII)
 Whole = TypeVar("Whole", int, np.ndarray, tf.Tensor)  # number, or many of them
 
