@@ -23,6 +23,7 @@ from absl import flags
 from PIL import Image
 
 from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.notes import name_file
 from data_pipelines.runtime.progress import Progress
 from fgseg_tf.calibration.camera_folder import CameraSetup, read_camera
 from fgseg_tf.inference import prediction_files, scene_match
@@ -79,11 +80,12 @@ def predict() -> str | None:
     placing = load_object_depth(_OBJECT_DEPTH.value) if _OBJECT_DEPTH.value else None
     camera = Segmenter(network, side, placing).camera(setup, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
-    facts: dict[str, object] = {"weights": origin, "background": _BACKGROUND.value, "frames": _FRAMES.value}
+    facts: dict[str, object] = {"weights": name_file(origin), "frames": name_file(_FRAMES.value or "")}
+    facts |= {"background": name_file(_BACKGROUND.value) if _BACKGROUND.value else None}
     facts |= {"side": side, "smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value}
     is_metric = isinstance(setup, CameraSetup) and setup.is_metric
     if isinstance(setup, CameraSetup):
-        facts |= {"camera": _CAMERA.value, "trust": setup.trust, "depth_from": setup.source}
+        facts |= {"camera": name_file(_CAMERA.value or ""), "trust": setup.trust, "depth_from": setup.source}
     prediction_files.prepare_folder(_OUTPUT.value, kinds, facts)
     rows, unreadable = predict_frames(camera, paths, kinds)
     doubtful = sum(is_doubtful(row) for row in rows)

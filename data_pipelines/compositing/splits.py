@@ -29,6 +29,11 @@ NAME = re.compile(r"bg(\d{3,})-fg(\d{3,})(-flip)?-p(\d{2,})", re.ASCII)
 Whole = TypeVar("Whole", int, np.ndarray, tf.Tensor)  # number, or many of them
 
 
+def format_background(number: int) -> str:
+    """Returns the name of a background, such as bg005."""
+    return f"bg{number:03d}"
+
+
 @dataclass(frozen=True)
 class Grid:
     """All composites of a data set.
@@ -61,7 +66,7 @@ class Grid:
     def format_name(self, index: int) -> str:
         """Returns the name that everything can be read back from, such as bg005-fg073-flip-p07."""
         background, foreground, flipped, place = self.decode(int(index))
-        return f"bg{background:03d}-fg{foreground:03d}{'-flip' if flipped else ''}-p{place:02d}"
+        return f"{format_background(background)}-fg{foreground:03d}{'-flip' if flipped else ''}-p{place:02d}"
 
     def parse_name(self, name: str) -> int:
         """Returns the index of a name.

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from data_pipelines.compositing.splits import format_background
 from data_pipelines.inspection.findings import Findings
 from data_pipelines.inspection.record_checks import Examiner
 from data_pipelines.inspection.record_measurements import (
@@ -33,11 +34,12 @@ from data_pipelines.inspection.record_measurements import (
 )
 from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.files import is_regular
+from data_pipelines.runtime.notes import name_file
 from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import schema, shards
-from data_pipelines.tfrecord.manifest import MANIFEST_FILE, SOURCE_KINDS, Manifest, SourceKind
-from data_pipelines.tfrecord.manifest_checks import find_disagreements
+from data_pipelines.tfrecord.manifest import FETCH, MANIFEST_FILE, SOURCE_KINDS, DatasetError, Manifest, SourceKind
+from data_pipelines.tfrecord.manifest_checks import find_disagreements, find_missing_room
 from data_pipelines.tfrecord.reader import ShardFile, StoredDataset, open_unbelieved
 from data_pipelines.tfrecord.statistics import (
     BackgroundSums,
@@ -102,6 +104,8 @@ def verify(folder: str) -> Verdict:
     remarks = _check_folder(dataset, findings)
     _check_manifest(dataset, findings)
     present = _check_files(dataset, findings)
+    if problem := find_missing_room(dataset.manifest, present):
+        raise DatasetError(f"{folder}: {problem}; {FETCH}.")
     backgrounds = _check_backgrounds(dataset, findings, shards.BACKGROUNDS in present)
     files = [file for file in dataset.files if file.name in present]
     composites = _check_composites(dataset, files, backgrounds, findings)
@@ -160,12 +164,12 @@ def _check_holdout(manifest: Manifest, findings: Findings) -> None:
                 findings.add(MANIFEST_FILE, f"leak {kind} {test}", text)
 
 
-def _check_files(dataset: StoredDataset, findings: Findings) -> set[str]:
-    """Checks size and digest of each file, and returns the names of those that are there."""
+def _check_files(dataset: StoredDataset, findings: Findings) -> dict[str, int]:
+    """Checks size and digest of each file, and returns the bytes of those that are there, by name."""
     backgrounds = dataset.manifest["backgrounds"]
     promised = [(backgrounds["file"], backgrounds["bytes"], backgrounds["sha256"])]
     promised += [(file.name, file.bytes, file.sha256) for file in dataset.files]
-    present = set()
+    present = {}
     with Progress("comparing digests", len(promised), "files") as progress:
         for name, size, digest in promised:
             if not tf.io.gfile.exists(dataset.path(name)):
@@ -173,8 +177,7 @@ def _check_files(dataset: StoredDataset, findings: Findings) -> set[str]:
             elif not is_regular(dataset.path(name)):
                 findings.add(name, "missing", "is not a regular file: nothing of it is read")
             else:
-                present.add(name)
-                actual_size = tf.io.gfile.stat(dataset.path(name)).length
+                actual_size = present[name] = tf.io.gfile.stat(dataset.path(name)).length
                 if actual_size != size:
                     findings.add(name, "bytes", f"has {actual_size:,} bytes, the manifest says {size:,}")
                 elif shards.measure_file(dataset.path(name))[1] != digest:
@@ -188,7 +191,10 @@ def _check_backgrounds(dataset: StoredDataset, findings: Findings, present: bool
     pictures = np.zeros((count, height, width, 3), np.uint8)
     codes = np.zeros((count, height, width, 1), np.uint16)
     good, name = 0, shards.BACKGROUNDS
-    sources = {number: one["source"] for number, one in enumerate(dataset.manifest["options"]["backgrounds"])}
+    # By the names of their files: data sets of before have the paths that the files were at.
+    sources = {
+        number: name_file(one["source"]) for number, one in enumerate(dataset.manifest["options"]["backgrounds"])
+    }
     stored = _iterate_records(dataset, name, count, findings) if present else ()
     for number, serialized in stored:
         try:
@@ -196,8 +202,9 @@ def _check_backgrounds(dataset: StoredDataset, findings: Findings, present: bool
         except (ValueError, tf.errors.OpError) as error:
             findings.add(name, "unreadable", f"cannot be read: {describe_error(error)}", number)
             continue
-        about = decoded["name"].numpy().decode(), decoded["source"].numpy().decode(), int(decoded["bg_index"])
-        promised = f"bg{number:03d}", sources.get(number), number
+        name_now, source = (decoded[key].numpy().decode(errors="replace") for key in ("name", "source"))
+        about = name_now, name_file(source), int(decoded["bg_index"])
+        promised = format_background(number), sources.get(number), number
         if about != promised or number >= count:
             text = f"is {about[0]} from {about[1]}, where {promised[0]} from {promised[1]} belongs"
             findings.add(name, "order", text, number)

@@ -76,7 +76,9 @@ def read_json(path: str, remedy: str, most: int = MOST_BYTES) -> Any:
     with tf.io.gfile.GFile(path, "rb") as file:
         text = file.read(most + 1)
     if len(text) > most:
-        raise FileError(f"{path} has more than {most:,} bytes, too many for what it should hold; restore it or {remedy}.")
+        raise FileError(
+            f"{path} has more than {most:,} bytes, too many for what it should hold; restore it or {remedy}."
+        )
     try:
         return json.loads(text, parse_int=_parse_whole)
     except ValueError as error:

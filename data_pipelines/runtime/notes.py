@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 SHA256 = re.compile(r"[0-9a-f]{64}")
 # Control characters, halves of surrogate pairs, and marks that turn the direction of writing: a terminal obeys them.
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+KIND = re.compile(r"[a-z_]{2,}:(?!//)")
 LONGEST_TEXT = 4096
 MOST_WHOLE = 1 << 62
 LARGEST = 1e100  # of any number: its square is finite still
@@ -24,8 +25,13 @@ def clean_text(text: str) -> str:
 
 
 def name_file(path: str) -> str:
-    """Returns the last part of a path: all that who gets a note needs to know of where a file was on another machine."""
-    return clean_text(re.split(r"[/\\]", path.rstrip("/\\"))[-1])
+    """Returns the last part of a path, which is all that others need to know of where a file was.
+
+    A word before it that says what it is stays, as in keras_hub:FOLDER and median:FOLDER.
+    """
+    match = KIND.match(path)
+    kind = match[0] if match else ""
+    return clean_text(kind + re.split(r"[/\\]", path.removeprefix(kind).rstrip("/\\"))[-1])
 
 
 class Note:
@@ -115,6 +121,13 @@ class Note:
                 self._check_text(f"{self._name(key)}[{number}]", text, None, LONGEST_TEXT)
         return rows
 
+    def take_rows(self, key: str, count: int) -> list[list]:
+        """Returns a list of `count` lists, what is in which is unchecked."""
+        rows = self._take_list(key, count)
+        if not all(isinstance(row, list) for row in rows):
+            raise self.refuse(key, "is not a list of lists")
+        return rows
+
     def take_note(self, key: str) -> "Note":
         """Returns an object inside of this one."""
         return self._inside(self._take(key), self._name(key))
@@ -124,13 +137,17 @@ class Note:
         values = self._take_list(key, count)
         return [self._inside(value, f"{self._name(key)}[{number}]") for number, value in enumerate(values)]
 
+    def take_all(self) -> dict[str, Any]:
+        """Returns the object as it is, its values unchecked."""
+        return self._content
+
     def take_optional(self, take: Callable[..., Taken], key: str, *limits: Any) -> Taken | None:
         """Returns what one of the methods above takes; None where the key is missing or null."""
         return None if self._content.get(key) is None else take(key, *limits)
 
     def check_plain(self, key: str) -> None:
         """Raises where a value that is only shown holds a number that is not finite, or a text that is not one."""
-        self._check_plain(self._name(key), self._take_any(key))
+        self._check_plain(self._name(key), self.take_any(key))
 
     def _check_plain(self, name: str, value: Any) -> None:
         if isinstance(value, dict):
@@ -145,13 +162,14 @@ class Note:
         elif not (value is None or isinstance(value, bool)):
             self._check_number(name, value, -math.inf, math.inf)
 
-    def _take_any(self, key: str) -> Any:
+    def take_any(self, key: str) -> Any:
+        """Returns a value of any kind, unchecked."""
         if key not in self._content:
             raise self.refuse(key, "is missing")
         return self._content[key]
 
     def _take(self, key: str) -> Any:
-        value = self._take_any(key)
+        value = self.take_any(key)
         if value is None:
             raise self.refuse(key, "is missing")
         return value

@@ -21,6 +21,7 @@ from data_pipelines.compositing import depth_labels as depths
 from data_pipelines.compositing.compositor import Compositor, build_compositor, label_backgrounds
 from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import join_path
+from data_pipelines.runtime.notes import clean_text, name_file
 from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.sources.source_set import Sources
@@ -317,7 +318,7 @@ def _make_backgrounds(
     for number, origin in enumerate(sources.background_origins):
         record: schema.BackgroundRecord = {
             "name": f"bg{number:03d}",
-            "source": origin.source,
+            "source": name_file(origin.source),
             "bg_index": number,
             "bg": schema.encode_picture(sources.backgrounds[number], config.jpeg_quality).numpy(),
             "depth": schema.encode_labels(codes[number][..., None]).numpy(),
@@ -395,6 +396,6 @@ def _build_manifest(
         "backgrounds": make_shard_entry(BACKGROUNDS, background_note),
         "label_disagreement": disagreement,
         "backgrounds_without_floor": list(compositor.without_floor),
-        "refused_sources": [list(pair) for pair in sources.refused],
+        "refused_sources": [[name_file(path), clean_text(reason)] for path, reason in sources.refused],
         "options": options,
     }

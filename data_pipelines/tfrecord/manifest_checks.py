@@ -23,6 +23,7 @@ MOST_SPLITS = 16
 IMAGE_SIZE = re.compile(r"\d{1,5}x\d{1,5}")
 PIXELS_OF_A_BYTE = 80  # of a picture, at most: a JPEG of this program has 4 bytes or more for 16 x 16 of them
 LEAST_RECORD = 128  # bytes, of the frame of a record and its keys
+UNPROVEN = 1 << 26  # pixels of backgrounds, or composites / 8, that are believed where their files are missing
 KNOWN = {
     *("format", "schema_version", "image_size", "depth_unit", "depth_scale", "labels", "records", "bytes"),
     *("statistics", "grid", "splits", "backgrounds", "label_disagreement", "backgrounds_without_floor"),
@@ -59,7 +60,7 @@ def check_manifest(note: Note, content: dict[str, Any]) -> None:
     _check_statistics(note.take_note("statistics"))
     grid_note = note.take_note("grid")
     grid = Grid(*(grid_note.take_whole(key, 1, MOST_SOURCES) for key in ("backgrounds", "foregrounds", "places")))
-    least = LEAST_RECORD + height * width // PIXELS_OF_A_BYTE
+    least = find_least_record(height, width)
     splits = note.take_note("splits")
     if not 1 <= len(content["splits"]) <= MOST_SPLITS:
         raise note.refuse("splits", f"is not from 1 to {MOST_SPLITS} of them")
@@ -112,6 +113,30 @@ def check_options(options: Note) -> None:
             source.take_text("digest", SHA256)
     for key in options:
         options.check_plain(key)
+
+
+def find_least_record(height: int, width: int) -> int:
+    """Returns how many bytes a record has at least, of pictures of this size."""
+    return LEAST_RECORD + height * width // PIXELS_OF_A_BYTE
+
+
+def find_missing_room(manifest: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
+    """Returns why files, by their sizes, cannot hold what a manifest promises, or "" where they may.
+
+    Where some are missing, so much is believed as can be looked for in memory.
+    """
+    height, width = manifest["image_size"]
+    least, grid, limit = find_least_record(height, width), Grid(**manifest["grid"]), manifest["options"]["limit"]
+    room = sizes[BACKGROUNDS] // least if BACKGROUNDS in sizes else UNPROVEN // (height * width)
+    if grid.backgrounds > max(room, 1):
+        return f"{BACKGROUNDS} has no room for the {grid.backgrounds:,} backgrounds that are promised"
+    entries = [entry for split in manifest["splits"].values() for entry in split["shards"]]
+    room = sum(sizes.get(entry["file"], entry["bytes"]) for entry in entries) // least
+    if any(entry["file"] not in sizes for entry in entries):
+        room = min(room, UNPROVEN // 8)
+    if (promised := min(limit or grid.size, grid.size)) > room:
+        return f"its files have no room for the {promised:,} composites that are promised"
+    return ""
 
 
 def find_disagreements(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:

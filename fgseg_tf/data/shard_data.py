@@ -34,7 +34,7 @@ class ShardData(Data):
         check_files(folder, manifest)
         height, width = manifest["image_size"]
         path = join_path(folder, shards.BACKGROUNDS)
-        _, pictures, codes = schema.read_backgrounds(path, height, width)
+        _, pictures, codes = schema.read_backgrounds(path, height, width, self._grid.backgrounds)
         with tf.device("/CPU:0"):
             backgrounds = Backgrounds(tf.constant(pictures), tf.constant(codes))
         super().__init__(

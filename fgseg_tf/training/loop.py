@@ -75,7 +75,7 @@ def train(
     # First: some of the first weights may be random, and every worker must draw the same.
     keras.utils.set_random_seed(training.seed)
     first, grown_from = _load_first_weights(training, folder)
-    _claim(folder, training.run_settings(data), strategy)
+    _claim(folder, training.run_settings(data), data.earlier_digests, strategy)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
     run = _TrainingRun(training, data, folder, strategy, first, progress, say)
@@ -138,14 +138,16 @@ def _load_first_weights(training: Training, folder: str) -> tuple[dict | None, s
     return weights.get_arrays(network), smaller
 
 
-def _claim(folder: str, settings: RunSettings, strategy: tf.distribute.Strategy) -> None:
+def _claim(
+    folder: str, settings: RunSettings, earlier_digests: tuple[str, ...], strategy: tf.distribute.Strategy
+) -> None:
     """Claims the folder: the chief first, then the other workers, which so compare their settings with the chief's."""
     worker = distribution.worker_number(strategy)
     for turn in (0,) if worker is None else (0, 1):
         refusal = None
         if turn == min(worker or 0, 1):
             try:
-                run_folder.claim(folder, settings)
+                run_folder.claim(folder, settings, earlier_digests)
             except run_folder.RunError as error:
                 refusal = error
         # Or the others would wait for one that has gone.
