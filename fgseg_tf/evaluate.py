@@ -65,11 +65,6 @@ def evaluate() -> None:
     write_json(join_path(_RUN.value, "metrics.json"), evaluation.scores)
     told = cast(run_folder.RunSettings, hide_paths(settings))
     page = report.render_report(told, read_run_flags(), run_folder.read_history(_RUN.value), evaluation)
-        cast(run_folder.RunSettings, hide_paths(settings)),
-        read_run_flags(),
-        run_folder.read_history(_RUN.value),
-        evaluation,
-    )
     report.write_report(_RUN.value, page)
     if _BOTH_WAYS.value:
         print("looking at pictures and at their mirror images")

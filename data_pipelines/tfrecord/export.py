@@ -130,6 +130,9 @@ def export_dataset(
         )
     ]
     finished = {shard: read_note(output, shard.name, shard.count) for shard in wanted}
+    for shard, note in finished.items():
+        if note and note.sums.keys() != Sums.__annotations__.keys():
+            finished[shard] = None  # nothing could be reckoned from it
     missing = [shard for shard in wanted if finished[shard] is None]
     if engine is not None:
         made = engine(missing, output)

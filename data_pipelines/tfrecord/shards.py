@@ -117,19 +117,19 @@ def read_note(folder: str, name: str, records: int | None = None) -> Note | None
 def _parse_note(content: Any, path: str) -> Note:
     given = JsonNote(content, path, MAKE_AGAIN)
     given.allow_only(("records", "bytes", "sha256", "sums"))
-    records, sums = given.take_whole("records", 1), given.take_note("sums")
-    if list(sums):
-        sums.allow_only(Sums.__annotations__)
-        if sums.take_whole("records", 1) != records:
-            raise sums.refuse("records", "is another number than that of the records")
-        sums.take_whole("pixels", 1)
-        for key in ("mask", "depth"):
-            sums.take_wholes(key, 0, MOST_SUM, 2)
-        for key in ("bg", "fg_bg"):
+    sums = given.take_note("sums")
+    sums.allow_only(Sums.__annotations__)
+    for key in sums:
+        if key in ("bg", "fg_bg"):
             for row in sums.take_rows(key, 2):
-                if len(row) != 3 or not all(type(value) is int and 0 <= value < MOST_SUM for value in row):
-                    raise sums.refuse(key, "is not of 3 channels")
-    return Note(records, given.take_whole("bytes", 1), given.take_text("sha256", SHA256), cast(Sums, sums.take_all()))
+                if len(row) != 3 or not all(type(value) is int for value in row):
+                    raise sums.refuse(key, "is not of three channels")
+        elif key in ("mask", "depth"):
+            sums.take_wholes(key, 0, MOST_SUM, 2)
+        else:
+            sums.take_whole(key, 1)
+    records, size = given.take_whole("records", 1), given.take_whole("bytes", 1)
+    return Note(records, size, given.take_text("sha256", SHA256), cast(Sums, sums.take_all()))
 
 
 def measure_file(path: str) -> tuple[int, str]:

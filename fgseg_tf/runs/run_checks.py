@@ -49,8 +49,8 @@ def _check_stages(settings: Note, key: str) -> None:
     if not stages or not all(STAGE.fullmatch(stage) for stage in stages):
         raise settings.refuse(key, "is not a list of stages, such as 4@64 rate=0.002")
     sides = [int(stage.split()[0].partition("@")[2]) for stage in stages]
-    if any(side and not 32 <= side <= MOST_SIDE for side in sides):
-        raise settings.refuse(key, f"has a size that is not 0 or from 32 to {MOST_SIDE}")
+    if max(sides) > MOST_SIDE:
+        raise settings.refuse(key, f"has a size of more than {MOST_SIDE} pixels")
 
 
 def _check_capture(settings: Note, key: str) -> None:
