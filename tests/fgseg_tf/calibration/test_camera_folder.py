@@ -151,12 +151,9 @@ def test_whatever_is_wrong_in_a_note_is_one_sentence(folder):
             if key == "tilt" and wrong == -1:  # it looks up
                 continue
             path.write_text(json.dumps({**before, key: wrong}))
-            with pytest.raises(ValueError) as raised:
+            with pytest.raises(ValueError, match=rf"camera\.json: {key}.* .*; calibrate again\.$") as raised:
                 read_camera(folder)
-            said = str(raised.value)
-            assert said.startswith(f"{folder}/camera.json: {key}"), (key, wrong, said)
-            assert said.endswith("; calibrate again."), (key, wrong, said)
-            assert said.isprintable(), (key, wrong)
+            assert str(raised.value).isprintable(), (key, wrong)
     for key, wrong in (("column", 1.5), ("row", None), ("metres", "far"), ("fitted", float("nan")), ("used", 1)):
         path.write_text(json.dumps({**before, "points": [{**before["points"][0], key: wrong}]}))
         with pytest.raises(ValueError, match=rf"camera\.json: points\[0\]\.{key} is"):
