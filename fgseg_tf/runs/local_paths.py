@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path, read_json, write_json
 from data_pipelines.runtime.notes import Note, name_file
+from fgseg_tf.runs.run_checks import check_data
 
 FILE = "local.json"
 REMEDY = "remove it and give `data` anew"
@@ -60,8 +61,8 @@ def find_data(folder: str, data: Mapping[str, Any]) -> dict[str, Any]:
     if tf.io.gfile.exists(path):
         local = Note(read_json(path, REMEDY), path, REMEDY)
         if "data" in local:
+            check_data(local, "data")
             found = local.take_note("data").take_all()
-            local.check_plain("data")
             # Another data set's, if it lies here by mistake.
             if found.keys() == data.keys() and hide_data(found) == hide_data(data):
                 return cast(dict[str, Any], found)

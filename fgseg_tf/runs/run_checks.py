@@ -8,6 +8,12 @@ from fgseg_tf.model.networks import NAMES
 
 MOST_SIDE = 16384  # pixels
 STAGE = re.compile(r"\d{1,9}@\d{1,5}( .*)?", re.ASCII)
+# Of the description of a data set, what memory and time depend on and its own checks leave open.
+LIMITS = (
+    *(("height", 1, MOST_SIDE), ("width", 1, MOST_SIDE), ("field_of_view", 1, 179)),
+    *((name, 0, 1_000_000) for name in ("backgrounds_count", "foregrounds_count", "placements")),
+    *(("limit", 0, 1 << 40), ("holdout", 0, 1), ("teacher_max_depth", 0.1, 10_000)),
+)
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 ALWAYS = ("network", "stages", "image_size")
 OF_A_ROW = ("stage", "epoch", "seen")  # the other keys of a row of history.json are measurements
@@ -61,7 +67,12 @@ def _check_capture(settings: Note, key: str) -> None:
     capture.take_number("ghosts", 0, 1 - nobody)
 
 
-def _check_data(settings: Note, key: str) -> None:
+def check_data(settings: Note, key: str) -> None:
+    """Checks the description of a data set, as `Data.description`.
+
+    Raises:
+        ValueError: of the kind of `settings`.
+    """
     data = settings.take_note(key)
     if "shards" in data:
         data.allow_only(("shards",))
@@ -69,8 +80,10 @@ def _check_data(settings: Note, key: str) -> None:
         return
     data.allow_only(("recipe",))
     recipe = data.take_note("recipe")
-    for side in ("height", "width"):
-        recipe.take_optional(recipe.take_whole, side, 1, MOST_SIDE)
+    for name, least, most in LIMITS:
+        recipe.take_optional(recipe.take_number, name, least, most)
+    for name in recipe:
+        recipe.check_plain(name)
     try:
         DatasetConfig.from_dict({name: recipe.take_any(name) for name in recipe})
     except ValueError as error:
@@ -95,5 +108,5 @@ _CHECKS = {
     "data_digest": lambda note, key: note.take_text(key, SHA256),
     "stages": _check_stages,
     "capture": _check_capture,
-    "data": _check_data,
+    "data": check_data,
 }
