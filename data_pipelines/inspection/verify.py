@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing.splits import format_background
+from data_pipelines.inspection import companions
 from data_pipelines.inspection.findings import Findings
 from data_pipelines.inspection.record_checks import Examiner
 from data_pipelines.inspection.record_measurements import (
@@ -51,7 +52,7 @@ from data_pipelines.tfrecord.statistics import (
 )
 
 JPEG_SHIFTS_MEAN = 0.01  # of a picture's mean and standard deviation, in 0..1, at most, at a quality of 50 or more
-BELONG = (MANIFEST_FILE, shards.BACKGROUNDS, "export.flags", "sheet.png")
+BELONG = (MANIFEST_FILE, shards.BACKGROUNDS, companions.FLAGS, companions.SHEET)
 READ_AT_ONCE = 64
 AMONG_FILES = (".tfrecord", ".json", ".part")  # names that a reader of the folder could take for a part of the data set
 
@@ -102,6 +103,7 @@ def verify(folder: str) -> Verdict:
     dataset = open_unbelieved(folder)
     findings = Findings()
     remarks = _check_folder(dataset, findings)
+    companions.check_companions(folder, findings)
     _check_manifest(dataset, findings)
     present = _check_files(dataset, findings)
     if problem := find_missing_room(dataset.manifest, present):
