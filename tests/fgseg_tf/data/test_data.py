@@ -422,6 +422,9 @@ def test_reopened_from_its_description(data):
 
 
 def test_the_digest_follows_what_is_in_it(composite_data):
+    # Of drawn pictures it is what it was when versions before took it.
+    assert composite_data.earlier_digests == (composite_data.digest,)
+    assert composite_data.has_digest(composite_data.digest)
     assert (
         CompositeData(DatasetConfig.from_dict({**RECIPE.to_dict(), "truncation": 0.2})).digest != composite_data.digest
     )
