@@ -39,6 +39,7 @@ from data_pipelines.runtime.notes import name_file
 from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import schema, shards
+from data_pipelines.tfrecord.frames import find_impossible_record
 from data_pipelines.tfrecord.manifest import FETCH, MANIFEST_FILE, SOURCE_KINDS, DatasetError, Manifest, SourceKind
 from data_pipelines.tfrecord.manifest_checks import find_disagreements, find_missing_room
 from data_pipelines.tfrecord.reader import ShardFile, StoredDataset, open_unbelieved
@@ -178,6 +179,8 @@ def _check_files(dataset: StoredDataset, findings: Findings) -> dict[str, int]:
                 findings.add(name, "missing", "is missing")
             elif not is_regular(dataset.path(name)):
                 findings.add(name, "missing", "is not a regular file: nothing of it is read")
+            elif problem := find_impossible_record(dataset.path(name)):
+                findings.add(name, "missing", f"is not read: its {problem}")
             else:
                 actual_size = present[name] = tf.io.gfile.stat(dataset.path(name)).length
                 if actual_size != size:

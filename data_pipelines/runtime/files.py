@@ -15,6 +15,7 @@ import tensorflow as tf
 PART = ".part"  # ends the name of a file that is still being written
 MOST_BYTES = 32 << 20  # of JSON: in memory it takes up to forty times as much
 LONGEST_WHOLE = 500  # digits
+DEEPEST = 40  # lists and objects inside of one another
 
 
 class FileError(ValueError):
@@ -80,11 +81,25 @@ def read_json(path: str, remedy: str, most: int = MOST_BYTES) -> Any:
             f"{path} has more than {most:,} bytes, too many for what it should hold; restore it or {remedy}."
         )
     try:
-        return json.loads(text, parse_int=_parse_whole)
+        value = json.loads(text, parse_int=_parse_whole)
+        # How deep a parser goes differs between versions of Python; who looks at what it returns goes less deep.
+        if _is_deep(value):
+            raise RecursionError
     except ValueError as error:
         raise FileError(f"{path} cannot be read as JSON ({error}); restore it or {remedy}.") from error
     except RecursionError as error:
         raise FileError(f"{path} is nested too deeply; restore it or {remedy}.") from error
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        parts = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
+        level = [one for of_part in parts for one in of_part if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _parse_whole(text: str) -> int:

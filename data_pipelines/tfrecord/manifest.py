@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from data_pipelines.runtime.files import is_regular, join_path, read_json, write_json
 from data_pipelines.runtime.notes import Note as JsonNote
+from data_pipelines.tfrecord.frames import find_impossible_record
 from data_pipelines.tfrecord.manifest_checks import SEAL, check_manifest, find_disagreements, seal
 from data_pipelines.tfrecord.schema import SCHEMA_VERSION
 from data_pipelines.tfrecord.shards import PROGRESS, Note, remove_progress
@@ -211,6 +212,9 @@ def check_files(folder: str, manifest: Manifest) -> None:
         size = tf.io.gfile.stat(path).length
         if size != entry["bytes"]:
             raise DatasetError(f"{path} has {size} bytes, its manifest says {entry['bytes']}; copy or export it again.")
+        # In a bucket it would take as long as reading everything; there `verify` looks.
+        if "://" not in path and (problem := find_impossible_record(path)):
+            raise DatasetError(f"{path}: {problem}; copy or export it again.")
 
 
 def write_manifest(folder: str, manifest: Manifest) -> None:

@@ -75,6 +75,7 @@ def test_an_unfinished_data_set(tmp_path):
         (json.dumps({"format": "fgseg_tf data set", "schema_version": 99}), "schema version 99; this program knows 1"),
         ("[" * 100_000, "nested too deeply"),
         ('{"a":' * 100_000, "nested too deeply"),
+        ("[" * 50 + "]" * 50, "nested too deeply"),
         ("1" * 5000, r"cannot be read as JSON \(a whole number of 5000 digits\)"),
         (" " * (32 << 20) + "[]", "has more than 33,554,432 bytes"),
     ],
