@@ -6,12 +6,13 @@ run.json names them by their last part. Not relative paths: a data set is seldom
 tells of folders, too. What decides whether it is the same data set is its digest.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, cast
 
 import tensorflow as tf
 
-from data_pipelines.runtime.files import join_path, read_json, write_json
+from data_pipelines.runtime.files import FileError, join_path, read_json, write_json
 from data_pipelines.runtime.notes import Note, name_file
 from fgseg_tf.runs.run_checks import check_data
 
@@ -46,7 +47,11 @@ def write_local(folder: str, settings: Mapping[str, Any]) -> None:
     path = join_path(folder, FILE)
     if kept == {key: hide_paths(settings)[key] for key in kept}:
         return
-    if not tf.io.gfile.exists(path) or read_json(path, REMEDY) != kept:
+    before = None
+    # Damaged, it is written anew: here it is known what belongs in it.
+    with contextlib.suppress(FileError, tf.errors.NotFoundError):
+        before = read_json(path, REMEDY)
+    if before != kept:
         write_json(path, kept)
 
 

@@ -108,3 +108,6 @@ def test_a_file_of_paths_that_is_damaged(folder, content):
     Path(folder, "local.json").write_text(content)
     with pytest.raises(ValueError, match=r"local\.json.*; (restore it or )?remove it and give `data` anew"):
         run_folder.find_data(folder, run_folder.read_run(folder)["settings"])
+    # Where it is said anew where the data are, it is mended.
+    run_folder.claim(folder, settings_of({"shards": f"{SECRET}/out"}))
+    assert json.loads(Path(folder, "local.json").read_text())["data"] == {"shards": f"{SECRET}/out"}
