@@ -27,7 +27,7 @@ NOTE, BACKGROUND, DEPTH = "camera.json", "background.png", "depth.png"
 VERSION = 1
 KNOWN = {
     *("version", "height", "width", "trust", "source", "error", "depth_scale", "known", "fov", "camera_height", "tilt"),
-    *("points", "sha256"),
+    *("roll", "points", "sha256"),
 }
 MOST_POINTS, LONGEST_SOURCE = 10_000, 1000
 REMEDY = "calibrate again"
