@@ -142,13 +142,13 @@ WRONG = [[[]], "x\x1b[2J", None, float("nan"), 1e400, -1, 10**300, True, {"a": [
 def test_whatever_is_wrong_in_a_note_is_one_sentence(folder):
     """Every value, one after the other, is of a wrong kind."""
     path = Path(folder, "camera.json")
-    before, may_lack = json.loads(path.read_text()), {"error", "fov", "camera_height", "tilt"}
+    before, may_lack = json.loads(path.read_text()), {"error", "fov", "camera_height", "tilt", "roll"}
     keys = [key for key in before if key != "known"]
     for key in keys:
         for wrong in WRONG:
             if wrong is None and key in may_lack:
                 continue
-            if key == "tilt" and wrong == -1:  # it looks up
+            if key in ("tilt", "roll") and wrong == -1:  # as a camera may be held
                 continue
             path.write_text(json.dumps({**before, key: wrong}))
             with pytest.raises(ValueError, match=rf"camera\.json: {key}.* .*; calibrate again\.$") as raised:
