@@ -7,7 +7,7 @@ The export command and the training command make it from the same flags (`datase
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_args, get_origin
 
 LAYOUTS = ("random", "rows", "ground", "mixed")
 ROWS, COLUMNS = 4, 5  # of the published depth-layer layout
@@ -276,19 +276,23 @@ class DatasetConfig:
                 f"{', '.join(sorted(known))}."
             )
 
-        def named(group: str | None) -> dict[str, Any]:
-            names = FLAT_NAMES[group].items()
-            return {attribute: _from_json(flat[name]) for name, attribute in names if name in flat}
+        def make(owner: type, group: str | None, **parts: Any) -> Any:
+            kinds = {item.name: item.type for item in fields(owner)}
+            given = {}
+            for name, attribute in FLAT_NAMES[group].items():
+                if name in flat:
+                    if not _is_of_kind(flat[name], kinds[attribute]):
+                        raise ValueError(f"the description of a data set has a value of a wrong type for {name}.")
+                    given[attribute] = _from_json(flat[name])
+            return owner(**given, **parts)
 
-        try:
-            return cls(
-                sources=SourcesConfig(**named("sources")),
-                placement=PlacementConfig(**named("placement")),
-                teacher=TeacherConfig(**named("teacher")),
-                **named(None),
-            )
-        except TypeError as error:
-            raise ValueError(f"the description of a data set has a value of a wrong type ({error}).") from error
+        return make(
+            cls,
+            None,
+            sources=make(SourcesConfig, "sources"),
+            placement=make(PlacementConfig, "placement"),
+            teacher=make(TeacherConfig, "teacher"),
+        )
 
 
 def _own_fields(owner: type, *without: str) -> dict[str, str]:
@@ -325,6 +329,18 @@ LATER: dict[str, Any] = {
 
 def _as_json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+def _is_of_kind(value: Any, kind: Any) -> bool:
+    """Returns whether a JSON value is of the kind that a field of a description is annotated with."""
+    parts = get_args(kind)
+    if get_origin(kind) is tuple:
+        return isinstance(value, list | tuple) and len(value) == len(parts) and all(map(_is_of_kind, value, parts))
+    if parts:
+        return any(_is_of_kind(value, part) for part in parts)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+    return type(value) is kind
 
 
 def _from_json(value: Any) -> Any:

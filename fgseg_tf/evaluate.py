@@ -11,11 +11,13 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 
 # isort: split
 
+from typing import cast
+
 import keras
 import tensorflow as tf
 from absl import flags
 
-from data_pipelines.runtime.cli import run_command
+from data_pipelines.runtime.cli import hide_folders, run_command
 from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.files import join_path, write_json
 from data_pipelines.runtime.progress import Progress
@@ -26,8 +28,10 @@ from fgseg_tf.evaluation import baselines, evaluator, score_table
 from fgseg_tf.inference.object_placing import ObjectPlacer
 from fgseg_tf.report import evaluation_report as report
 from fgseg_tf.runs import run_folder
+from fgseg_tf.runs.local_paths import hide_paths
 from fgseg_tf.runs.trained import check_segments, load_object_depth
 
+MOST_FLAGS = 1 << 20  # bytes of run.flags that are shown
 _RUN = flags.DEFINE_string("run", None, "Folder of a finished training; local or gs://.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of shards to score on; without it, what the run was trained on.")
 _COUNT = flags.DEFINE_integer("count", 500, "Examples of each test split; 0 for all.", lower_bound=0)
@@ -48,18 +52,19 @@ _BOTH_WAYS = flags.DEFINE_bool("both_ways", False, "Look at mirror images as wel
 
 def evaluate() -> None:
     """Scores the run, writes both files and prints the tables."""
-    settings = run_folder.read_run(_RUN.value)["settings"]
+    settings = run_folder.read_run(_RUN.value, ("data", "data_digest", "depth_unit"))["settings"]
     check_segments(settings, _RUN.value)
     if _BASELINES.value:
         baselines.import_opencv()
     network = run_folder.load_network(_RUN.value)
-    data = ShardData(_DATA.value) if _DATA.value else reopen_data(settings["data"])
+    data = ShardData(_DATA.value) if _DATA.value else reopen_data(run_folder.find_data(_RUN.value, settings))
     evaluator.check_data(settings, data, _ANY_SIZE.value)
     size = data.scaled_size(run_folder.last_stage_side(settings) if _SIZE.value is None else _SIZE.value)
     evaluation = evaluate_network(network, data, size)
-    evaluation.scores["trained_on_these_data"] = data.digest == settings["data_digest"]
+    evaluation.scores["trained_on_these_data"] = data.has_digest(settings["data_digest"])
     write_json(join_path(_RUN.value, "metrics.json"), evaluation.scores)
-    page = report.render_report(settings, read_run_flags(), run_folder.read_history(_RUN.value), evaluation)
+    told = cast(run_folder.RunSettings, hide_paths(settings))
+    page = report.render_report(told, read_run_flags(), run_folder.read_history(_RUN.value), evaluation)
     report.write_report(_RUN.value, page)
     if _BOTH_WAYS.value:
         print("looking at pictures and at their mirror images")
@@ -98,8 +103,8 @@ def read_run_flags() -> str:
     where = join_path(_RUN.value, "run.flags")
     if not tf.io.gfile.exists(where):
         return ""
-    with tf.io.gfile.GFile(where) as file:
-        return file.read()
+    with tf.io.gfile.GFile(where, "rb") as file:
+        return hide_folders(file.read(MOST_FLAGS).decode(errors="replace"))
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from data_pipelines.config import DatasetConfig, PlacementConfig, SourcesConfig
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path, write_json
 from data_pipelines.runtime.locks import lock_folder
+from data_pipelines.runtime.notes import name_file
 from fgseg_tf.calibration.camera_folder import CameraSetup, read_camera
 from fgseg_tf.data.base import Data
 from fgseg_tf.data.composite_data import CompositeData
@@ -132,7 +133,9 @@ def export() -> None:
     network, side, origin = load_trained(_RUN.value, _WEIGHTS.value)
     placing = load_object_depth(_OBJECT_DEPTH.value) if _OBJECT_DEPTH.value else None
     settings = (
-        run_folder.read_run(_RUN.value)["settings"] if _RUN.value else weights.read_cards()[_WEIGHTS.value]["settings"]
+        run_folder.read_run(_RUN.value, ("capture",))["settings"]
+        if _RUN.value
+        else weights.read_cards()[_WEIGHTS.value]["settings"]
     )
     side = _SIZE.value or side
     kinds = list(dict.fromkeys(_FORMAT.value))
@@ -173,7 +176,7 @@ def export_saved_model(
             )
             warmup.write_requests(folder, _NAME.value, requests)
         facts: ModelFacts = {
-            "weights": origin,
+            "weights": name_file(origin),
             "network": architecture,
             "side": side,
             "name": _NAME.value,

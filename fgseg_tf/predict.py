@@ -32,6 +32,7 @@ from PIL import Image
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path, remove_parts
 from data_pipelines.runtime.locks import lock_folder
+from data_pipelines.runtime.notes import name_file
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.runtime.signals import describe_stop
 from fgseg_tf.calibration.camera_folder import CameraSetup, read_camera
@@ -109,13 +110,14 @@ def predict() -> str | None:
     placing = load_object_depth(_OBJECT_DEPTH.value) if _OBJECT_DEPTH.value else None
     camera = Segmenter(network, side, placing).camera(setup, _SMOOTH.value, _BOTH_WAYS.value)
     kinds = tuple(dict.fromkeys(_WRITE.value))
-    facts: dict[str, object] = {"weights": origin, "background": _BACKGROUND.value}
-    facts |= {"frames": stream.shown if stream else _FRAMES.value}
+    facts: dict[str, object] = {"weights": name_file(origin)}
+    facts |= {"background": name_file(_BACKGROUND.value) if _BACKGROUND.value else None}
+    facts |= {"frames": stream.shown if stream and stream.kind != FILE else name_file(_FRAMES.value)}
     facts |= {"side": side, "smooth": _SMOOTH.value, "both_ways": _BOTH_WAYS.value, "write": list(kinds)}
     facts |= {"sha256": hash_inputs(setup, network, placing)}
     is_metric = isinstance(setup, CameraSetup) and setup.is_metric
     if isinstance(setup, CameraSetup):
-        facts |= {"camera": _CAMERA.value, "trust": setup.trust, "depth_from": setup.source}
+        facts |= {"camera": name_file(_CAMERA.value or ""), "trust": setup.trust, "depth_from": setup.source}
     for renamed in describe_renamed(paths):
         print(renamed, file=sys.stderr)
     with lock_folder(_OUTPUT.value):

@@ -18,10 +18,9 @@ import tensorflow as tf
 from absl import flags
 
 from data_pipelines.runtime.cli import run_command
-from data_pipelines.runtime.files import join_path, read_json
+from data_pipelines.runtime.files import join_path
 from fgseg_tf.evaluation import training_comparison
-from fgseg_tf.evaluation.scores import Scores
-from fgseg_tf.runs import run_folder
+from fgseg_tf.evaluation.scores import Scores, read_scores
 
 _VARIANTS = flags.DEFINE_string("variants", None, "File that names them; see tools/losses.txt.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder of shards that all learn from, or demo.", required=True)
@@ -46,7 +45,7 @@ def compare() -> None:
                 run_module("train", f"--run={run}", f"--data={_DATA.value}", *variant.flags, f"--seed={seed}")
             if not tf.io.gfile.exists(join_path(run, "metrics.json")):
                 run_module("evaluate", f"--run={run}", f"--count={_COUNT.value}", "--nobaselines", "--ladder=0")
-            results[variant.name].append(read_json(join_path(run, "metrics.json"), run_folder.REMEDY))
+            results[variant.name].append(read_scores(join_path(run, "metrics.json"), training_comparison.SHOWN))
     split = list(results[variants[0].name][0]["splits"])[-1]
     text = training_comparison.format_comparison(results, split)
     with tf.io.gfile.GFile(join_path(_OUTPUT.value, "table.md"), "w") as file:

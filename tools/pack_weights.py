@@ -25,7 +25,7 @@ _RUN = flags.DEFINE_string("run", None, "Folder of a finished training.", requir
 
 def pack() -> None:
     """Packs the weights of the run, and says what was written."""
-    settings = run_folder.read_run(_RUN.value)["settings"]
+    settings = run_folder.read_run(_RUN.value, ("data",))["settings"]
     if settings["network"] == object_depth.NAME:
         network, side = load_object_depth(_RUN.value), find_best_side(settings)
     else:

@@ -24,8 +24,14 @@ import tensorflow as tf
 
 SEEN_SHARE = 0.02  # of the composites of seen sources, kept out of training for the seen/seen corner of the grid
 RANDOM_TRAIN_SHARE = 0.7
+SPLIT_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}", re.ASCII)  # names of files are made from it
 NAME = re.compile(r"bg(\d{3,})-fg(\d{3,})(-flip)?-p(\d{2,})", re.ASCII)
 Whole = TypeVar("Whole", int, np.ndarray, tf.Tensor)  # number, or many of them
+
+
+def format_background(number: int) -> str:
+    """Returns the name of a background, such as bg005."""
+    return f"bg{number:03d}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Grid:
     def format_name(self, index: int) -> str:
         """Returns the name that everything can be read back from, such as bg005-fg073-flip-p07."""
         background, foreground, flipped, place = self.decode(int(index))
-        return f"bg{background:03d}-fg{foreground:03d}{'-flip' if flipped else ''}-p{place:02d}"
+        return f"{format_background(background)}-fg{foreground:03d}{'-flip' if flipped else ''}-p{place:02d}"
 
     def parse_name(self, name: str) -> int:
         """Returns the index of a name.

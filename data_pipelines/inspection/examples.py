@@ -1,7 +1,8 @@
 """Composites of a data set, decoded to be looked at."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,6 +12,7 @@ from data_pipelines.tfrecord import reader, schema, shards
 from data_pipelines.tfrecord.manifest import DatasetError
 from data_pipelines.tfrecord.reader import RecordLocation, StoredDataset
 
+NAMED = ("name", "index", "bg_index", "fg_index", "fg_flipped")  # what a record says of what it shows
 ExampleChange = Callable[[JoinedExample], JoinedExample]
 
 
@@ -58,10 +60,33 @@ class DecodedExample:
     metres: np.ndarray
 
 
+def name_composite(dataset: StoredDataset, location: RecordLocation, record: Mapping[str, Any]) -> str:
+    """Returns the name of a composite, which is made from its index and never taken from the record.
+
+    Args:
+        dataset: that it is in.
+        location: of its record.
+        record: what the record says, by the keys NAMED, as numpy values.
+
+    Raises:
+        DatasetError: the record contradicts its index, or shows what the data set does not have.
+    """
+    grid, index = dataset.grid, int(record["index"])
+    if 0 <= index < grid.size:
+        name, cutouts = grid.format_name(index), record["fg_index"]
+        shown = ((cutouts >= 0) & (cutouts < grid.foregrounds)).all() and len(cutouts) == len(record["fg_flipped"])
+        if bytes(record["name"]) == name.encode() and int(record["bg_index"]) == grid.decode(index)[0] and shown:
+            return name
+    raise DatasetError(
+        f"{dataset.path(location.file.name)}, record {location.number} is not a composite of this data set; to see "
+        f"what is wrong: python tools/verify_shards.py {dataset.folder}"
+    )
+
+
 def read_background_pictures(dataset: StoredDataset) -> BackgroundPictures:
     """Reads the backgrounds of a data set, into the memory of the CPU."""
     path = dataset.path(shards.BACKGROUNDS)
-    about, pictures, codes = schema.read_backgrounds(path, dataset.height, dataset.width)
+    about, pictures, codes = schema.read_backgrounds(path, dataset.height, dataset.width, dataset.grid.backgrounds)
     sources = tuple(one["source"] for one in about)
     with tf.device("/CPU:0"):
         return BackgroundPictures(sources, tf.convert_to_tensor(pictures), tf.convert_to_tensor(codes))
@@ -89,7 +114,7 @@ def read_examples(
     for number, (location, serialized) in enumerate(reader.read_records(dataset, locations)):
         parsed = schema.parse(serialized, schema.COMPOSITE)
         decoded = schema.decode_composite(parsed, backgrounds.pictures, backgrounds.codes)
-        name = decoded["name"].numpy().decode()
+        name = name_composite(dataset, location, {key: decoded[key].numpy() for key in NAMED})
         if names and name != names[number]:
             raise DatasetError(
                 f"{dataset.folder} is not in its promised order; to see what is wrong: "

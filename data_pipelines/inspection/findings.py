@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from data_pipelines.runtime.notes import clean_text
+
 
 @dataclass
 class _Problem:
@@ -36,6 +38,6 @@ class Findings:
     def lines(self) -> tuple[str, ...]:
         """Returns the problems, one line each."""
         return tuple(
-            problem.line + (f"; likewise {problem.more:,} more of its records" if problem.more else "")
+            clean_text(problem.line) + (f"; likewise {problem.more:,} more of its records" if problem.more else "")
             for problem in self._problems.values()
         )

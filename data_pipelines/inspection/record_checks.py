@@ -48,9 +48,10 @@ class Examiner:
         self._sources = {
             name: (np.array(split.backgrounds), np.array(split.foregrounds)) for name, split in dataset.splits.items()
         }
-        self._first_positions = np.full(
-            dataset.grid.size, -1, np.int64
-        )  # index -> position in all files, where it was first
+        # Of the composites that there must be, and of others as they come: a grid may be far larger than a data set.
+        self._promised = np.sort(np.concatenate([np.zeros(0, np.int64), *self._orders.values()]))
+        self._first_positions = np.full(len(self._promised), -1, np.int64)  # in all files, of each
+        self._others: dict[int, int] = {}
         self._offsets = np.cumsum([0, *(file.records for file in files)])
         self.records_checked = 0
 
@@ -95,7 +96,7 @@ class Examiner:
     def report_missing(self) -> None:
         """Adds the composites that were not there to the findings."""
         for name, order in self._orders.items():
-            missing = order[self._first_positions[order] < 0]
+            missing = order[self._first_positions[np.searchsorted(self._promised, order)] < 0]
             if len(missing):
                 one = self._dataset.grid.format_name(missing[0])
                 self._findings.add(
@@ -168,13 +169,22 @@ class Examiner:
         )
         for at in np.flatnonzero(own).tolist():
             index, first = batch["index"][at], self._offsets[batch["file"][at]]
-            before = self._first_positions[index]
+            before = self._find_first(int(index), int(first + batch["number"][at]))
             if before >= 0:
                 other = int(np.searchsorted(self._offsets, before, side="right")) - 1
                 where = f"{self._files[other].name}, record {before - self._offsets[other]}"
                 self._add(batch, at, "twice", f"is there already: {where}")
-            else:
-                self._first_positions[index] = first + batch["number"][at]
+
+    def _find_first(self, index: int, position: int) -> int:
+        """Returns where a composite was before, or -1, and then notes that it is at `position`."""
+        at = int(np.searchsorted(self._promised, index))
+        if at == len(self._promised) or self._promised[at] != index:
+            before = self._others.setdefault(index, position)
+            return -1 if before == position else before
+        before = int(self._first_positions[at])
+        if before < 0:
+            self._first_positions[at] = position
+        return before
 
     def _report(self, batch: MeasuredBatch, wrong: np.ndarray, kind: str, text: Callable[[int], str]) -> None:
         for at in np.flatnonzero(wrong).tolist():

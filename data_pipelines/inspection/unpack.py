@@ -20,8 +20,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
+from data_pipelines.compositing.splits import format_background
+from data_pipelines.inspection.examples import NAMED, name_composite
 from data_pipelines.runtime.files import join_path, replace_file
 from data_pipelines.runtime.locks import LOCK, lock_folder
+from data_pipelines.runtime.notes import name_file
 from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.tfrecord import reader, schema, shards
@@ -135,8 +138,8 @@ def _unpack(dataset: StoredDataset, locations: Sequence[RecordLocation], write: 
     ):
         table = csv.DictWriter(index, COLUMNS)
         table.writeheader()
-        for element in _repack_composites(dataset, locations, backgrounds):
-            table.writerow(_write_composite(dataset, element, backgrounds, write))
+        for location, element in zip(locations, _repack_composites(dataset, locations, backgrounds), strict=True):
+            table.writerow(_write_composite(dataset, location, element, backgrounds, write))
             progress.add()
         index.seek(0)
         write("index.csv", index.read().encode())
@@ -148,7 +151,9 @@ class _Backgrounds:
 
     def __init__(self, dataset: StoredDataset, write: Write):
         path = dataset.path(shards.BACKGROUNDS)
-        about, self.pictures, self.codes = schema.read_backgrounds(path, dataset.height, dataset.width)
+        about, self.pictures, self.codes = schema.read_backgrounds(
+            path, dataset.height, dataset.width, dataset.grid.backgrounds
+        )
         self._about = {one["bg_index"]: one for one in about}
         self._stored = list(disable_tuner(tf.data.TFRecordDataset(path)).as_numpy_iterator())
         self._write = write
@@ -161,7 +166,7 @@ class _Backgrounds:
         return self._written[number, flipped]
 
     def _write_files(self, number: int, flipped: bool) -> dict[str, str]:
-        name = self._about[number]["name"]
+        name = format_background(number)
         if flipped:
             name += "-flip"
             bg, bg_depth = f"bg/{name}.png", f"bg_depth/{name}.png"
@@ -182,27 +187,29 @@ def _repack_composites(
     with tf.device("/CPU:0"):
         pictures, codes = tf.convert_to_tensor(backgrounds.pictures), tf.convert_to_tensor(backgrounds.codes)
 
-    def repack(split, serialized):
+    def repack(serialized):
         parsed = schema.parse(serialized, schema.COMPOSITE)
         whole = schema.decode_composite(parsed, pictures, codes)
         return {
-            "split": split,
-            **{key: parsed[key] for key in ("name", "bg_index", "bg_flipped", "fg_index", "fg_flipped", "fg_bg")},
+            **{key: parsed[key] for key in (*NAMED, "bg_flipped", "fg_bg")},
             "mask": schema.encode_labels(whole["mask"]),
             "depth": schema.encode_labels(whole["depth"]),
         }
 
     stored = tf.data.Dataset.from_generator(
-        lambda: ((at.file.split, serialized) for at, serialized in reader.read_records(dataset, locations)),
-        output_signature=(tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.string)),
+        lambda: (serialized for _, serialized in reader.read_records(dataset, locations)),
+        output_signature=tf.TensorSpec((), tf.string),
     )
     repacked = stored.map(repack, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     yield from disable_tuner(repacked).as_numpy_iterator()
 
 
-def _write_composite(dataset: StoredDataset, element: dict, backgrounds: _Backgrounds, write: Write) -> dict[str, str]:
+def _write_composite(
+    dataset: StoredDataset, location: RecordLocation, element: dict, backgrounds: _Backgrounds, write: Write
+) -> dict[str, str]:
     """Writes the files of a composite, and returns its row of the index."""
-    name, split = element["name"].decode(), element["split"].decode()
+    # A stored name could lead out of the folder.
+    name, split = name_composite(dataset, location, element), location.file.split
     files = {
         "fg_bg": f"{split}/fg_bg/{name}.jpg",
         "mask": f"{split}/mask/{name}.png",
@@ -220,7 +227,7 @@ def _write_composite(dataset: StoredDataset, element: dict, backgrounds: _Backgr
 
 
 def _describe_files(dataset: StoredDataset) -> str:
-    return f"""Composites of {dataset.folder}, unpacked; index.csv says which files belong together.
+    return f"""Composites of {name_file(dataset.folder)}, unpacked; index.csv says which files belong together.
 
 bg      the background: a picture of the empty scene
 fg_bg   the same with objects in it

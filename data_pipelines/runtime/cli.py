@@ -14,7 +14,10 @@ from absl import app, flags, logging
 
 from data_pipelines.runtime.errors import REFUSALS, describe_error
 from data_pipelines.runtime.names import escape_controls
+from data_pipelines.runtime.notes import name_file
 from data_pipelines.runtime.signals import Stopped, listen
+
+HIDDEN = "# Folders are named without where they were: give them once more behind this --flagfile.\n"
 
 
 def run_command(work: Callable[[], str | None], module: str, hint: str, recipes: Path | None = None) -> None:
@@ -129,9 +132,21 @@ def get_command_line() -> str:
 
 
 def format_flags() -> str:
-    """Returns the command's own flags with their values, one a line: what `--flagfile` reads back."""
+    """Returns the command's own flags with their values, one a line: what `--flagfile` reads back.
+
+    Where folders of this machine are named, only their last part is told; see `hide_folders`.
+    """
     lines = [flag.serialize() for flag in flags.FLAGS.get_key_flags_for_module(sys.argv[0])]
-    return "\n".join(line for line in lines if line) + "\n"
+    return hide_folders("\n".join(line for line in lines if line) + "\n")
+
+
+def hide_folders(text: str) -> str:
+    """Returns the text of a flag file in which paths from the root of a disk are cut down to their last part.
+
+    Such a file lies in a folder that is passed on; who reads it back has other folders.
+    """
+    hidden = re.sub(r"(?<=[=:,])(?:/(?!/)|~|[A-Za-z]:\\)[^,\n]*", lambda path: name_file(path[0]), text)
+    return hidden if hidden == text else HIDDEN + hidden
 
 
 def show_help_of(module: str) -> None:

@@ -19,6 +19,9 @@ import tensorflow as tf
 PART = ".part"  # ends the name of a file that is still being written
 ADDED_BY_PART = 32  # bytes, at most, that `name_part` puts behind a name
 _PART_NAME = re.compile(r".+\.(\d{1,9})-[0-9a-f]{8}\.part", re.DOTALL)  # as `name_part` makes it
+MOST_BYTES = 32 << 20  # of JSON: in memory it takes up to forty times as much
+LONGEST_WHOLE = 500  # digits
+DEEPEST = 40  # lists and objects inside of one another
 
 
 class FileError(ValueError):
@@ -176,19 +179,55 @@ def write_json(path: str, value: object) -> None:
     write_atomic(path, text + "\n")
 
 
-def read_json(path: str, remedy: str) -> Any:
-    """Reads a JSON file.
+def is_regular(path: str) -> bool:
+    """Returns whether there is a file whose end can be read to: no folder, and on a local disk no device or pipe."""
+    if "://" in path:
+        return tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path)
+    return os.path.isfile(path)
+
+
+def read_json(path: str, remedy: str, most: int = MOST_BYTES) -> Any:
+    """Reads a JSON file; what is in it is still to be checked, see `notes.Note`.
 
     Args:
         path: of the file.
         remedy: what else the reader can do but to restore it, such as "train again".
+        most: bytes that it may have.
 
     Raises:
-        FileError: it is not JSON, or not text.
+        FileError: it is not JSON, or not text, or too large to be what it should be.
     """
+    if tf.io.gfile.exists(path) and not is_regular(path):
+        raise FileError(f"{path} is not a regular file; restore it or {remedy}.")
     with tf.io.gfile.GFile(path, "rb") as file:
-        text = file.read()
+        text = file.read(most + 1)
+    if len(text) > most:
+        raise FileError(
+            f"{path} has more than {most:,} bytes, too many for what it should hold; restore it or {remedy}."
+        )
     try:
-        return json.loads(text)
+        value = json.loads(text, parse_int=_parse_whole)
+        # How deep a parser goes differs between versions of Python; who looks at what it returns goes less deep.
+        if _is_deep(value):
+            raise RecursionError
     except ValueError as error:
         raise FileError(f"{path} cannot be read as JSON ({error}); restore it or {remedy}.") from error
+    except RecursionError as error:
+        raise FileError(f"{path} is nested too deeply; restore it or {remedy}.") from error
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        parts = (part.values() if isinstance(part, dict) else part for part in level if isinstance(part, dict | list))
+        level = [one for of_part in parts for one in of_part if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _parse_whole(text: str) -> int:
+    if len(text) > LONGEST_WHOLE:
+        raise ValueError(f"a whole number of {len(text)} digits")
+    return int(text)

@@ -10,6 +10,7 @@ from data_pipelines.compositing import depth_labels as depths
 from data_pipelines.compositing.compositor import label_backgrounds
 from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import join_path, write_atomic
+from data_pipelines.runtime.notes import name_file
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.tfrecord import schema
 from data_pipelines.tfrecord.shards import BACKGROUNDS, PROGRESS, Note, ShardWriter, read_note
@@ -29,7 +30,7 @@ def make_backgrounds(
         for number, origin in enumerate(sources.background_origins):
             record: schema.BackgroundRecord = {
                 "name": f"bg{number:03d}",
-                "source": origin.source,
+                "source": name_file(origin.source),
                 "bg_index": number,
                 "bg": schema.encode_picture(sources.backgrounds[number], config.jpeg_quality).numpy(),
                 "depth": schema.encode_labels(codes[number][..., None]).numpy(),

@@ -22,6 +22,7 @@ from data_pipelines.compositing.compositor import Compositor, build_compositor
 from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import is_local
 from data_pipelines.runtime.locks import lock_folder
+from data_pipelines.runtime.notes import clean_text, name_file
 from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.runtime.signals import describe_stop
@@ -162,6 +163,9 @@ def _make_what_is_missing(
         )
     ]
     finished = {shard: read_note(output, shard.name, shard.count) for shard in wanted}
+    for shard, note in finished.items():
+        if note and note.sums.keys() != Sums.__annotations__.keys():
+            finished[shard] = None  # nothing could be reckoned from it
     missing = [shard for shard in wanted if finished[shard] is None]
     if engine is not None:
         made = engine(missing, output)
@@ -402,6 +406,6 @@ def _build_manifest(
         "backgrounds": make_shard_entry(BACKGROUNDS, background_note),
         "label_disagreement": disagreement,
         "backgrounds_without_floor": list(compositor.without_floor),
-        "refused_sources": [list(pair) for pair in sources.refused],
+        "refused_sources": [[name_file(path), clean_text(reason)] for path, reason in sources.refused],
         "options": options,
     }

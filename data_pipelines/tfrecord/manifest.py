@@ -1,14 +1,18 @@
 """The manifest of a data set: what its files hold, their digests, exact statistics, and everything it was made from.
 
 It is written last, so a folder with a manifest.json is a finished data set. One that is damaged, of another program or
-of another schema is refused with a sentence that says what to do.
+of another schema is refused with a sentence that says what to do; one that is returned was checked whole.
 """
 
-from typing import Any, Literal, TypedDict
+import json
+from typing import Any, Literal, TypedDict, cast
 
 import tensorflow as tf
 
-from data_pipelines.runtime.files import join_path, read_json, write_json
+from data_pipelines.runtime.files import is_regular, join_path, read_json, write_json
+from data_pipelines.runtime.notes import Note as JsonNote
+from data_pipelines.tfrecord.frames import find_impossible_record
+from data_pipelines.tfrecord.manifest_checks import SEAL, check_manifest, find_disagreements, seal
 from data_pipelines.tfrecord.schema import SCHEMA_VERSION
 from data_pipelines.tfrecord.shards import PROGRESS, Note, remove_progress
 from data_pipelines.tfrecord.statistics import Statistics
@@ -18,6 +22,7 @@ MANIFEST_FILE = "manifest.json"
 SourceKind = Literal["backgrounds", "foregrounds"]
 SOURCE_KINDS: tuple[SourceKind, ...] = ("backgrounds", "foregrounds")
 REMEDY = "make the data set again"  # where one of its files is damaged
+FETCH = f"{REMEDY}, or fetch it anew"
 
 
 class DatasetError(ValueError):
@@ -133,6 +138,8 @@ class Manifest(TypedDict):
         backgrounds_without_floor: numbers of the backgrounds in which no floor was found.
         refused_sources: [file, reason] of the pictures that were left out.
         options: what the data set was made from.
+
+    In the file there is also `sha256`, of all the rest; see `manifest_checks.seal`. Data sets of before have none.
     """
 
     format: str
@@ -153,22 +160,20 @@ class Manifest(TypedDict):
     options: Options
 
 
-# What readers look up in a manifest; a data set that lacks some of it is refused when it is opened.
-REQUIRED = ("records", "bytes", "statistics", "labels", "depth_unit", "backgrounds")
-REQUIRED_OPTIONS = ("backgrounds", "foregrounds", "placement", "labels", "max_objects", "jpeg_quality")
-REQUIRED_OF_SPLITS = ("records", "bytes", "statistics", "backgrounds", "foregrounds")
-
-
 def make_shard_entry(name: str, note: Note) -> ShardEntry:
     """Returns what a manifest says of a file that was finished."""
     return {"file": name, "records": note.records, "bytes": note.bytes, "sha256": note.sha256}
 
 
-def read_manifest(folder: str) -> Manifest:
-    """Reads the manifest of a finished data set, and sees that it is one of this program's and of this schema.
+def read_manifest(folder: str, agreeing: bool = True) -> Manifest:
+    """Reads the manifest of a finished data set, and checks all of it.
+
+    Args:
+        folder: of the data set.
+        agreeing: refuses one that contradicts itself; only who lists what is wrong reads others.
 
     Raises:
-        DatasetError: there is none, or it is another program's or of another version.
+        DatasetError: there is none, it is another program's or of another version, or a value is not what it must be.
         FileError: it is damaged.
     """
     path = join_path(folder, MANIFEST_FILE)
@@ -186,23 +191,33 @@ def read_manifest(folder: str) -> Manifest:
             f"{folder} holds records of schema version {manifest.get('schema_version')}; this program knows "
             f"{SCHEMA_VERSION}: use the one that made them, or make the data set again."
         )
-    return manifest  # type: ignore[return-value]  # `check_keys` sees to the rest where it is needed
+    check_manifest(JsonNote(manifest, path, FETCH, DatasetError), manifest)
+    if agreeing and (wrong := find_disagreements(manifest)):
+        raise DatasetError(f"{path} {wrong[0][1]}; {FETCH}.")
+    return cast(Manifest, manifest)
 
 
-def check_keys(manifest: Manifest) -> None:
-    """Sees that a manifest has what readers of a data set look up in it.
+def check_files(folder: str, manifest: Manifest) -> None:
+    """Sees that every file of a data set is there and as long as its manifest says, before any of it is read.
 
     Raises:
-        KeyError: the first key that is missing.
+        DatasetError: the first that is not.
     """
-    wanted: list[tuple[Any, tuple[str, ...]]] = [(manifest, REQUIRED), (manifest["options"], REQUIRED_OPTIONS)]
-    wanted += [(split, REQUIRED_OF_SPLITS) for split in manifest["splits"].values()]
-    for part, keys in wanted:
-        if missing := set(keys) - part.keys():
-            raise KeyError(min(missing))
+    for entry in [manifest["backgrounds"], *(entry for s in manifest["splits"].values() for entry in s["shards"])]:
+        path = join_path(folder, entry["file"])
+        if not tf.io.gfile.exists(path):
+            raise DatasetError(f"{path} is missing; copy it again, or delete manifest.json and export again.")
+        if not is_regular(path):
+            raise DatasetError(f"{path} is not a regular file; copy it again, or delete it and export again.")
+        size = tf.io.gfile.stat(path).length
+        if size != entry["bytes"]:
+            raise DatasetError(f"{path} has {size} bytes, its manifest says {entry['bytes']}; copy or export it again.")
+        # In a bucket it would take as long as reading everything; there `verify` looks.
+        if "://" not in path and (problem := find_impossible_record(path)):
+            raise DatasetError(f"{path}: {problem}; copy or export it again.")
 
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
     """Finishes a data set: writes its manifest, and removes the notes of its shards, since the manifest has them."""
-    write_json(join_path(folder, MANIFEST_FILE), manifest)
+    write_json(join_path(folder, MANIFEST_FILE), {**manifest, SEAL: seal(json.loads(json.dumps(manifest)))})
     remove_progress(folder)

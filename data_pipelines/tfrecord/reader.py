@@ -14,7 +14,14 @@ from data_pipelines.compositing.splits import Grid, Split, limit_splits, make_sp
 from data_pipelines.runtime.errors import describe_error
 from data_pipelines.runtime.files import join_path
 from data_pipelines.runtime.pipelines import disable_tuner
-from data_pipelines.tfrecord.manifest import MANIFEST_FILE, DatasetError, Manifest, check_keys, read_manifest
+from data_pipelines.tfrecord.manifest import (
+    FETCH,
+    MANIFEST_FILE,
+    DatasetError,
+    Manifest,
+    check_files,
+    read_manifest,
+)
 
 
 @dataclass(frozen=True)
@@ -89,29 +96,48 @@ class StoredDataset:
 
 
 def open_dataset(folder: str) -> StoredDataset:
-    """Reads the manifest of a data set; no other file of it is looked at.
+    """Reads the manifest of a data set, and sees that its files are there; none of them is read.
 
     Raises:
-        DatasetError: there is no finished data set of this program's there, or its manifest lacks something.
+        DatasetError: there is no finished data set of this program's there, or it is not what its manifest says.
         FileError: the manifest is damaged.
     """
     manifest = read_manifest(folder)
-    try:
-        return _interpret_manifest(folder, manifest)
-    except (KeyError, TypeError, AttributeError) as error:
+    check_files(folder, manifest)
+    dataset = interpret_manifest(folder, manifest)
+    made = {name: split.count for name, split in dataset.splits.items()}
+    if {name: split["records"] for name, split in manifest["splits"].items()} != made:
         raise DatasetError(
-            f"{join_path(folder, MANIFEST_FILE)} lacks something or has it in another form ({error!r}); restore it "
-            "or make the data set again."
-        ) from error
+            f"{dataset.path(MANIFEST_FILE)} has other splits than its options make, which are "
+            f"{', '.join(f'{name} of {count:,}' for name, count in made.items())}; {FETCH}."
+        )
+    return dataset
 
 
-def _interpret_manifest(folder: str, manifest: Manifest) -> StoredDataset:
+def open_unbelieved(folder: str) -> StoredDataset:
+    """Opens a data set as `open_dataset` does, also one that is not what its manifest says: to see what is wrong.
+
+    Raises:
+        DatasetError: there is nothing that could be looked at.
+        FileError: the manifest is damaged.
+    """
+    return interpret_manifest(folder, read_manifest(folder, agreeing=False))
+
+
+def interpret_manifest(folder: str, manifest: Manifest) -> StoredDataset:
+    """Returns the data set that a manifest, as `read_manifest` returns it, describes.
+
+    Raises:
+        DatasetError: its options make no splits.
+    """
     options, grid = manifest["options"], Grid(**manifest["grid"])
     height, width = manifest["image_size"]
-    splits = make_splits(grid, options["split"], options["holdout"], options["seed"])
-    if options["limit"]:
-        splits = limit_splits(splits, options["limit"])
-    check_keys(manifest)
+    try:
+        splits = make_splits(grid, options["split"], options["holdout"], options["seed"])
+        if options["limit"]:
+            splits = limit_splits(splits, options["limit"])
+    except ValueError as error:
+        raise DatasetError(f"{join_path(folder, MANIFEST_FILE)}: options make no splits: {error}") from error
     files = []
     for name, split in manifest["splits"].items():
         first = 0

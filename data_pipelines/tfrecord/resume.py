@@ -7,8 +7,10 @@ import tensorflow as tf
 
 from data_pipelines.config import FLAT_NAMES, DatasetConfig
 from data_pipelines.runtime.files import join_path, read_json, write_json
+from data_pipelines.runtime.notes import Note, name_file
 from data_pipelines.sources.source_set import Sources
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, REMEDY, DatasetError, Manifest, Options, read_manifest
+from data_pipelines.tfrecord.manifest_checks import check_options
 from data_pipelines.tfrecord.shards import PROGRESS, remove_progress
 
 OPTIONS_FILE = "options.json"
@@ -17,7 +19,12 @@ ELSEWHERE = {*FLAT_NAMES["sources"], *FLAT_NAMES["teacher"], "width"}
 
 
 def make_options(
-    sources: Sources, config: DatasetConfig, teacher: Mapping[str, Any], shard_count: int, compare_labels: int
+    sources: Sources,
+    config: DatasetConfig,
+    teacher: Mapping[str, Any],
+    shard_count: int,
+    compare_labels: int,
+    with_paths: bool = False,
 ) -> Options:
     """Returns everything that decides what is in the files, by the name of its flag where it has one.
 
@@ -27,6 +34,7 @@ def make_options(
         teacher: what the labels depend on of the teacher; {} without one.
         shard_count: of each split; 0 where the program chooses.
         compare_labels: on how many composites labels are compared with the teacher.
+        with_paths: names files by their paths, as versions before did, and not by their names alone.
     """
     options: dict[str, Any] = {}
     for name, value in config.to_dict().items():
@@ -41,7 +49,18 @@ def make_options(
     for kind in ("background", "foreground"):
         origins = getattr(sources, f"{kind}_origins")
         options[f"{kind}s"] = [{"source": origin.source, "digest": origin.digest} for origin in origins]
-    return cast(Options, options)
+    return cast(Options, options if with_paths else hide_paths(options))
+
+
+def hide_paths(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns options in which files have their names alone: where they were is nobody else's business."""
+    hidden = dict(options)
+    for kind in ("backgrounds", "foregrounds"):
+        hidden[kind] = [{**source, "source": name_file(source["source"])} for source in options[kind]]
+    teacher = options.get("teacher") or {}
+    if isinstance(weights := teacher.get("weights"), str):
+        hidden["teacher"] = {**teacher, "weights": name_file(weights)}
+    return hidden
 
 
 def claim_folder(output: str, options: Options) -> Manifest | None:
@@ -60,7 +79,9 @@ def claim_folder(output: str, options: Options) -> Manifest | None:
         remove_progress(output)
         return manifest
     if tf.io.gfile.exists(note):
-        _refuse_other(output, read_json(note, REMEDY), options)
+        before = read_json(note, REMEDY)
+        check_options(Note(before, note, f"remove {output} and {REMEDY}", DatasetError))
+        _refuse_other(output, before, options)
         return None
     if tf.io.gfile.isdir(output):
         strangers = sorted(n for n in tf.io.gfile.listdir(output) if n.endswith((".tfrecord", ".json", ".part")))
@@ -73,6 +94,7 @@ def claim_folder(output: str, options: Options) -> Manifest | None:
 
 
 def _refuse_other(output: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    before = hide_paths(before)
     # A flag says more than the many pictures that it changed.
     for key in sorted(before.keys() | now.keys(), key=lambda key: (isinstance(now.get(key), list), key)):
         old, new = before.get(key), now.get(key)

@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.compositing.backgrounds import Backgrounds, Layer, pad_to_frame
+from data_pipelines.runtime.notes import clean_text
 from data_pipelines.runtime.pipelines import disable_tuner
 
 SCHEMA_VERSION = 1
@@ -213,26 +214,32 @@ def decode_layer(parsed: ParsedRecord, height: int, width: int) -> Layer:
     return layer
 
 
-def read_backgrounds(path: str, height: int, width: int) -> tuple[list[BackgroundInfo], np.ndarray, np.ndarray]:
+def read_backgrounds(
+    path: str, height: int, width: int, promised: int | None = None
+) -> tuple[list[BackgroundInfo], np.ndarray, np.ndarray]:
     """Reads the shard of backgrounds.
 
     Args:
         path: of the shard.
         height: of the data set's pictures.
         width: of the data set's pictures.
+        promised: how many there must be; None for any number.
 
     Returns:
         By bg_index: what the records say, `bg` as uint8 [n, height, width, 3], and codes of depth as uint16
         [n, height, width, 1].
 
     Raises:
-        RecordError: there is none, or they are not in order.
+        RecordError: there is none, or they are not as many, or not in order.
     """
     serialized = disable_tuner(tf.data.TFRecordDataset(path))
     # Counted first, so that thousands of backgrounds are not held twice.
     count = int(serialized.reduce(np.int64(0), lambda counted, _: counted + 1))
     if not count:
         raise RecordError(f"{path} holds no backgrounds.")
+    # Before memory is asked for: who writes records of nothing may write many.
+    if promised is not None and count != promised:
+        raise RecordError(f"{path} holds {count:,} backgrounds, its data set has {promised:,}.")
     about: list[BackgroundInfo] = []
     pictures, depths = np.empty([count, height, width, 3], np.uint8), np.empty([count, height, width, 1], np.uint16)
     decoded = serialized.map(
@@ -243,8 +250,8 @@ def read_backgrounds(path: str, height: int, width: int) -> tuple[list[Backgroun
             raise RecordError(f"{path}: record {number} has bg_index {background['bg_index']}; they must be in order.")
         about.append(
             {
-                "name": background["name"].decode(),
-                "source": background["source"].decode(),
+                "name": clean_text(background["name"].decode(errors="replace")),
+                "source": clean_text(background["source"].decode(errors="replace")),
                 "bg_index": number,
             }
         )

@@ -7,12 +7,12 @@ made again.
 
 import contextlib
 from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import tensorflow as tf
 
 from data_pipelines.runtime.files import (
     PART,
-    FileError,
     join_path,
     measure_file,
     name_part,
@@ -22,9 +22,13 @@ from data_pipelines.runtime.files import (
     rename_whole,
     write_json,
 )
+from data_pipelines.runtime.notes import SHA256
+from data_pipelines.runtime.notes import Note as JsonNote
 from data_pipelines.tfrecord.statistics import Sums
 
 BACKGROUNDS = "backgrounds-00000-of-00001.tfrecord"
+MAKE_AGAIN = "make the shard again"
+MOST_SUM = 1 << 100  # of squares of all pixels of a shard
 PROGRESS = "progress"  # folder of the notes, until the data set is finished
 
 
@@ -121,8 +125,8 @@ def read_note(folder: str, name: str, records: int | None = None) -> Note | None
     if not (tf.io.gfile.exists(path) and tf.io.gfile.exists(_note_path(folder, name))):
         return None
     try:
-        note = Note(**read_json(_note_path(folder, name), remedy="make the shard again"))
-    except (FileError, TypeError):  # a note that is damaged, or another version's, is ignored
+        note = _parse_note(read_json(_note_path(folder, name), MAKE_AGAIN), _note_path(folder, name))
+    except ValueError:  # a note that is damaged, or another version's, is ignored
         return None
     if note.bytes != tf.io.gfile.stat(path).length or (records is not None and note.records != records):
         return None
@@ -137,6 +141,24 @@ def remove_unfinished(folder: str) -> None:
     for name in tf.io.gfile.listdir(folder):
         if name.endswith(".tfrecord" + PART):
             remove_if_there(join_path(folder, name))
+
+
+def _parse_note(content: Any, path: str) -> Note:
+    given = JsonNote(content, path, MAKE_AGAIN)
+    given.allow_only(("records", "bytes", "sha256", "sums"))
+    sums = given.take_note("sums")
+    sums.allow_only(Sums.__annotations__)
+    for key in sums:
+        if key in ("bg", "fg_bg"):
+            for row in sums.take_rows(key, 2):
+                if len(row) != 3 or not all(type(value) is int for value in row):
+                    raise sums.refuse(key, "is not of three channels")
+        elif key in ("mask", "depth"):
+            sums.take_wholes(key, 0, MOST_SUM, 2)
+        else:
+            sums.take_whole(key, 1)
+    records, size = given.take_whole("records", 1), given.take_whole("bytes", 1)
+    return Note(records, size, given.take_text("sha256", SHA256), cast(Sums, sums.take_all()))
 
 
 def remove_progress(folder: str) -> None:

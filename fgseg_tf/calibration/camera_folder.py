@@ -10,7 +10,7 @@ The folder can be passed on: it names no path of the machine that made it.
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import tensorflow as tf
@@ -19,12 +19,18 @@ from PIL import Image
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE, decode_depth, encode_depth
 from data_pipelines.runtime.files import join_path, read_json, write_atomic, write_json
 from data_pipelines.runtime.locks import LOCK
+from data_pipelines.runtime.notes import Note, clean_text
 from data_pipelines.sources.image_files import Refusal, read_bytes, read_picture
 from fgseg_tf.calibration.depth_pictures import read_values
 from fgseg_tf.calibration.inverse_fit import KnownDistance
 
 NOTE, BACKGROUND, DEPTH = "camera.json", "background.png", "depth.png"
 VERSION = 1
+KNOWN = {
+    *("version", "height", "width", "trust", "source", "error", "depth_scale", "known", "fov", "camera_height", "tilt"),
+    *("roll", "points", "sha256"),
+}
+MOST_POINTS, LONGEST_SOURCE = 10_000, 1000
 REMEDY = "calibrate again"
 # How depth came to be known, and whether its metres hold.
 MEASURED, FITTED, COMPUTED, GUESSED = "measured", "fitted", "computed", "guessed"
@@ -119,7 +125,7 @@ def write_camera(folder: str, setup: CameraSetup) -> None:
         "height": height,
         "width": width,
         "trust": setup.trust,
-        "source": setup.source,
+        "source": clean_text(setup.source)[:LONGEST_SOURCE],
         "error": setup.error,
         "depth_scale": DEPTH_SCALE,
         "known": round(float((setup.depth > 0).mean()), 5),
@@ -146,82 +152,50 @@ def read_camera(folder: str) -> CameraSetup:
         raise ValueError(
             f"`camera`={folder} is not the folder of a camera: there is no {NOTE}; `fgseg calibrate` makes one."
         )
-    note = _Note(read_json(path, REMEDY), path)
-    if note.take("version", int) != VERSION:
+    note = Note(read_json(path, REMEDY), path, REMEDY)
+    if note.take_whole("version") != VERSION:
         raise note.refuse("version", f"is not {VERSION}, which this program reads")
-    digests = _Note(note.take("sha256", dict), path)
+    note.allow_only(KNOWN)
+    digests = note.take_note("sha256")
     for name in (BACKGROUND, DEPTH):
         try:
             digest = hashlib.sha256(read_bytes(join_path(folder, name))).hexdigest()
         except Refusal as error:
             raise ValueError(f"{join_path(folder, name)} {error}; {REMEDY}.") from error
-        if digest != digests.take(name, str):
+        if digest != digests.take_text(name):
             raise ValueError(f"{join_path(folder, name)} is not the file that {NOTE} was written with; {REMEDY}.")
     background = read_picture(join_path(folder, BACKGROUND))
     codes = read_values(join_path(folder, DEPTH))
     if codes.dtype.kind not in "iu" or codes.dtype.itemsize < 2:
         raise ValueError(f"{join_path(folder, DEPTH)} is not a PNG of 16 bits; {REMEDY}.")
     depth = decode_depth(codes, note.take_number("depth_scale", 1, 65535)).numpy()
-    size = note.take_number("height", 8, 65535), note.take_number("width", 8, 65535)
+    size = note.take_whole("height", 8, 65535), note.take_whole("width", 8, 65535)
     if background.shape[:2] != size or depth.shape != size:
-        raise ValueError(
-            f"the pictures in {folder} are not of {size[0]:g} x {size[1]:g} pixels, as {NOTE} says; {REMEDY}."
-        )
-    trust = note.take("trust", str)
-    if trust not in TRUST:
-        raise note.refuse("trust", f"is none of {', '.join(TRUST)}")
-    rows = [_Note(row, path) for row in note.take("points", list)]
+        raise ValueError(f"the pictures in {folder} are not of {size[0]} x {size[1]} pixels, as {NOTE} says; {REMEDY}.")
+    trust = note.take_choice("trust", TRUST)
+    rows = note.take_notes("points")
+    if len(rows) > MOST_POINTS:
+        raise note.refuse("points", f"has more than {MOST_POINTS} of them")
     return CameraSetup(
         background,
         depth,
         trust,
-        note.take("source", str),
-        note.take_optional("error", 0, 1e6),
-        note.take_optional("fov", 1, 179),
-        note.take_optional("camera_height", 0, 1000),
-        note.take_optional("tilt", -90, 90),
-        note.take_optional("roll", -90, 90),
+        note.take_text("source", None, LONGEST_SOURCE),
+        note.take_optional(note.take_number, "error", 0, 1e6),
+        note.take_optional(note.take_number, "fov", 1, 179),
+        note.take_optional(note.take_number, "camera_height", 0, 1000),
+        note.take_optional(note.take_number, "tilt", -90, 90),
+        note.take_optional(note.take_number, "roll", -90, 90),
         tuple(
             KnownDistance(
-                int(row.take_number("column", 0, size[1] - 1)),
-                int(row.take_number("row", 0, size[0] - 1)),
+                row.take_whole("column", 0, size[1] - 1),
+                row.take_whole("row", 0, size[0] - 1),
                 row.take_number("metres", 1e-3, 1e6),
             )
             for row in rows
         ),
-        tuple((row.take_number("fitted", 0, 1e6), row.take("used", bool)) for row in rows),
+        tuple((row.take_number("fitted", 0, 1e6), row.take_flag("used")) for row in rows),
     )
-
-
-class _Note:
-    """A JSON object from elsewhere, whose values are taken one by one with their type and range."""
-
-    def __init__(self, content: Any, path: str):
-        self._path = path
-        if not isinstance(content, dict):
-            raise ValueError(f"{path} is not the note of a camera; {REMEDY}.")
-        self._content = content
-
-    def refuse(self, key: str, why: str) -> ValueError:
-        return ValueError(f"{self._path}: {key} {why}; {REMEDY}.")
-
-    def take(self, key: str, kind: type) -> Any:
-        value = self._content.get(key)
-        if type(value) is not kind:
-            raise self.refuse(key, "is missing" if value is None else f"is not of type {kind.__name__}")
-        return value
-
-    def take_number(self, key: str, least: float, most: float) -> float:
-        value = self._content.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-            raise self.refuse(key, "is missing" if value is None else "is not a number")
-        if not least <= value <= most:
-            # Not printed: a whole number in JSON may have thousands of digits.
-            raise self.refuse(key, f"is not from {least:g} to {most:g}")
-        return value
-
-    def take_optional(self, key: str, least: float, most: float) -> float | None:
-        return None if self._content.get(key) is None else self.take_number(key, least, most)
 
 
 def _encode_png(picture: np.ndarray) -> bytes:

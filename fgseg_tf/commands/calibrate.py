@@ -26,6 +26,7 @@ from data_pipelines.config import TEACHER_POLARITIES, TEACHER_RANGES, is_relativ
 from data_pipelines.runtime.cli import run_command
 from data_pipelines.runtime.files import join_path, write_atomic
 from data_pipelines.runtime.locks import lock_folder
+from data_pipelines.runtime.notes import name_file
 from data_pipelines.runtime.progress import Progress
 from data_pipelines.runtime.signals import postpone
 from data_pipelines.teacher import network as teacher_network
@@ -111,7 +112,7 @@ def load_map(background: np.ndarray, place: CameraPlace) -> tuple[DepthPicture |
     """Returns the map of depth that the flags name, and what it comes from; None where the floor alone is asked for."""
     if _DEPTH.value:
         depth_map = depth_pictures.read_depth_picture(_DEPTH.value, _KIND.value)
-        return depth_map, f"the depth picture {_DEPTH.value.rpartition('/')[2]}"
+        return depth_map, f"the depth picture {name_file(_DEPTH.value)}"
     if _TEACHER.value is None and place.is_known:
         return None, ""
     return ask_teacher(_TEACHER.value or "small", background)
@@ -125,7 +126,7 @@ def ask_teacher(teacher: str, background: np.ndarray) -> tuple[DepthPicture, str
         values = relative.predict_inverse_depth(background)
         print(f"{relative.name} was asked as {relative.description}.")
         return DepthPicture(values.astype(np.float64), False), f"the network {relative.name}"
-    name = teacher.rpartition("/")[2]
+    name = name_file(teacher)
     network = teacher_network.load_teacher(teacher, size or teacher_network.default_input_size(teacher))
     metres = label_pictures(network, background[None], 1)[0]
     return DepthPicture(1 / metres.astype(np.float64), False), f"the teacher {name}"

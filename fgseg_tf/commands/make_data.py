@@ -26,6 +26,7 @@ from data_pipelines.config import DatasetConfig, TeacherConfig
 from data_pipelines.inspection import contact_sheet
 from data_pipelines.runtime.cli import format_flags, run_command
 from data_pipelines.runtime.files import join_path, replace_file, write_atomic
+from data_pipelines.runtime.sealed_text import seal_text
 from data_pipelines.sources.source_set import load_sources
 from data_pipelines.teacher import network as teacher_network
 from data_pipelines.teacher.loading import load_described_teacher
@@ -100,7 +101,7 @@ def make_data() -> Manifest:
         threads=_THREADS.value,
         engine=beam_engine(config, kept, load_teacher) if _ENGINE.value == "beam" else None,
     )
-    write_atomic(join_path(_OUTPUT.value, "export.flags"), format_flags())
+    write_atomic(join_path(_OUTPUT.value, "export.flags"), seal_text(format_flags()))
     with replace_file(join_path(_OUTPUT.value, "sheet.png")) as part, tf.io.gfile.GFile(part, "wb") as file:
         contact_sheet.draw_sheet(_OUTPUT.value).save(file, "PNG")
     return manifest

@@ -82,6 +82,7 @@ class Data(ABC):
         counts: the number of examples of each split; the first split is "train".
         digest: SHA-256 that changes when anything in the data set does.
         description: what `reopen_data` needs to open the data set again; part of a run's settings.
+        earlier_digests: what versions before would have had as `digest`.
     """
 
     def __init__(
@@ -96,16 +97,22 @@ class Data(ABC):
         description: dict,
         backgrounds: Backgrounds,
         decode_depth: Callable[[tf.Tensor], tf.Tensor],
+        earlier_digests: tuple[str, ...] = (),
     ):
         """Takes the attributes, the backgrounds, and what decodes depth as it is stored to float32 in depth_unit."""
         self.height, self.width, self.depth_unit = height, width, depth_unit
         self.labels, self.counts, self.digest, self.description = labels, counts, digest, description
+        self.earlier_digests = earlier_digests
         self._backgrounds, self._from_code = backgrounds, decode_depth
 
     @property
     def test_splits(self) -> tuple[str, ...]:
         """The names of all splits but "train"; the last one is the hardest."""
         return tuple(name for name in self.counts if name != "train")
+
+    def has_digest(self, digest: str) -> bool:
+        """Returns whether a digest is this data set's, also one that a version before noted."""
+        return digest in (self.digest, *self.earlier_digests)
 
     def scaled_size(self, side: int) -> tuple[int, int]:
         """Returns (height, width) with the shorter one `side`, in the proportions of the pictures.

@@ -16,6 +16,7 @@ from data_pipelines.config import DatasetConfig, TeacherConfig
 from data_pipelines.sources.source_set import load_sources
 from data_pipelines.teacher.loading import load_described_teacher
 from data_pipelines.tfrecord import resume
+from data_pipelines.tfrecord.manifest import Options
 from fgseg_tf.data.base import Data
 
 
@@ -34,17 +35,19 @@ class CompositeData(Data):
         codes = label_backgrounds(sources, config, load_teacher, 8)
         self._compositor = build_compositor(sources, codes, config)
         self._splits = {split.name: split for split in self._compositor.splits}
-        options = json.dumps(resume.make_options(sources, config, identity, 0, 0), sort_keys=True)
+        options = resume.make_options(sources, config, identity, 0, 0)
+        with_paths = resume.make_options(sources, config, identity, 0, 0, with_paths=True)
         super().__init__(
             height=config.height,
             width=config.width,
             depth_unit=depth_labels.DEPTH_UNIT,
             labels=config.labels,
             counts={name: split.count for name, split in self._splits.items()},
-            digest=hashlib.sha256(options.encode()).hexdigest(),
+            digest=_hash_options(options),
             description={"recipe": config.to_dict()},
             backgrounds=self._compositor.backgrounds,
             decode_depth=depth_labels.decode_depth,
+            earlier_digests=(_hash_options(with_paths),),
         )
 
     def name(self, index: int) -> str:
@@ -71,6 +74,10 @@ class CompositeData(Data):
     def _make_layers(self, split, positions):
         plans = self._compositor.plan_positions(self._splits[split], positions)
         return plans.map(self._compositor.compose_layer, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _hash_options(options: Options) -> str:
+    return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
 
 
 def teacher_identity(config: DatasetConfig) -> dict:

@@ -10,7 +10,7 @@ from data_pipelines.compositing.backgrounds import Backgrounds, Layer
 from data_pipelines.runtime.files import join_path
 from data_pipelines.runtime.pipelines import disable_tuner
 from data_pipelines.tfrecord import schema, shards
-from data_pipelines.tfrecord.manifest import MANIFEST_FILE, Manifest, read_manifest
+from data_pipelines.tfrecord.manifest import MANIFEST_FILE, check_files, read_manifest
 from fgseg_tf.data.base import Data
 
 SHUFFLED = 2048  # records that are mixed; shards are in a shuffled order already
@@ -31,10 +31,10 @@ class ShardData(Data):
                 f"{depth_labels.DEPTH_UNIT}s; make the data set again."
             )
         self._grid = splits.Grid(**manifest["grid"])
-        _check_files(folder, manifest)
+        check_files(folder, manifest)
         height, width = manifest["image_size"]
         path = join_path(folder, shards.BACKGROUNDS)
-        _, pictures, codes = schema.read_backgrounds(path, height, width)
+        _, pictures, codes = schema.read_backgrounds(path, height, width, self._grid.backgrounds)
         with tf.device("/CPU:0"):
             backgrounds = Backgrounds(tf.constant(pictures), tf.constant(codes))
         super().__init__(
@@ -99,14 +99,3 @@ class ShardData(Data):
         if not by_file:
             stream = stream.shard(order.workers, order.worker)
         return stream.map(self._layer, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def _check_files(folder: str, manifest: Manifest) -> None:
-    """Before anything expensive: every file is there and as long as it was."""
-    for entry in [manifest["backgrounds"], *(entry for s in manifest["splits"].values() for entry in s["shards"])]:
-        path = join_path(folder, entry["file"])
-        if not tf.io.gfile.exists(path):
-            raise ValueError(f"{path} is missing; copy it again, or delete manifest.json and export again.")
-        size = tf.io.gfile.stat(path).length
-        if size != entry["bytes"]:
-            raise ValueError(f"{path} has {size} bytes, its manifest says {entry['bytes']}; copy or export it again.")

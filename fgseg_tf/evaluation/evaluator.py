@@ -27,6 +27,7 @@ from fgseg_tf.inference.flip_average import average_flipped, concat_flipped
 from fgseg_tf.inference.object_placing import ObjectPlacer
 from fgseg_tf.measures import metrics
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
+from fgseg_tf.runs.local_paths import hide_data
 from fgseg_tf.runs.run_folder import RunSettings
 
 CASES = 6  # of each kind
@@ -141,7 +142,7 @@ def evaluate(
     seconds["all"] = time.monotonic() - began
     return Evaluation(
         {
-            "data": data.description,
+            "data": hide_data(data.description),
             "digest": data.digest,
             "labels": data.labels,
             "depth_unit": data.depth_unit,

@@ -1,6 +1,12 @@
 """What metrics.json holds: the scores of an evaluation, by split and by severity."""
 
-from typing import Any, TypedDict
+from collections.abc import Iterable
+from typing import Any, TypedDict, cast
+
+from data_pipelines.runtime.files import read_json
+from data_pipelines.runtime.notes import Note
+
+REMEDY = "evaluate again"
 
 # Scores of the network or of a baseline, by the names of `metrics.SCORES`; None where there was nothing to measure.
 Column = dict[str, float | None]
@@ -80,6 +86,31 @@ class Scores(_TrainedOn):
     ladder: list[LadderStep]
     thresholds: dict[str, dict[str, Any]]
     seconds: dict[str, float]
+
+
+def read_scores(path: str, wanted: Iterable[str] = ()) -> Scores:
+    """Reads what metrics.json says of splits, which is what trainings are compared by.
+
+    Args:
+        path: Of the file.
+        wanted: Scores of the network that every split must have.
+
+    Raises:
+        ValueError: it is not what it must be: which file, which key.
+    """
+    scores = read_json(path, REMEDY)
+    splits = Note(scores, path, REMEDY).take_note("splits")
+    for name in splits:
+        split = splits.take_note(name)
+        split.take_whole("examples")
+        network = split.take_note("network")
+        for key in network:
+            network.take_optional(network.take_number, key)
+        for key in wanted:
+            network.take_number(key)
+    if not scores["splits"]:
+        raise Note(scores, path, REMEDY).refuse("splits", "is empty")
+    return cast(Scores, scores)
 
 
 def get_column(scores: SplitScores | LadderStep, name: str) -> Column | None:

@@ -93,6 +93,8 @@ def format_comparison(results: dict[str, list[Scores]], split: str) -> str:
         "|---" * (len(SHOWN) + 1) + "|",
     ]
     for name, by_seed in results.items():
+        if any(split not in scores["splits"] for scores in by_seed):
+            raise ValueError(f"{name} was not scored on {split}, as the others were; remove its metrics.json.")
         cells = [_format_cell([scores["splits"][split]["network"][key] for scores in by_seed]) for key in SHOWN]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -7,18 +7,18 @@ All of it is SVG in the pixels of the background. What has the class `fixed` kee
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 
 import numpy as np
 
 from fgseg_tf.calibration.camera_folder import COMPUTED, CameraSetup
 from fgseg_tf.report.camera_geometry import FloorGrid, lay_floor_grid, place_figures
 from fgseg_tf.report.contours import find_contours, measure_length, place_label
+from fgseg_tf.report.html import Html, html
 
 LABELLED = 0.35  # of the longer side: contours of this length have a label each
 LABEL_GAP = 0.075  # of the picture's height, at least, between labels of the grid
 # A person as wide as people are, of height 1, with the feet at 0.
-HEAD = '<circle cx="0" cy="-.93" r=".068"/>'
+HEAD = html('<circle cx="0" cy="-.93" r=".068"/>')
 BODY = "M-.13-.77Q-.13-.84-.06-.84H.06Q.13-.84.13-.77V-.46H.085V-.74H.075V0H.01V-.42H-.01V0H-.075V-.74H-.085V-.46H-.13Z"
 
 
@@ -35,7 +35,7 @@ class Layer:
 
     title: str
     note: str
-    drawing: str = ""
+    drawing: Html = field(default_factory=Html)
     is_shown: bool = True
 
 
@@ -46,9 +46,9 @@ class _Labels:
     unit: str
     taken: list[tuple[float, float]] = field(default_factory=list)
 
-    def draw(self, x: float, y: float, text: str, shift: str = "") -> str:
+    def draw(self, x: float, y: float, text: str, shift: str = "") -> Html:
         self.taken.append((x, y))
-        return _draw_at(x, y, f"<text class=fixed {shift or 'dy=.35em text-anchor=middle'}>{escape(text)}</text>")
+        return _draw_at(x, y, html("<text class=fixed {}>{}</text>", shift or "dy=.35em text-anchor=middle", text))
 
 
 def draw_layers(setup: CameraSetup) -> dict[str, Layer]:
@@ -78,14 +78,14 @@ def _draw_contours(setup: CameraSetup, labels: _Labels) -> Layer:
     side = max(setup.depth.shape)
     paths, texts = [], []
     for level, lines in contours.items():
-        paths.append("".join(_draw_path(line) for line in lines))
+        paths += [_draw_path(line) for line in lines]
         long = [line for line in lines if measure_length(line) >= LABELLED * side] or lines[:1]
         for line in long:
             place = place_label([line], labels.taken, setup.depth.shape)
             if place:
                 texts.append(labels.draw(*place, f"{level:g}{labels.unit}"))
     note = "All on one line are at the same distance, straight ahead of the camera."
-    return Layer(title, note, _draw_twice("".join(paths)) + "".join(texts), setup.trust != COMPUTED)
+    return Layer(title, note, html("{}{}", _draw_twice(paths), texts), setup.trust != COMPUTED)
 
 
 def _draw_floor(setup: CameraSetup, labels: _Labels) -> Layer:
@@ -104,9 +104,8 @@ def _draw_floor(setup: CameraSetup, labels: _Labels) -> Layer:
     return Layer(title, note, _draw_grid(grid, setup.depth.shape, setup.roll or 0.0, labels), setup.trust == COMPUTED)
 
 
-def _draw_grid(grid: FloorGrid, size: tuple[int, int], roll: float, labels: _Labels) -> str:
+def _draw_grid(grid: FloorGrid, size: tuple[int, int], roll: float, labels: _Labels) -> Html:
     height, width = size
-    turn = f' transform="rotate({-roll:g} {width / 2:g} {height / 2:g})"' if roll else ""
     reach = height if roll else 0  # to both sides, so that no corner stays empty once they are turned
     lines = [f"M{-reach} {row:.1f}H{width + reach}" for row in grid.rows.values()]
     lines += [f"M{_format_pair(*near)}L{_format_pair(*far)}" for near, far in grid.sides]
@@ -117,8 +116,8 @@ def _draw_grid(grid: FloorGrid, size: tuple[int, int], roll: float, labels: _Lab
             from_middle, angle = row - height / 2, math.radians(roll)
             place = width / 2 + from_middle * math.sin(angle), height / 2 + from_middle * math.cos(angle)
             texts.append(labels.draw(*place, f"floor {metres:g} m"))
-    paths = "".join(f'<path d="{line}"/>' for line in lines)
-    return f"<g{turn}>{_draw_twice(paths)}</g>" + "".join(texts)
+    turned = html(' transform="rotate({:g} {:g} {:g})"', -roll, width / 2, height / 2) if roll else ""
+    return html("<g{}>{}</g>{}", turned, _draw_twice([html('<path d="{}"/>', line) for line in lines]), texts)
 
 
 def _draw_points(setup: CameraSetup, labels: _Labels) -> Layer:
@@ -128,18 +127,24 @@ def _draw_points(setup: CameraSetup, labels: _Labels) -> Layer:
     drawings = []
     for number, (point, (metres, used)) in enumerate(zip(setup.points, setup.fitted, strict=True), 1):
         x, y = point.column + 0.5, point.row + 0.5
-        mark = "<circle r=6 />" if used else '<path d="M-6-6 6 6M-6 6 6-6"/>'
+        mark = html("<circle r=6 />" if used else '<path d="M-6-6 6 6M-6 6 6-6"/>')
         residual = f"{format_signed(100 * (metres / point.metres - 1), 1)} %"
         left = x > 0.7 * setup.depth.shape[1]
         shift = f"x={-11 if left else 11} dy=.35em text-anchor={'end' if left else 'start'}"
         text = labels.draw(x, y, f"{number}: {point.metres:g} m, {residual}", shift)
         kind = "used" if used else "unused"
         drawings.append(
-            f'<g class="point {kind}" data-place="{point.column},{point.row}">'
-            f"{_draw_at(x, y, f'<g class=fixed>{mark}</g>')}{text}</g>"
+            html(
+                '<g class="point {}" data-place="{},{}">{}{}</g>',
+                kind,
+                point.column,
+                point.row,
+                _draw_at(x, y, html("<g class=fixed>{}</g>", mark)),
+                text,
+            )
         )
     note = "With what was measured, and by how much depth differs. A disk was used for the fit; a cross was not."
-    return Layer(title, note, "".join(drawings))
+    return Layer(title, note, html("{}", drawings))
 
 
 def _draw_figures(setup: CameraSetup, labels: _Labels) -> Layer:
@@ -151,28 +156,34 @@ def _draw_figures(setup: CameraSetup, labels: _Labels) -> Layer:
         return Layer(title, "There are none: nothing in the lower half looks like floor.")
     turn = f"rotate({-setup.roll:g})" if setup.roll else ""
     drawings = [
-        f'<g transform="translate({_format_pair(figure.column, figure.row)}){turn}scale({figure.height:.1f})">{HEAD}'
-        f'<path d="{BODY}"/></g>'
-        + labels.draw(
-            figure.column, figure.row, f"{format_depth(figure.metres)}{labels.unit}", "dy=-.45em text-anchor=middle"
+        html(
+            '<g transform="translate({}){}scale({:.1f})">{}<path d="{}"/></g>{}',
+            _format_pair(figure.column, figure.row),
+            turn,
+            figure.height,
+            HEAD,
+            BODY,
+            labels.draw(
+                figure.column, figure.row, f"{format_depth(figure.metres)}{labels.unit}", "dy=-.45em text-anchor=middle"
+            ),
         )
         for figure in figures
     ]
     note = "Where they stand, depth and field of view make them so tall. Do doors and chairs fit?"
-    return Layer(title, note, "".join(drawings))
+    return Layer(title, note, html("{}", drawings))
 
 
-def _draw_twice(paths: str) -> str:
+def _draw_twice(paths: Sequence[Html]) -> Html:
     """Returns lines over wider dark ones, so that they show on any picture."""
-    return f"<g class=under>{paths}</g><g class=line>{paths}</g>"
+    return html("<g class=under>{0}</g><g class=line>{0}</g>", paths)
 
 
-def _draw_path(line: np.ndarray) -> str:
-    return f'<path d="M{"L".join(_format_pair(*point) for point in line.tolist())}"/>'
+def _draw_path(line: np.ndarray) -> Html:
+    return html('<path d="M{}"/>', "L".join(_format_pair(*point) for point in line.tolist()))
 
 
-def _draw_at(x: float, y: float, drawing: str) -> str:
-    return f'<g transform="translate({_format_pair(x, y)})">{drawing}</g>'
+def _draw_at(x: float, y: float, drawing: Html) -> Html:
+    return html('<g transform="translate({})">{}</g>', _format_pair(x, y), drawing)
 
 
 def _format_pair(x: float, y: float) -> str:

@@ -7,8 +7,9 @@ their own each: their losses are seldom the same. Colours are those of the page 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
+
+from fgseg_tf.report.html import Html, html, join
 
 WIDTH, HEIGHT = 320, 156  # of a panel, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 44, 312, 20, 132  # of what is plotted in it
@@ -44,53 +45,78 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def draw_panels(history: Sequence[Mapping[str, Any]]) -> str:
+def draw_panels(history: Sequence[Mapping[str, Any]]) -> Html:
     """Returns a panel for all that any epoch has measured. history: history.json."""
     drawn = []
     for key, heading, better in PANELS:
         rows = [row for row in history if isinstance(row.get(key), int | float) and math.isfinite(row[key])]
         if rows:
             drawn.append(
-                f'<figure class="panel"><figcaption>{escape(heading)} <small>{better}</small></figcaption>'
-                f"{_draw_panel(key, heading, rows, history)}</figure>"
+                html(
+                    '<figure class="panel"><figcaption>{} <small>{}</small></figcaption>{}</figure>',
+                    heading,
+                    better,
+                    _draw_panel(key, heading, rows, history),
+                )
             )
-    return "\n".join(drawn)
+    return join(drawn, "\n")
 
 
-def _draw_panel(key: str, heading: str, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]]) -> str:
+def _draw_panel(
+    key: str, heading: str, rows: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]]
+) -> Html:
     values = [row[key] for row in rows]
     across = Scale(0, max(row["seen"] for row in history) or 1, LEFT, RIGHT)
     marks = choose_ticks(min(values), max(values))
     up = Scale(marks[0], marks[-1], BOTTOM, TOP)
     text = f"{heading}: from {values[0]:.4g} to {values[-1]:.4g} in {len(values)} epochs"
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(text)}">']
+    parts = [html('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">', WIDTH, HEIGHT, text)]
     for mark in marks:
-        y = up(mark)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:g}</text>')
+        parts.append(draw_grid_line(up(mark), LEFT, RIGHT, mark))
     for mark in choose_ticks(0, across.high, 3):
         if mark <= across.high:
-            parts.append(
-                f'<text x="{across(mark):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{abbreviate(mark)}</text>'
-            )
+            parts.append(draw_label(across(mark), HEIGHT - 6, abbreviate(mark)))
     stages = sorted({row["stage"] for row in history})
     for stage in stages:
         # Where it begins: where the one before it ended.
         begins = max((row["seen"] for row in history if row["stage"] < stage), default=0)
         if begins:
             x = across(begins)
-            parts.append(f'<line class="stage" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{BOTTOM}"/>')
+            parts.append(html('<line class="stage" x1="{0:.1f}" x2="{0:.1f}" y1="4" y2="{1}"/>', x, BOTTOM))
         if len(stages) > 1:
-            parts.append(f'<text class="stage" x="{across(begins) + 4:.1f}" y="11">stage {stage}</text>')
+            parts.append(html('<text class="stage" x="{:.1f}" y="11">stage {}</text>', across(begins) + 4, stage))
         of_stage = [row for row in rows if row["stage"] == stage]
         points = " ".join(f"{across(row['seen']):.1f},{up(row[key]):.1f}" for row in of_stage)
-        parts.append(f'<polyline points="{points}"/>' if len(of_stage) > 1 else "")
+        if len(of_stage) > 1:
+            parts.append(html('<polyline points="{}"/>', points))
         for row in of_stage:
             note = f"stage {stage}, epoch {row['epoch']}, {row['seen']:,} examples: {row[key]:.4g}"
-            parts.append(
-                f'<circle cx="{across(row["seen"]):.1f}" cy="{up(row[key]):.1f}" r="2.5"><title>{note}</title></circle>'
-            )
-    return "".join([*parts, "</svg>"])
+            parts.append(draw_dot(across(row["seen"]), up(row[key]), note))
+    return html("{}</svg>", parts)
+
+
+def draw_grid_line(y: float, left: float, right: float, mark: float) -> Html:
+    """Returns a line across a panel, and to its left what it is at."""
+    return html(
+        '<line class="grid" x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}"/>'
+        '<text x="{3}" y="{4:.1f}" text-anchor="end">{5:g}</text>',
+        left,
+        right,
+        y,
+        left - 6,
+        y + 4,
+        mark,
+    )
+
+
+def draw_label(x: float, y: float, text: str) -> Html:
+    """Returns a text whose middle is at a place."""
+    return html('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>', x, y, text)
+
+
+def draw_dot(x: float, y: float, note: str) -> Html:
+    """Returns a dot that tells a note when it is pointed at."""
+    return html('<circle cx="{:.1f}" cy="{:.1f}" r="2.5"><title>{}</title></circle>', x, y, note)
 
 
 def choose_ticks(low: float, high: float, wanted: int = 4) -> list[float]:

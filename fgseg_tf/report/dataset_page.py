@@ -8,17 +8,18 @@ a view can be linked to. What the script needs to know of a composite are data a
 
 from collections import Counter
 from collections.abc import Iterable
-from html import escape
 
 import numpy as np
 from PIL import Image
 
+from data_pipelines.compositing.splits import format_background
 from data_pipelines.inspection.examples import BackgroundPictures, DecodedExample
 from data_pipelines.inspection.label_statistics import Survey
+from data_pipelines.runtime.notes import name_file
 from data_pipelines.tfrecord.reader import StoredDataset
 from fgseg_tf.report import dataset_statistics as statistics
 from fgseg_tf.report.figures import Legend, encode_data_url, format_percent
-from fgseg_tf.report.html import read_static, render_page, render_section
+from fgseg_tf.report.html import Html, html, read_static, render_page, render_section
 
 USUAL_COUNT = 60
 LONGEST = 224  # pixels, the longer side of a picture on the page
@@ -34,7 +35,7 @@ def render_dataset_page(
     survey: Survey,
     examples: Iterable[DecodedExample],
     severity: float = 0,
-) -> str:
+) -> Html:
     """examples: shown one after the other. severity: of what was done to them first, by `capture`."""
     ends = statistics.find_depth_range(survey, dataset.depth_scale, BEYOND)
     legend = Legend(*ends, "metres" if dataset.unit == "m" else dataset.unit)
@@ -75,43 +76,48 @@ def _facets(dataset: StoredDataset, example: DecodedExample) -> dict[str, list[s
     }
 
 
-def _header(title: str, lines: list[str]) -> str:
+def _header(title: str, lines: list[str]) -> Html:
     links = {
         "composites": "composites",
         "statistics": "what they are like",
         "splits": "splits",
         "recipe": "how it was made",
     }
-    contents = "".join(f'<a href="#{where}">{name}</a>' for where, name in links.items())
-    return (
-        f"<header><h1>{escape(title)}</h1>\n<p class=lead>{escape('; '.join(lines))}</p>"
-        f"<nav aria-label=Contents>{contents}</nav></header>"
+    return html(
+        "<header><h1>{}</h1>\n<p class=lead>{}</p><nav aria-label=Contents>{}</nav></header>",
+        title,
+        "; ".join(lines),
+        [html('<a href="#{}">{}</a>', where, name) for where, name in links.items()],
     )
 
 
 def _composites(
-    dataset: StoredDataset, cards: list[str], counts: dict[str, Counter], legend: Legend, severity: float
-) -> str:
+    dataset: StoredDataset, cards: list[Html], counts: dict[str, Counter], legend: Legend, severity: float
+) -> Html:
     sentence = f"{len(cards):,} of {dataset.manifest['records']:,}. Choose one to see it larger."
     if severity:
         sentence += f" Each is shown as two exposures that differ with a severity of {severity:g}, from 0 to 4."
-    selects = "".join(_select(name, label, counts[name]) for name, label in FILTERS.items())
-    return (
-        f"<p>{sentence}</p>{legend.render()}"
-        f"<form class=filters aria-label=Filters autocomplete=off hidden>{selects}"
-        f"<p class=count role=status aria-live=polite>{len(cards)} of {len(cards)} shown</p>"
+    return html(
+        "<p>{sentence}</p>{legend}"
+        "<form class=filters aria-label=Filters autocomplete=off hidden>{selects}"
+        "<p class=count role=status aria-live=polite>{count} of {count} shown</p>"
         "<button type=button class=everything hidden>Show all</button></form>"
         "<div class=none hidden><p>No composite on this page is all of that.</p>"
         "<button type=button>Show all</button></div>"
-        f"<ol class=cards>{''.join(cards)}</ol>"
+        "<ol class=cards>{cards}</ol>",
+        sentence=sentence,
+        legend=legend.render(),
+        selects=[_select(name, label, counts[name]) for name, label in FILTERS.items()],
+        count=len(cards),
+        cards=cards,
     )
 
 
-def _select(name: str, label: str, counts: Counter) -> str:
+def _select(name: str, label: str, counts: Counter) -> Html:
     # Splits keep their order; the others are numbered, so that bg99 comes before bg100.
     values = counts if name == "split" else sorted(counts, key=lambda value: (len(value), value))
-    options = "".join(f"<option value={value}>{value} ({counts[value]})</option>" for value in values)
-    return f'<label>{label}<select name={name}><option value="">all</option>{options}</select></label>'
+    options = [html("<option value={0}>{0} ({1})</option>", value, counts[value]) for value in values]
+    return html('<label>{}<select name={}><option value="">all</option>{}</select></label>', label, name, options)
 
 
 def _card(
@@ -120,39 +126,44 @@ def _card(
     example: DecodedExample,
     facets: dict[str, list[str]],
     legend: Legend,
-) -> str:
-    name = escape(example.name)
+) -> Html:
     pictures = {
         "bg": example.bg,
         "fg_bg": example.fg_bg,
         "mask": example.mask,
         "depth": legend.color(example.metres),
     }
-    drawn = "".join(_picture(caption, picture, name) for caption, picture in pictures.items())
-    attributes = "".join(f' data-{facet}="{" ".join(values)}"' for facet, values in facets.items())
-    facts = "".join(
-        f"<dt>{label}</dt><dd>{escape(fact)}</dd>" for label, fact in _facts(dataset, backgrounds, example).items()
-    )
-    return (
-        f"<li class=card{attributes}>"
-        f'<button type=button aria-haspopup=dialog aria-label="{name}, {example.split}: larger">'
-        f"<span class=four>{drawn}</span><span class=called><b>{name}</b><span>{example.split}</span></span></button>"
-        f"<dl class=facts hidden>{facts}</dl></li>\n"
+    facts = _facts(dataset, backgrounds, example)
+    return html(
+        "<li class=card{attributes}>"
+        '<button type=button aria-haspopup=dialog aria-label="{name}, {split}: larger">'
+        "<span class=four>{drawn}</span><span class=called><b>{name}</b><span>{split}</span></span></button>"
+        "<dl class=facts hidden>{facts}</dl></li>\n",
+        attributes=[html(' data-{}="{}"', facet, " ".join(values)) for facet, values in facets.items()],
+        name=example.name,
+        split=example.split,
+        drawn=[_picture(caption, picture, example.name) for caption, picture in pictures.items()],
+        facts=[html("<dt>{}</dt><dd>{}</dd>", label, fact) for label, fact in facts.items()],
     )
 
 
-def _picture(caption: str, picture: np.ndarray, name: str) -> str:
+def _picture(caption: str, picture: np.ndarray, name: str) -> Html:
     small = Image.fromarray(picture)
     small.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
-    return (
-        f'<span><img src="{encode_data_url(np.asarray(small))}" width={small.width} height={small.height} '
-        f'alt="{caption} of {name}" loading=lazy><span>{caption}</span></span>'
+    return html(
+        '<span><img src="{source}" width={width} height={height} alt="{caption} of {name}" loading=lazy>'
+        "<span>{caption}</span></span>",
+        source=encode_data_url(np.asarray(small)),
+        width=small.width,
+        height=small.height,
+        caption=caption,
+        name=name,
     )
 
 
 def _facts(dataset: StoredDataset, backgrounds: BackgroundPictures, example: DecodedExample) -> dict[str, str]:
     *_, place = dataset.grid.decode(example.index)
-    source = _file(backgrounds.sources[example.background])
+    source = name_file(backgrounds.sources[example.background])
     facts = {
         "split": example.split,
         "background": f"{_background(example)}{_mirrored(example.background_flipped)}, {source}",
@@ -170,7 +181,7 @@ def _facts(dataset: StoredDataset, backgrounds: BackgroundPictures, example: Dec
 
 
 def _background(example: DecodedExample) -> str:
-    return f"bg{example.background:03d}"
+    return format_background(example.background)
 
 
 def _cutout(number: int) -> str:
@@ -178,7 +189,7 @@ def _cutout(number: int) -> str:
 
 
 def _cutout_in_words(dataset: StoredDataset, number: int, flipped: bool) -> str:
-    source = _file(dataset.manifest["options"]["foregrounds"][number]["source"])
+    source = name_file(dataset.manifest["options"]["foregrounds"][number]["source"])
     return f"{_cutout(number)}{_mirrored(flipped)}, {source}"
 
 
@@ -186,12 +197,8 @@ def _mirrored(flipped: bool) -> str:
     return " mirrored" if flipped else ""
 
 
-def _file(source: str) -> str:
-    return source.replace("\\", "/").split("/")[-1]
-
-
-def _dialog() -> str:
-    return (
+def _dialog() -> Html:
+    return html(
         "<dialog aria-labelledby=larger><div class=bar><h3 id=larger aria-live=polite>Larger</h3>"
         "<button type=button class=before>Previous</button><button type=button class=after>Next</button>"
         "<button type=button class=close>Close</button></div>"

@@ -1,6 +1,5 @@
 """Sections of the page of a data set that are about all of it: what its manifest says, and the results of a survey."""
 
-from html import escape
 from typing import cast
 
 import numpy as np
@@ -13,7 +12,7 @@ from data_pipelines.tfrecord.statistics import MeanAndDeviation, MeansAndDeviati
 from fgseg_tf.report import histograms, tables
 from fgseg_tf.report.figures import BANDS, encode_data_url, format_percent, render_color_bar
 from fgseg_tf.report.histograms import Histogram
-from fgseg_tf.report.html import capitalize
+from fgseg_tf.report.html import Html, capitalize, html
 
 HEAT_SIDE = 128  # pixels, the longer side of the heat map
 BY_SOURCE = {"backgrounds", "foregrounds", "physical_height", "field_of_view"}  # options with a value for each
@@ -30,7 +29,7 @@ def find_depth_range(survey: Survey, scale: float, beyond: float = 0.0) -> tuple
     return float(near / scale), float(max(far, near * 1.01) / scale)
 
 
-def render_measured(dataset: StoredDataset, survey: Survey) -> str:
+def render_measured(dataset: StoredDataset, survey: Survey) -> Html:
     """Returns histograms and the heat map, of the examples that were surveyed."""
     seen, total, unit = len(survey.shares), dataset.manifest["records"], dataset.unit
     which = f"all {total:,} composites."
@@ -44,10 +43,10 @@ def render_measured(dataset: StoredDataset, survey: Survey) -> str:
         drawn = Histogram(f"Depth of {name}", "depth", unit, "pixels", *counted, logarithmic=True)
         panels.append(histograms.draw_histogram(drawn, _depth_in_words(codes, dataset.depth_scale, unit)))
     panels.append(_heat_map(survey.covered))
-    return f"<p>Of {which}</p><div class=panels>{''.join(panels)}</div>"
+    return html("<p>Of {}</p><div class=panels>{}</div>", which, panels)
 
 
-def render_splits(dataset: StoredDataset) -> str:
+def render_splits(dataset: StoredDataset) -> Html:
     """Returns a table of the splits."""
     total = dataset.manifest["records"]
     rows = []
@@ -67,7 +66,7 @@ def render_splits(dataset: StoredDataset) -> str:
     return tables.render_table("Composites by split", _head(heads), rows)
 
 
-def render_pixel_statistics(dataset: StoredDataset) -> str:
+def render_pixel_statistics(dataset: StoredDataset) -> Html:
     """Returns a table of means and standard deviations."""
     rows = []
     statistics = cast(dict[str, MeanAndDeviation | MeansAndDeviations], dataset.manifest["statistics"])
@@ -78,7 +77,7 @@ def render_pixel_statistics(dataset: StoredDataset) -> str:
     return tables.render_table("Pixels of all composites", _head(("mean", "standard deviation")), rows)
 
 
-def render_recipe(dataset: StoredDataset) -> str:
+def render_recipe(dataset: StoredDataset) -> Html:
     """Returns what the data set was made by."""
     manifest, options = dataset.manifest, dataset.manifest["options"]
     facts = {
@@ -91,7 +90,8 @@ def render_recipe(dataset: StoredDataset) -> str:
         "seed": options["seed"],
     }
     made_by = {name: _value(value) for name, value in options.items() if name not in BY_SOURCE}
-    return f"{_facts(facts)}<details><summary>Everything that it was made by</summary>{_facts(made_by)}</details>"
+    everything = html("<details><summary>Everything that it was made by</summary>{}</details>", _facts(made_by))
+    return _facts(facts) + everything
 
 
 def _shares_in_words(shares: np.ndarray) -> str:
@@ -120,7 +120,7 @@ def _depth_in_words(codes: np.ndarray, scale: float, unit: str) -> str:
     )
 
 
-def _heat_map(covered: np.ndarray) -> str:
+def _heat_map(covered: np.ndarray) -> Html:
     height, width = covered.shape
     highest = float(covered.max())
     across, down = (
@@ -140,26 +140,28 @@ def _heat_map(covered: np.ndarray) -> str:
         f"Colours of the heat map, from 0, dark, to {format_percent(highest)}, light",
         "of composites have foreground here",
     )
-    return (
-        '<figure class="panel"><figcaption>Where foreground is '
-        f"<small>{escape(sentence)}</small></figcaption>"
-        f'<img class=heat src="{encode_data_url(colours)}" width={width} height={height} '
-        f'alt="{escape(capitalize(sentence))}">'
-        f"{legend}</figure>"
+    return html(
+        '<figure class="panel"><figcaption>Where foreground is <small>{}</small></figcaption>'
+        '<img class=heat src="{}" width={} height={} alt="{}">{}</figure>',
+        sentence,
+        encode_data_url(colours),
+        width,
+        height,
+        capitalize(sentence),
+        legend,
     )
 
 
-def _head(names: tuple[str, ...]) -> str:
-    return "<tr><td></td>" + "".join(f"<th scope=col>{escape(name)}</th>" for name in names) + "</tr>"
+def _head(names: tuple[str, ...]) -> Html:
+    return html("<tr><td></td>{}</tr>", [html("<th scope=col>{}</th>", name) for name in names])
 
 
-def _row(name: str, cells: tuple[str, ...]) -> str:
-    return f"<tr><th scope=row>{escape(name)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+def _row(name: str, cells: tuple[str, ...]) -> Html:
+    return html("<tr><th scope=row>{}</th>{}</tr>", name, [html("<td>{}</td>", cell) for cell in cells])
 
 
-def _facts(facts: dict) -> str:
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
-    return f"<dl class=facts>{rows}</dl>"
+def _facts(facts: dict) -> Html:
+    return html("<dl class=facts>{}</dl>", [html("<dt>{}</dt><dd>{}</dd>", name, str(v)) for name, v in facts.items()])
 
 
 def _percent(share: float) -> str:

@@ -5,14 +5,13 @@ names, everything reachable by keyboard; whatever is wider than the screen scrol
 """
 
 import json
-from html import escape
 
 from data_pipelines.runtime.files import join_path, write_atomic
 from fgseg_tf.evaluation import score_table
 from fgseg_tf.evaluation.evaluator import Evaluation
 from fgseg_tf.evaluation.scores import Scores, SplitScores, get_column
 from fgseg_tf.report import charts, figures, ladder_section, tables
-from fgseg_tf.report.html import capitalize, read_static, render_page, render_section
+from fgseg_tf.report.html import Html, capitalize, html, join, read_static, render_page, render_section
 from fgseg_tf.runs.run_folder import HistoryRow, RunSettings
 
 OTHER_DATA = (
@@ -29,7 +28,7 @@ KINDS = {
 }
 
 
-def render_report(settings: RunSettings, flags: str, history: list[HistoryRow], evaluation: Evaluation) -> str:
+def render_report(settings: RunSettings, flags: str, history: list[HistoryRow], evaluation: Evaluation) -> Html:
     """Returns the page.
 
     Args:
@@ -86,18 +85,21 @@ def summarize(split: str, scores: SplitScores) -> list[str]:
     return told
 
 
-def _header(settings: RunSettings, evaluation: Evaluation, hardest: str) -> str:
+def _header(settings: RunSettings, evaluation: Evaluation, hardest: str) -> Html:
     scores = evaluation.scores
     first, *rest = summarize(hardest, scores["splits"][hardest])
     iou = scores["splits"][hardest]["network"].get("mask/iou")
     delta = scores["splits"][hardest]["network"].get("depth/delta1")
-    numbers = "".join(
-        f'<div class="figure"><dt>{name}</dt><dd>{"–" if value is None else f"{value:.3f}"}</dd></div>'
-        for name, value in (("mask IoU", iou), ("depth δ &lt; 1.25", delta))
-    )
+    numbers = [
+        html('<div class="figure"><dt>{}</dt><dd>{}</dd></div>', name, "–" if value is None else f"{value:.3f}")
+        for name, value in (("mask IoU", iou), ("depth δ < 1.25", delta))
+    ]
+    notes = []
     # Nothing is unseen where composites were shuffled.
-    leaky = "" if hardest != "test" else "<p class=note>Split at random: test pictures were seen in training.</p>"
-    other = "" if scores.get("trained_on_these_data", True) else f"<p class=note>Note: {escape(OTHER_DATA)}</p>"
+    if hardest == "test":
+        notes.append(html("<p class=note>Split at random: test pictures were seen in training.</p>"))
+    if not scores.get("trained_on_these_data", True):
+        notes.append(html("<p class=note>Note: {}</p>", OTHER_DATA))
     contents = (
         ("scores", "scores", True),
         ("ladder", "ladder", scores.get("ladder")),
@@ -105,16 +107,19 @@ def _header(settings: RunSettings, evaluation: Evaluation, hardest: str) -> str:
         ("typical", "pictures", evaluation.cases.get("typical")),
         ("run", "the run", True),
     )
-    links = "".join(f'<a href="#{where}">{name}</a>' for where, name, there in contents if there)
-    return (
-        f"<header><h1>{escape(_title(settings))}</h1>\n<p class=lead>{escape(first)}</p>\n"
-        f"<dl class=figures>{numbers}</dl>"
-        + "".join(f"<p>{escape(capitalize(sentence))}</p>" for sentence in rest)
-        + f"{leaky}{other}<nav aria-label=Contents>{links}</nav></header>"
+    return html(
+        "<header><h1>{}</h1>\n<p class=lead>{}</p>\n<dl class=figures>{}</dl>{}{}"
+        "<nav aria-label=Contents>{}</nav></header>",
+        _title(settings),
+        first,
+        numbers,
+        [html("<p>{}</p>", capitalize(sentence)) for sentence in rest],
+        notes,
+        [html('<a href="#{}">{}</a>', where, name) for where, name, there in contents if there],
     )
 
 
-def _overview(scores: Scores) -> str:
+def _overview(scores: Scores) -> Html:
     """The scores that matter most, splits beside one another: the hardest first, where a phone shows it."""
     splits = dict(reversed(scores["splits"].items()))
     groups = []
@@ -123,60 +128,71 @@ def _overview(scores: Scores) -> str:
         columns = {column: None for line in lines.values() for column in line.values}
         rows = []
         for column in columns:
-            cells = (tables.render_cell(lines[split], column) if split in lines else "<td>–</td>" for split in splits)
-            rows.append(f"<tr><th scope=row>{escape(score_table.COLUMNS[column])}</th>{''.join(cells)}</tr>")
+            cells = [
+                tables.render_cell(lines[split], column) if split in lines else html("<td>–</td>") for split in splits
+            ]
+            rows.append(html("<tr><th scope=row>{}</th>{}</tr>", score_table.COLUMNS[column], cells))
         if rows:
             label = next(iter(lines.values())).row.label
-            title = escape(f"{capitalize(PLACES[place])}: {label}")
             groups.append(
-                f"<tr><th colspan={len(splits) + 1} scope=rowgroup class=group>{title}</th></tr>{''.join(rows)}"
+                html(
+                    "<tr><th colspan={} scope=rowgroup class=group>{}: {}</th></tr>{}",
+                    len(splits) + 1,
+                    capitalize(PLACES[place]),
+                    label,
+                    rows,
+                )
             )
-    heads = "".join(
-        f"<th scope=col>{escape(split.replace('_', ' '))}<br>{split_scores['examples']:,}</th>"
+    heads = [
+        html("<th scope=col>{}<br>{:,}</th>", split.replace("_", " "), split_scores["examples"])
         for split, split_scores in splits.items()
-    )
-    return tables.render_table("By split, with numbers of examples", f"<tr><td></td>{heads}</tr>", groups)
+    ]
+    return tables.render_table("By split, with numbers of examples", html("<tr><td></td>{}</tr>", heads), groups)
 
 
 def _named(split_scores: SplitScores, place: str, name: str) -> list[score_table.Line]:
     return [line for line in score_table.make_lines(split_scores, place) if line.row.name == name]
 
 
-def _splits(scores: Scores, hardest: str) -> str:
+def _splits(scores: Scores, hardest: str) -> Html:
     blocks = []
     for split, split_scores in reversed(scores["splits"].items()):
         title = f"{score_table.SPLITS.get(split, split)}, {split_scores['examples']:,} examples"
-        body = "".join(_scores_table(split_scores, place, name) for place, name in PLACES.items())
         blocks.append(
-            f"<details{' open' if split == hardest else ''}><summary>{escape(capitalize(title))}</summary>"
-            f"<div class=tables>{body}</div></details>"
+            html(
+                "<details{}><summary>{}</summary><div class=tables>{}</div></details>",
+                " open" if split == hardest else "",
+                capitalize(title),
+                [_scores_table(split_scores, place, name) for place, name in PLACES.items()],
+            )
         )
-    return "\n".join(blocks)
+    return join(blocks, "\n")
 
 
-def _scores_table(split_scores: SplitScores, place: str, caption: str) -> str:
+def _scores_table(split_scores: SplitScores, place: str, caption: str) -> Html:
     lines = score_table.make_lines(split_scores, place)
     if not lines:
-        return ""
+        return html("")
     return tables.render_comparison(capitalize(caption), "", {line.row.label: line for line in lines})
 
 
-def _thresholds(scores: Scores) -> str:
+def _thresholds(scores: Scores) -> Html:
     thresholds = scores["thresholds"]
     if not thresholds:
-        return "<p class=faint>Without baselines.</p>"
+        return html("<p class=faint>Without baselines.</p>")
     difference = thresholds["difference"]
     median = f", then a median over {difference['median']} px" if difference["median"] > 1 else ""
-    return (
-        "<p class=faint>Baselines are tuned for the best mean IoU on training examples. difference: over "
+    sentence = (
+        "Baselines are tuned for the best mean IoU on training examples. difference: over "
         f"{difference['threshold'] * 255:.0f} of 255 in any channel{median}. MOG2 and KNN: OpenCV's, as on a fixed "
         f"camera that has one background; varThreshold {thresholds['mog2']['threshold']}, "
         f"dist2Threshold {thresholds['knn']['threshold']}, shadows are background. "
-        f"{score_table.BACKGROUND_DEPTH_NOTE}</p>"
+        f"{score_table.BACKGROUND_DEPTH_NOTE}"
     )
+    return html("<p class=faint>{}</p>", sentence)
 
 
-def _ladder(scores: Scores, hardest: str) -> list[str]:
+def _ladder(scores: Scores, hardest: str) -> list[Html]:
     """No section where there is no ladder."""
     steps = scores.get("ladder")
     if not steps:
@@ -188,31 +204,36 @@ def _ladder(scores: Scores, hardest: str) -> list[str]:
     )
     if scores["thresholds"]:
         sentence += " The baselines were tuned at each severity anew."
-    return [render_section("ladder", "Ladder", f"<p>{escape(sentence)}</p>{ladder_section.render_ladder(steps)}")]
+    return [render_section("ladder", "Ladder", html("<p>{}</p>", sentence) + ladder_section.render_ladder(steps))]
 
 
-def _training(settings: RunSettings, history: list[HistoryRow]) -> str:
+def _training(settings: RunSettings, history: list[HistoryRow]) -> Html:
     drawn = charts.draw_panels(history)
-    stages = "".join(f"<li>{escape(stage)}</li>" for stage in settings["stages"])
+    stages = [html("<li>{}</li>", stage) for stage in settings["stages"]]
     seconds = sum(row.get("seconds", 0) for row in history)
     seen = max((row["seen"] for row in history), default=0)
-    sentence = f"<p>{seen:,} examples in {_duration(seconds)}; across: examples seen.</p>" if history else ""
-    return f"{sentence}<div class=panels>{drawn}</div><p>Stages, EPOCHS@SIZE:</p><ol class=stages>{stages}</ol>"
+    sentence = html("<p>{:,} examples in {}; across: examples seen.</p>", seen, _duration(seconds))
+    return html(
+        "{}<div class=panels>{}</div><p>Stages, EPOCHS@SIZE:</p><ol class=stages>{}</ol>",
+        sentence if history else "",
+        drawn,
+        stages,
+    )
 
 
-def _cases(evaluation: Evaluation, hardest: str) -> list[str]:
+def _cases(evaluation: Evaluation, hardest: str) -> list[Html]:
     legend = figures.Legend.from_cases(evaluation.cases)
     sections = []
     for kind, (title, sentence) in KINDS.items():
         cases = evaluation.cases.get(kind)
         if cases:
-            where = f"<p>{escape(sentence)} From {escape(score_table.SPLITS.get(hardest, hardest))}.</p>"
-            body = "".join(figures.render_case(case, legend) for case in cases)
-            sections.append(render_section(kind, title, f"{where}{legend.render()}{body}"))
+            where = html("<p>{} From {}.</p>", sentence, score_table.SPLITS.get(hardest, hardest))
+            body = [figures.render_case(case, legend) for case in cases]
+            sections.append(render_section(kind, title, html("{}{}{}", where, legend.render(), body)))
     return sections
 
 
-def _run(settings: RunSettings, flags: str, scores: Scores) -> str:
+def _run(settings: RunSettings, flags: str, scores: Scores) -> Html:
     height, width = scores["image_size"]
     facts = {
         "network": f"{settings['network']}, {scores['parameters']:,} parameters",
@@ -222,12 +243,13 @@ def _run(settings: RunSettings, flags: str, scores: Scores) -> str:
         "depth labels": scores["labels"],
         "scoring took": _duration(scores["seconds"]["all"]),
     }
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
-    shown = f'<pre tabindex=0 aria-label="run.flags">{escape(flags.strip())}</pre>' if flags.strip() else ""
-    everything = escape(json.dumps(settings, indent=1))
-    return (
-        f"<dl class=facts>{rows}</dl>{shown}<details><summary>Everything that decided the outcome (run.json)</summary>"
-        f'<pre tabindex=0 aria-label="run.json">{everything}</pre></details>'
+    shown = html('<pre tabindex=0 aria-label="run.flags">{}</pre>', flags.strip()) if flags.strip() else ""
+    return html(
+        "<dl class=facts>{}</dl>{}<details><summary>Everything that decided the outcome (run.json)</summary>"
+        '<pre tabindex=0 aria-label="run.json">{}</pre></details>',
+        [html("<dt>{}</dt><dd>{}</dd>", name, str(value)) for name, value in facts.items()],
+        shown,
+        json.dumps(settings, indent=1),
     )
 
 

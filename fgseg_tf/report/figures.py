@@ -3,13 +3,13 @@
 import base64
 import io
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 from PIL import Image
 
 from data_pipelines.inspection.depth_colors import color_depth
 from fgseg_tf.evaluation.example_picker import PICTURES, Case
+from fgseg_tf.report.html import Html, html
 
 CAPTIONS = {"predicted_mask": "predicted mask", "predicted_depth": "predicted depth"}
 MARKS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # metres that the legend may name
@@ -43,7 +43,7 @@ class Legend:
         """Returns depth, [H, W], as colours, uint8 [H, W, 3]."""
         return color_depth(metres.astype(np.float32), self.near, self.far)
 
-    def render(self) -> str:
+    def render(self) -> Html:
         """Returns a bar of its colours with distances under it."""
         marks = [mark for mark in MARKS if self.near <= mark <= self.far]
         places = {
@@ -55,7 +55,7 @@ class Legend:
         return render_color_bar(colours, places, label, f"depth in {self.unit}; grey is unknown")
 
 
-def render_color_bar(colours: np.ndarray, places: dict[float, str], label: str, note: str) -> str:
+def render_color_bar(colours: np.ndarray, places: dict[float, str], label: str, note: str) -> Html:
     """Returns a bar of colours.
 
     Args:
@@ -64,21 +64,28 @@ def render_color_bar(colours: np.ndarray, places: dict[float, str], label: str, 
         label: The same in words, for who cannot see it.
         note: Stands beside it.
     """
-    bands = "".join(
-        f'<rect x="{320 * number / BANDS:.2f}" width="{320 / BANDS + 1:.2f}" height="12" '
-        f'fill="#{red:02x}{green:02x}{blue:02x}"/>'
-        for number, (red, green, blue) in enumerate(colours.tolist())
-    )
-    texts = "".join(
-        f'<text x="{320 * at:.1f}" y="27" text-anchor="middle">{escape(text)}</text>' for at, text in places.items()
-    )
-    return (
-        f'<div class=legend><svg viewBox="0 0 320 32" role="img" aria-label="{escape(label)}">{bands}{texts}</svg>'
-        f"<span>{escape(note)}</span></div>"
+    bands = [
+        html(
+            '<rect x="{:.2f}" width="{:.2f}" height="12" fill="#{:02x}{:02x}{:02x}"/>',
+            320 * number / BANDS,
+            320 / BANDS + 1,
+            *colour,
+        )
+        for number, colour in enumerate(colours.tolist())
+    ]
+    texts = [
+        html('<text x="{:.1f}" y="27" text-anchor="middle">{}</text>', 320 * at, text) for at, text in places.items()
+    ]
+    return html(
+        '<div class=legend><svg viewBox="0 0 320 32" role="img" aria-label="{}">{}{}</svg><span>{}</span></div>',
+        label,
+        bands,
+        texts,
+        note,
     )
 
 
-def render_case(shown: Case, legend: Legend) -> str:
+def render_case(shown: Case, legend: Legend) -> Html:
     """Returns an example with its pictures and scores."""
     figures = []
     for key in PICTURES:
@@ -87,12 +94,21 @@ def render_case(shown: Case, legend: Legend) -> str:
         source = encode_data_url(legend.color(picture) if "depth" in key else picture)
         height, width = picture.shape[:2]
         figures.append(
-            f'<figure><img src="{source}" width={width} height={height} alt="{caption} of {escape(shown.name)}" '
-            f"loading=lazy><figcaption>{caption}</figcaption></figure>"
+            html(
+                '<figure><img src="{source}" width={width} height={height} alt="{caption} of {name}" '
+                "loading=lazy><figcaption>{caption}</figcaption></figure>",
+                source=source,
+                width=width,
+                height=height,
+                caption=caption,
+                name=shown.name,
+            )
         )
-    return (
-        f"<article class=case><h3>{escape(shown.name)}</h3><p class=faint>{_facts(shown)}</p>"
-        f"<div class=six>{''.join(figures)}</div></article>"
+    return html(
+        "<article class=case><h3>{}</h3><p class=faint>{}</p><div class=six>{}</div></article>",
+        shown.name,
+        _facts(shown),
+        figures,
     )
 
 
@@ -110,10 +126,10 @@ def format_percent(share: float) -> str:
     return f"{100 * share:{'.0f' if share > 0.0995 else '.2g'}}\N{NO-BREAK SPACE}%"
 
 
-def encode_data_url(picture: np.ndarray) -> str:
+def encode_data_url(picture: np.ndarray) -> Html:
     """Returns a picture, uint8 [H, W, 3] or [H, W], as the source of an <img>."""
     kind = "jpeg" if picture.ndim == 3 else "png"
     file = io.BytesIO()
     # Colours at full resolution: the pictures are small, and edges are what one looks at.
     Image.fromarray(picture).save(file, kind, **({"quality": QUALITY, "subsampling": 0} if kind == "jpeg" else {}))
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+    return html("data:image/{};base64,{}", kind, base64.b64encode(file.getvalue()).decode())

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 
-from fgseg_tf.report.charts import LEFT, RIGHT, WIDTH, Scale, choose_ticks
+from fgseg_tf.report.charts import LEFT, RIGHT, WIDTH, Scale, choose_ticks, draw_grid_line, draw_label
+from fgseg_tf.report.html import Html, html
 
 TOP, BOTTOM, HEIGHT = 24, 140, 178  # of what is plotted, and of the panel, in its own units
 BARS, BETWEEN = 24, 1
@@ -58,37 +58,39 @@ def count_codes(codes: np.ndarray, scale: float, near: float, far: float) -> tup
     return edges.tolist(), counts.astype(np.int64).tolist()
 
 
-def draw_histogram(histogram: Histogram, summary: str) -> str:
+def draw_histogram(histogram: Histogram, summary: str) -> Html:
     """Returns the panel of a histogram. summary: what to take from it, in words."""
-    caption = f"<figcaption>{escape(histogram.heading)} <small>{escape(summary)}</small></figcaption>"
+    caption = html("<figcaption>{} <small>{}</small></figcaption>", histogram.heading, summary)
     total = sum(histogram.counts)
     if not total:
-        return f'<figure class="panel">{caption}</figure>'
+        return html('<figure class="panel">{}</figure>', caption)
     shares = [100 * count / total for count in histogram.counts]
     heights = choose_ticks(0, max(shares))
     up = Scale(0, heights[-1], BOTTOM, TOP)
-    label = escape(f"{histogram.heading}: {summary}")
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">']
-    for mark in heights:
-        y = up(mark)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:g}</text>')
+    label = f"{histogram.heading}: {summary}"
+    parts = [html('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">', WIDTH, HEIGHT, label)]
+    parts += [draw_grid_line(up(mark), LEFT, RIGHT, mark) for mark in heights]
     across, marks = _across(histogram)
     for mark in marks:
-        parts.append(f'<text x="{across(mark):.1f}" y="{BOTTOM + 16}" text-anchor="middle">{mark:.3g}</text>')
-    axis = escape(f"{histogram.axis}, {histogram.unit}")
-    parts.append(f'<text x="0" y="11">% of {total:,} {escape(histogram.counted)}</text>')
-    parts.append(f'<text x="{(LEFT + RIGHT) / 2:.0f}" y="{HEIGHT - 6}" text-anchor="middle">{axis}</text>')
+        parts.append(draw_label(across(mark), BOTTOM + 16, f"{mark:.3g}"))
+    parts.append(html('<text x="0" y="11">% of {:,} {}</text>', total, histogram.counted))
+    parts.append(draw_label(round((LEFT + RIGHT) / 2), HEIGHT - 6, f"{histogram.axis}, {histogram.unit}"))
     for start, end, count, share in zip(
         histogram.edges[:-1], histogram.edges[1:], histogram.counts, shares, strict=True
     ):
-        title = escape(f"{start:.3g} to {end:.3g} {histogram.unit}: {count:,} {histogram.counted}, {share:.2g} %")
+        title = f"{start:.3g} to {end:.3g} {histogram.unit}: {count:,} {histogram.counted}, {share:.2g} %"
         left, width = across(start), across(end) - across(start) - BETWEEN
         parts.append(
-            f'<rect class="column" x="{left:.1f}" width="{width:.1f}" y="{up(share):.1f}" '
-            f'height="{BOTTOM - up(share):.1f}"><title>{title}</title></rect>'
+            html(
+                '<rect class="column" x="{:.1f}" width="{:.1f}" y="{:.1f}" height="{:.1f}"><title>{}</title></rect>',
+                left,
+                width,
+                up(share),
+                BOTTOM - up(share),
+                title,
+            )
         )
-    return f'<figure class="panel">{caption}{"".join(parts)}</svg></figure>'
+    return html('<figure class="panel">{}{}</svg></figure>', caption, parts)
 
 
 def _across(histogram: Histogram) -> tuple[Callable[[float], float], list[float]]:

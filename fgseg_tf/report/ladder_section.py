@@ -5,14 +5,14 @@ No line has to be told from another by its colour: each baseline has dashes of i
 """
 
 from collections.abc import Sequence
-from html import escape
 from itertools import accumulate
 
 from fgseg_tf.data.exposures import SEVEREST
 from fgseg_tf.evaluation import score_table
 from fgseg_tf.evaluation.scores import LadderStep
 from fgseg_tf.report import tables
-from fgseg_tf.report.charts import Scale, choose_ticks
+from fgseg_tf.report.charts import Scale, choose_ticks, draw_dot, draw_grid_line, draw_label
+from fgseg_tf.report.html import Html, html
 
 WIDTH, HEIGHT = 320, 184  # of a panel, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 32, 232, 12, 152  # of what is plotted in it; names of lines are to its right
@@ -20,17 +20,17 @@ NAMES, GAP = 246, 13  # where names begin, and how far apart they are
 PANELS = ("iou", "boundary_f")
 
 
-def render_ladder(steps: Sequence[LadderStep]) -> str:
+def render_ladder(steps: Sequence[LadderStep]) -> Html:
     """Returns the section's content. steps: `ladder` of metrics.json, not empty."""
     blocks = []
     for row in score_table.LADDER_ROWS:
         lines = score_table.make_ladder_lines(steps, row)
         title = row.label[0].upper() + row.label[1:]
-        panel = _draw_panel(title, row, lines) if row.name in PANELS else ""
+        panel = [_draw_panel(title, row, lines)] if row.name in PANELS else []
         by_severity = {str(step["severity"]): line for step, line in lines}
         table = tables.render_comparison(title, "severity", by_severity)
-        blocks.append(f"<div class=rung>{panel}{table}</div>")
-    return f"<div class=rungs>{''.join(blocks)}</div>"
+        blocks.append(html("<div class=rung>{}{}</div>", panel, table))
+    return html("<div class=rungs>{}</div>", blocks)
 
 
 def spread_apart(wanted: list[float]) -> list[float]:
@@ -46,7 +46,7 @@ def spread_apart(wanted: list[float]) -> list[float]:
     ]
 
 
-def _draw_panel(title: str, row: score_table.Row, lines: list[tuple[LadderStep, score_table.Line]]) -> str:
+def _draw_panel(title: str, row: score_table.Row, lines: list[tuple[LadderStep, score_table.Line]]) -> Html:
     across, up = Scale(0, SEVEREST, LEFT, RIGHT), Scale(0, 1, BOTTOM, TOP)
     columns = list(lines[0][1].values)
     told = "; ".join(
@@ -54,15 +54,11 @@ def _draw_panel(title: str, row: score_table.Row, lines: list[tuple[LadderStep, 
     )
     severities = ", ".join(str(step["severity"]) for step, _ in lines)
     label = f"{title}, at severities {severities}: {told}"
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">']
-    for mark in choose_ticks(0, 1, 5):
-        y = up(mark)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{mark:g}</text>')
+    parts = [html('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">', WIDTH, HEIGHT, label)]
+    parts += [draw_grid_line(up(mark), LEFT, RIGHT, mark) for mark in choose_ticks(0, 1, 5)]
     for step, _ in lines:
-        x = across(step["severity"])
-        parts.append(f'<text x="{x:.1f}" y="{BOTTOM + 16}" text-anchor="middle">{step["severity"]}</text>')
-    parts.append(f'<text x="{(LEFT + RIGHT) / 2:.1f}" y="{HEIGHT - 3}" text-anchor="middle">severity</text>')
+        parts.append(draw_label(across(step["severity"]), BOTTOM + 16, str(step["severity"])))
+    parts.append(draw_label((LEFT + RIGHT) / 2, HEIGHT - 3, "severity"))
     points = {
         column: [
             (across(step["severity"]), up(value), f"severity {step['severity']}: {line.format(column)}")
@@ -77,24 +73,18 @@ def _draw_panel(title: str, row: score_table.Row, lines: list[tuple[LadderStep, 
     # The network last, and so over the others.
     parts += [_draw_line(column, points[column], names[column]) for column in reversed(columns) if column in ends]
     better = "higher is better" if row.higher else "lower is better"
-    return (
-        f'<figure class="panel"><figcaption>{escape(title)} <small>{better}</small></figcaption>'
-        f"{''.join(parts)}</svg></figure>"
+    return html(
+        '<figure class="panel"><figcaption>{} <small>{}</small></figcaption>{}</svg></figure>', title, better, parts
     )
 
 
-def _draw_line(column: str, points: list[tuple[float, float, str]], name: float) -> str:
+def _draw_line(column: str, points: list[tuple[float, float, str]], name: float) -> Html:
     """points: x, y and what is said of them. name: how far down it is named."""
     drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in points)
-    called = escape(score_table.COLUMNS[column])
+    called = score_table.COLUMNS[column]
     x, y, _ = points[-1]
     kind = "accent" if column == "network" else f"rival {column}"
-    return (
-        f'<g class="{kind}"><polyline points="{drawn}"/>'
-        + "".join(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5"><title>{called}, {escape(label)}</title></circle>'
-            for x, y, label in points
-        )
-        + f'<line x1="{x + 3:.1f}" x2="{NAMES - 3}" y1="{y:.1f}" y2="{name:.1f}"/>'
-        + f'<text x="{NAMES}" y="{name + 4:.1f}">{called}</text></g>'
-    )
+    dots = [draw_dot(x, y, f"{called}, {label}") for x, y, label in points]
+    pointer = html('<line x1="{:.1f}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>', x + 3, NAMES - 3, y, name)
+    text = html('<text x="{}" y="{:.1f}">{}</text>', NAMES, name + 4, called)
+    return html('<g class="{}"><polyline points="{}"/>{}{}{}</g>', kind, drawn, dots, pointer, text)

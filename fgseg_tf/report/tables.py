@@ -1,20 +1,24 @@
 """Tables of scores in the report, the best of each line marked in more than colour."""
 
-from html import escape
+from collections.abc import Iterable
 
 from fgseg_tf.evaluation import score_table
+from fgseg_tf.report.html import Html, html
 
 
-def render_table(caption: str, head: str, rows: list[str]) -> str:
+def render_table(caption: str, head: Html, rows: Iterable[Html]) -> Html:
     """Returns a table that scrolls by itself where it is too wide. head, rows: rows of HTML."""
     # A box that scrolls must be reachable by keyboard.
-    return (
-        f'<div class=scroll tabindex=0 role=region aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div>"
+    return html(
+        '<div class=scroll tabindex=0 role=region aria-label="{caption}"><table>'
+        "<caption>{caption}</caption><thead>{head}</thead><tbody>{rows}</tbody></table></div>",
+        caption=caption,
+        head=head,
+        rows=rows,
     )
 
 
-def render_comparison(caption: str, corner: str, lines: dict[str, score_table.Line]) -> str:
+def render_comparison(caption: str, corner: str, lines: dict[str, score_table.Line]) -> Html:
     """Returns a table with a column for each of what was compared.
 
     Args:
@@ -24,15 +28,16 @@ def render_comparison(caption: str, corner: str, lines: dict[str, score_table.Li
     """
     columns = list(next(iter(lines.values())).values)
     rows = [
-        f"<tr><th scope=row>{escape(label)}</th>{''.join(render_cell(line, column) for column in columns)}</tr>"
+        html("<tr><th scope=row>{}</th>{}</tr>", label, [render_cell(line, column) for column in columns])
         for label, line in lines.items()
     ]
-    left = f"<th scope=col>{escape(corner)}</th>" if corner else "<td></td>"
-    heads = "".join(f"<th scope=col>{escape(score_table.COLUMNS[column])}</th>" for column in columns)
-    return render_table(caption, f"<tr>{left}{heads}</tr>", rows)
+    left = html("<th scope=col>{}</th>", corner) if corner else html("<td></td>")
+    heads = [html("<th scope=col>{}</th>", score_table.COLUMNS[column]) for column in columns]
+    return render_table(caption, html("<tr>{}{}</tr>", left, heads), rows)
 
 
-def render_cell(line: score_table.Line, column: str) -> str:
+def render_cell(line: score_table.Line, column: str) -> Html:
     """Returns a number as a cell of a table, marked if it is the best of its line."""
     shown = line.format(column)
-    return f"<td class=best><b>{shown}</b><span> best</span></td>" if column in line.best else f"<td>{shown}</td>"
+    is_best = column in line.best
+    return html("<td class=best><b>{}</b><span> best</span></td>" if is_best else "<td>{}</td>", shown)

@@ -1,6 +1,7 @@
 """The folder of a run: its files, how they are written and read.
 
     run.json        the settings of the run (see `RunSettings`); written first, never changed
+    local.json      where its data are on this machine (see local_paths.py); not to be passed on
     run.flags       the flags of the command that made it
     checkpoints/    where the training is resumed
     history.json    losses and scores, a row for each epoch (see `HistoryRow`)
@@ -16,7 +17,7 @@ Every path goes through tf.io.gfile, and every file appears whole.
 import json
 import os
 import tempfile
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 import keras
 import tensorflow as tf
@@ -24,13 +25,16 @@ import tensorflow as tf
 from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import join_path, read_json, replace_file, write_atomic, write_json
 from data_pipelines.runtime.locks import LOCK
+from data_pipelines.runtime.notes import Note, name_file
 from fgseg_tf.model import networks, weights
 from fgseg_tf.model.keras_archive import read_keras_arrays
+from fgseg_tf.runs import local_paths, run_checks
 
 FORMAT = "fgseg_tf run"
 VERSION = 1
 WEIGHTS, FOR_KERAS = "weights.npz", "model.keras"
 REMEDY = "train again"  # where one of its files is damaged
+FETCH = f"{REMEDY}, or fetch it anew"
 
 
 class RunError(ValueError):
@@ -119,8 +123,13 @@ class HistoryRow(TypedDict, total=False):
     depth_delta_1: float
 
 
-def claim(folder: str, settings: RunSettings) -> bool:
-    """Begins a run in a folder, or checks that it was begun with the same settings.
+def claim(folder: str, settings: RunSettings, earlier_digests: tuple[str, ...] = ()) -> bool:
+    """Begins a run in a folder, or checks that it was begun with the same settings, wherever its data are by now.
+
+    Args:
+        folder: of the run.
+        settings: as `Training.run_settings` returns them.
+        earlier_digests: what versions before would have had as `data_digest`.
 
     Returns:
         Whether the run was begun before.
@@ -130,28 +139,41 @@ def claim(folder: str, settings: RunSettings) -> bool:
     """
     settings = json.loads(json.dumps(settings))  # as it is read back: tuples become lists
     if tf.io.gfile.exists(join_path(folder, "run.json")):
-        _refuse_other(folder, complete_recipe(read_run(folder)["settings"]), settings)
+        before = complete_recipe(read_run(folder)["settings"])
+        if before.get("data_digest") in earlier_digests:
+            before = {**before, "data_digest": settings["data_digest"]}
+        _refuse_other(folder, before, settings)
+        local_paths.write_local(folder, settings)
         return True
     others = set(tf.io.gfile.listdir(folder)) - {LOCK} if tf.io.gfile.isdir(folder) else ()
     if others:
         raise RunError(
             f"`run`={folder} holds {min(others)} but no run.json, so it is not a run; choose a new folder or empty it."
         )
-    write_json(join_path(folder, "run.json"), {"format": FORMAT, "version": VERSION, "settings": settings})
+    record = {"format": FORMAT, "version": VERSION, "settings": local_paths.hide_paths(settings)}
+    write_json(join_path(folder, "run.json"), record)
+    local_paths.write_local(folder, settings)
     return False
 
 
-def read_run(folder: str) -> RunRecord:
-    """Returns the content of a run's run.json.
+def read_run(folder: str, needed: tuple[str, ...] = ()) -> RunRecord:
+    """Returns the content of a run's run.json, all of which was checked.
+
+    Args:
+        folder: of the run.
+        needed: settings that must be there, besides those that every reader needs.
 
     Raises:
-        RunError: the folder is not a run, or it is one of another version.
+        RunError: the folder is not a run, it is one of another version, or a setting is not what it must be.
     """
     if not tf.io.gfile.exists(join_path(folder, "run.json")):
         raise RunError(f"`run`={folder} is not a run: it has no run.json; give the `run` of fgseg_tf.train.")
     record = read_json(join_path(folder, "run.json"), REMEDY)
     if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("version") != VERSION:
         raise RunError(f"{join_path(folder, 'run.json')} is not of a run of this version; train again.")
+    note = Note(record, join_path(folder, "run.json"), FETCH, RunError)
+    note.allow_only(("format", "version", "settings"))
+    run_checks.check_settings(note.take_note("settings"), needed)
     return cast(RunRecord, record)
 
 
@@ -211,12 +233,33 @@ def load_network(folder: str) -> keras.Model:
 
 
 def read_history(folder: str) -> list[HistoryRow]:
-    """Returns the rows of history.json, one for each finished epoch; none before the first."""
-    return (
-        read_json(join_path(folder, "history.json"), REMEDY)
-        if tf.io.gfile.exists(join_path(folder, "history.json"))
-        else []
-    )
+    """Returns the rows of history.json, one for each finished epoch; none before the first.
+
+    Raises:
+        RunError: it is not what it must be.
+    """
+    path = join_path(folder, "history.json")
+    if not tf.io.gfile.exists(path):
+        return []
+    rows = read_json(path, REMEDY)
+    for row in Note({"rows": rows}, path, FETCH, RunError).take_notes("rows"):
+        run_checks.check_row(row)
+    return cast(list[HistoryRow], rows)
+
+
+def find_data(folder: str, settings: RunSettings) -> dict[str, Any]:
+    """Returns what `reopen_data` needs to open, on this machine, what a run was trained on.
+
+    Raises:
+        RunError: it is not known where that is.
+    """
+    data = local_paths.find_data(folder, settings["data"])
+    if "shards" in data and not tf.io.gfile.isdir(data["shards"]):
+        raise RunError(
+            f"the run in {folder} was trained on the data set {name_file(data['shards'])}, which is not where it was; "
+            "give its folder as `data`."
+        )
+    return data
 
 
 def complete_recipe(settings: RunSettings) -> RunSettings:
@@ -227,7 +270,12 @@ def complete_recipe(settings: RunSettings) -> RunSettings:
     return {**settings, "data": {"recipe": DatasetConfig.from_dict(data["recipe"]).to_dict()}}
 
 
-def _refuse_other(folder: str, before: RunSettings, now: RunSettings) -> None:
+def _refuse_other(folder: str, began: RunSettings, starts: RunSettings) -> None:
+    before, now = local_paths.hide_paths(began), local_paths.hide_paths(starts)
+    if before.get("data_digest") and before.get("data_digest") == now.get("data_digest"):
+        # The same data set, by whatever name.
+        for settings in (before, now):
+            settings["data"] = _leave_out_folders(settings.get("data", {}))
     for key in sorted(before.keys() | now.keys()):
         old, new = before.get(key), now.get(key)
         if old != new:
@@ -235,6 +283,13 @@ def _refuse_other(folder: str, before: RunSettings, now: RunSettings) -> None:
                 f"`run`={folder} was begun with {key} {_shorten(old)} and is now started with {_shorten(new)}; "
                 "start it as before, or choose a new `run`."
             )
+
+
+def _leave_out_folders(data: dict[str, Any]) -> dict[str, Any]:
+    if "shards" in data:
+        return {}
+    left = {key: value for key, value in data.get("recipe", {}).items() if key not in ("backgrounds", "foregrounds")}
+    return {"recipe": left}
 
 
 def _shorten(value) -> str:

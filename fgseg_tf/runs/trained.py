@@ -33,7 +33,7 @@ def load_trained(run: str | None, name: str) -> TrainedNetwork:
     if not run:
         network, side = weights.load_packaged(name)
         return TrainedNetwork(network, side, f"{name}, of the package")
-    settings = run_folder.read_run(run)["settings"]
+    settings = run_folder.read_run(run, ("precision",))["settings"]
     check_segments(settings, run)
     return TrainedNetwork(run_folder.load_network(run), find_best_side(settings), run)
 

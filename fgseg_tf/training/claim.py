@@ -35,7 +35,12 @@ def load_first_weights(training: Training, folder: str, restart: bool) -> tuple[
 
 
 def claim_run(
-    folder: str, settings: RunSettings, strategy: tf.distribute.Strategy, restart: bool, held: contextlib.ExitStack
+    folder: str,
+    settings: RunSettings,
+    earlier_digests: tuple[str, ...],
+    strategy: tf.distribute.Strategy,
+    restart: bool,
+    held: contextlib.ExitStack,
 ) -> None:
     """Claims the folder: the chief first, then the other workers, which so compare their settings with the chief's.
 
@@ -48,7 +53,7 @@ def claim_run(
             try:
                 if turn == 0:
                     held.enter_context(lock_folder(folder, "run"))
-                run_folder.claim(folder, settings)
+                run_folder.claim(folder, settings, earlier_digests)
                 if turn == 0 and restart:
                     checkpoint_files.remove_all_but(run_folder.checkpoint_folder(folder), [])
                     write_json(join_path(folder, "history.json"), [])

@@ -85,7 +85,7 @@ def train(
     with contextlib.ExitStack() as held:
         if distribution.worker_number(strategy) is not None:
             held.enter_context(postpone())  # or the other workers would wait for one that has gone
-        claim_run(folder, training.run_settings(data), strategy, restart, held)
+        claim_run(folder, training.run_settings(data), data.earlier_digests, strategy, restart, held)
         if training.deterministic:
             tf.config.experimental.enable_op_determinism()
         run = _TrainingRun(training, data, folder, strategy, first, progress, say)

@@ -1,10 +1,8 @@
 """The walk as one page: what each step tells, its numbers and its pictures, everything inside, from 320 px wide on."""
 
-from html import escape
-
 from fgseg_tf.report import tables
 from fgseg_tf.report.figures import Legend, encode_data_url
-from fgseg_tf.report.html import read_static, render_page
+from fgseg_tf.report.html import Html, html, read_static, render_page
 from walk.panels import Panel, Step
 
 # Pictures of one height, so long as two are beside one another on a telephone.
@@ -18,23 +16,26 @@ STYLE = """
 """
 
 
-def page(title: str, lead: str, steps: list[Step]) -> str:
+def page(title: str, lead: str, steps: list[Step]) -> Html:
     """Returns the page of all steps, in order."""
-    links = "".join(f'<a href="#{step.name}">{number} {escape(step.name)}</a>' for number, step in enumerate(steps, 1))
-    head = (
-        f"<header><h1>{escape(title)}</h1><p class=lead>{escape(lead)}</p><nav aria-label=Steps>{links}</nav></header>"
-    )
+    links = [html('<a href="#{0}">{1} {0}</a>', step.name, number) for number, step in enumerate(steps, 1)]
+    head = html("<header><h1>{}</h1><p class=lead>{}</p><nav aria-label=Steps>{}</nav></header>", title, lead, links)
     sections = [_section(number, step) for number, step in enumerate(steps, 1)]
-    return render_page(title, [head, *sections], read_static("report.css") + STYLE)
+    return render_page(title, [head, *sections], Html(read_static("report.css") + Html(STYLE)))
 
 
-def _section(number: int, step: Step) -> str:
+def _section(number: int, step: Step) -> Html:
     where = ", ".join(source_files(step))
-    text = "".join(f"<p>{escape(line)}</p>" for line in step.lines)
-    legend = Legend(*step.scale).render() if step.scale else ""
-    return (
-        f"<section id={step.name}><h2>{number} {escape(step.title)}</h2><p class=where>{escape(where)}</p>{text}"
-        f"{_table(step)}{legend}<div class=walk>{''.join(_figure(panel) for panel in step.panels)}</div></section>"
+    return html(
+        "<section id={}><h2>{} {}</h2><p class=where>{}</p>{}{}{}<div class=walk>{}</div></section>",
+        step.name,
+        number,
+        step.title,
+        where,
+        [html("<p>{}</p>", line) for line in step.lines],
+        _table(step),
+        Legend(*step.scale).render() if step.scale else "",
+        [_figure(panel) for panel in step.panels],
     )
 
 
@@ -43,23 +44,28 @@ def source_files(step: Step) -> list[str]:
     return [f"{module.__name__.replace('.', '/')}.py" for module in step.modules]
 
 
-def _table(step: Step) -> str:
+def _table(step: Step) -> Html:
     if not step.table:
-        return ""
+        return html("")
     head, *rows = step.table
-    heads = "".join(f"<th scope=col>{escape(text)}</th>" for text in head)
+    heads = html("<tr>{}</tr>", [html("<th scope=col>{}</th>", text) for text in head])
     lines = [
-        f"<tr><th scope=row>{escape(first)}</th>{''.join(f'<td>{escape(text)}</td>' for text in rest)}</tr>"
+        html("<tr><th scope=row>{}</th>{}</tr>", first, [html("<td>{}</td>", text) for text in rest])
         for first, *rest in rows
     ]
-    return f"<div class=walk-table>{tables.render_table(step.caption, f'<tr>{heads}</tr>', lines)}</div>"
+    return html("<div class=walk-table>{}</div>", tables.render_table(step.caption, heads, lines))
 
 
-def _figure(panel: Panel) -> str:
+def _figure(panel: Panel) -> Html:
     height, width = panel.picture.shape[:2]
-    name = escape(panel.name)
-    return (
-        f'<figure style="--shape: {width / height:.3f}">'
-        f'<img src="{encode_data_url(panel.picture)}" width={width} height={height} alt="{name}" loading=lazy>'
-        f"<figcaption><b>{name}</b> {escape(panel.note)}</figcaption></figure>"
+    return html(
+        '<figure style="--shape: {shape:.3f}">'
+        '<img src="{source}" width={width} height={height} alt="{name}" loading=lazy>'
+        "<figcaption><b>{name}</b> {note}</figcaption></figure>",
+        shape=width / height,
+        source=encode_data_url(panel.picture),
+        width=width,
+        height=height,
+        name=panel.name,
+        note=panel.note,
     )

@@ -148,7 +148,8 @@ def test_a_damaged_shard_is_a_sentence(tiny_dataset, tmp_path):
     for path in Path(tiny_dataset).iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     name = json.loads((tmp_path / "manifest.json").read_text())["splits"]["train"]["shards"][0]["file"]
-    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:100])
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[:100] + bytes(100) + content[200:])
     with pytest.raises(DatasetError, match=r"cannot be read at record 0 .*python tools/verify_shards.py"):
         contact_sheet.draw_sheet(str(tmp_path))
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from edited_manifest import edit_manifest, edit_record, replace_shard
 from PIL import Image
 from repository import ROOT
 
@@ -179,3 +181,41 @@ def test_command(tiny_dataset, tmp_path):
     ]
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == files_of(tmp_path / "folder")
+
+
+@pytest.mark.parametrize(
+    ("shard", "key", "stored"),
+    [
+        ("train-00000-of-00002.tfrecord", "name", b"../../../evil"),
+        ("train-00000-of-00002.tfrecord", "name", b"\xff\xfe"),
+        ("train-00000-of-00002.tfrecord", "fg_index", [99]),
+        ("train-00000-of-00002.tfrecord", "index", [1 << 40]),
+    ],
+)
+def test_what_a_record_calls_itself_is_no_path(tiny_dataset, tmp_path, shard, key, stored):
+    folder = Path(shutil.copytree(tiny_dataset, tmp_path / "given"))
+    records = list(tf.data.TFRecordDataset(str(folder / shard)).as_numpy_iterator())
+    records[0] = edit_record(records[0], key, stored)
+    replace_shard(folder, shard, records)
+    for unpacked, output in ((unpack.unpack_to_folder, "a/b/out"), (unpack.unpack_to_zip, "a/b/out.zip")):
+        with pytest.raises(DatasetError, match=rf"{shard}, record 0 is not a composite of this data set; to see what"):
+            unpacked(str(folder), str(tmp_path / output), split="train")
+    assert not list(tmp_path.rglob("*evil*"))
+    assert not list(tmp_path.rglob("out.zip"))
+
+
+def test_what_a_background_calls_itself_is_no_path(tiny_dataset, unpacked, tmp_path):
+    folder = Path(shutil.copytree(tiny_dataset, tmp_path / "given"))
+    records = list(tf.data.TFRecordDataset(str(folder / shards.BACKGROUNDS)).as_numpy_iterator())
+    records = [edit_record(record, "name", b"../../../evil") for record in records]
+    replace_shard(folder, shards.BACKGROUNDS, records)
+    unpack.unpack_to_folder(str(folder), str(tmp_path / "out"))
+    assert files_of(tmp_path / "out").keys() == unpacked.keys()
+
+
+def test_what_a_manifest_calls_a_split_is_no_path(tiny_dataset, tmp_path):
+    folder = Path(shutil.copytree(tiny_dataset, tmp_path / "given"))
+    edit_manifest(folder, lambda m: m["splits"].update({"../../up": m["splits"].pop("train")}))
+    with pytest.raises(DatasetError, match=r"splits\.\.\./\.\./up is not a name for a split"):
+        unpack.unpack_to_folder(str(folder), str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

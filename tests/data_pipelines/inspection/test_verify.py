@@ -1,6 +1,7 @@
 """Every kind of damage is found and named, and an intact data set passes."""
 
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -12,12 +13,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
+from edited_manifest import edit_manifest
+from PIL import Image
 from repository import ROOT
 
 from data_pipelines.config import DatasetConfig, PlacementConfig
 from data_pipelines.inspection.findings import Findings
 from data_pipelines.inspection.record_measurements import measure_record, thin_backgrounds
 from data_pipelines.inspection.verify import verify
+from data_pipelines.runtime.sealed_text import seal_text
 from data_pipelines.tfrecord import schema, shards
 from data_pipelines.tfrecord.export import export_dataset
 from data_pipelines.tfrecord.manifest import MANIFEST_FILE, DatasetError
@@ -35,13 +39,6 @@ def dataset(tiny_dataset, tmp_path) -> Path:
 
 def stored(folder: Path, name: str) -> list[bytes]:
     return list(tf.data.TFRecordDataset(str(folder / name)).as_numpy_iterator())
-
-
-def edit_manifest(folder: Path, change) -> None:
-    path = folder / MANIFEST_FILE
-    manifest = json.loads(path.read_text())
-    change(manifest)
-    path.write_text(json.dumps(manifest))
 
 
 def forge(folder: Path, name: str, serialized: list[bytes]) -> None:
@@ -330,10 +327,10 @@ def test_strangers(dataset):
     [
         (lambda m: m.update(schema_version=2), "schema version 2"),
         (lambda m: m.update(format="another"), "not the manifest"),
-        (lambda m: m.pop("grid"), "lacks something or has it in another form (KeyError('grid'))"),
-        (lambda m: m["splits"]["train"].pop("statistics"), "KeyError('statistics')"),
-        (lambda m: m["options"].pop("jpeg_quality"), "KeyError('jpeg_quality')"),
-        (lambda m: m.update(splits=[]), "in another form"),
+        (lambda m: m.pop("grid"), "manifest.json: grid is missing; make the data set again, or fetch it anew."),
+        (lambda m: m["splits"]["train"].pop("statistics"), "splits.train.statistics is missing"),
+        (lambda m: m["options"].pop("jpeg_quality"), "options.jpeg_quality is missing"),
+        (lambda m: m.update(splits=[]), "splits is not an object of keys and values"),
     ],
 )
 def test_what_cannot_be_looked_at_is_refused(dataset, change, said):
@@ -412,3 +409,79 @@ def test_command_refuses_in_a_sentence(tmp_path):
         f"verify_shards: There is no data set in {tmp_path}: manifest.json is missing."
     )
     assert "Traceback" not in done.stderr
+
+
+def test_files_that_never_end_are_not_read(dataset):
+    """Nor are names in a manifest followed out of the folder."""
+    (dataset / TRAIN).unlink()
+    (dataset / TRAIN).symlink_to("/dev/zero")
+    os.mkfifo(dataset / "sheet.png")
+    assert problem(dataset, TRAIN) == f"{TRAIN} is not a regular file: nothing of it is read"
+    assert problem(dataset, "sheet.png").startswith("sheet.png is not a file of this data set")
+    edit_manifest(dataset, lambda m: m["splits"]["train"]["shards"][0].update(file="../../../../dev/zero"))
+    with pytest.raises(DatasetError, match=r"splits\.train\.shards\[0\]\.file is not train-00000-of-00002\.tfrecord"):
+        verify(str(dataset))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: m.update(depth_scale=float("nan")), "depth_scale is not a number; make the data set again"),
+        (lambda m: m.update(depth_unit="foot"), "depth_unit is none of metre, relative; make the data set again"),
+        (lambda m: m["grid"].update(backgrounds=10**9), "grid.backgrounds is not from 1 to 1e+06"),
+        (lambda m: m.update(records=10**300), "records is not from 1 to"),
+        (
+            lambda m: (m["grid"].update(places=10**6), m["splits"]["train"]["shards"][0].update(bytes=10**12)),
+            "its files have no room for the 40,000,000 composites that are promised",
+        ),
+        (
+            lambda m: (
+                m["grid"].update(backgrounds=10**6),
+                m["backgrounds"].update(bytes=10**12),
+                m["options"].update(limit=80),
+            ),
+            "has no room for the 1,000,000 backgrounds that are promised",
+        ),
+    ],
+)
+def test_a_manifest_alone_takes_no_memory(dataset, change, said):
+    edit_manifest(dataset, change)
+    with pytest.raises(DatasetError) as raised:
+        verify(str(dataset))
+    assert said in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: [m["options"]["foregrounds"][n].update(digest=f"{101 - n:064x}") for n in (0, 1)],
+        lambda m: m["options"]["backgrounds"][0].update(digest="f" * 64),
+        lambda m: m["options"].update(field_of_view=[50.0]),
+    ],
+)
+def test_damage_to_what_only_the_manifest_knows(dataset, change):
+    edit_manifest(dataset, change, is_sealed=False)
+    assert verify(str(dataset)).problems == (
+        "manifest.json is damaged or was changed by hand: its sha256 is of something else",
+    )
+
+
+def test_flags_and_sheet_that_are_damaged(dataset):
+    drawn = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(drawn, "PNG")
+    (dataset / "export.flags").write_text(seal_text("--seed=3\n--limit=9\n"))
+    (dataset / "sheet.png").write_bytes(drawn.getvalue())
+    assert verify(str(dataset)).problems == ()
+    for name in ("export.flags", "sheet.png"):
+        content = bytearray((dataset / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (dataset / name).write_bytes(content)
+    said = "is damaged; the data set does not need it: remove it, or fetch it anew"
+    assert verify(str(dataset)).problems == (f"export.flags {said}", f"sheet.png {said}")
+
+
+def test_what_a_terminal_would_obey_is_not_printed(dataset):
+    serialized = stored(dataset, TRAIN)
+    serialized[0] = edited(serialized[0], name=b"\x1b[2J\xff")
+    forge(dataset, TRAIN, serialized)
+    assert problem(dataset, "which is called").isprintable()

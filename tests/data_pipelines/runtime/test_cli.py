@@ -159,3 +159,24 @@ def test_the_recipes_of_the_package_are_found(folder):
     recipes = Path(ROOT) / folder / "flagfiles"
     for path in recipes.glob("*.flags"):
         assert cli.expand_recipe([f"--recipe={path.stem}"], recipes) == [f"--flagfile={path}"]
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("--backgrounds=/home/somebody/my rooms", "--backgrounds=my rooms"),
+        ("--backgrounds=C:\\Users\\somebody\\rooms", "--backgrounds=rooms"),
+        ("--teacher_weights=keras_hub:/home/somebody/preset", "--teacher_weights=keras_hub:preset"),
+        ("--start=~/runs/first", "--start=first"),
+        ("--names=/home/a,/home/b", "--names=a,b"),
+        ("--data=pictures/out", None),
+        ("--output=gs://bucket/out", None),
+        ("--stages=4@64; 2@96 rate=1e-4", None),
+        ("--object_size=0.1,1.2", None),
+    ],
+)
+def test_flags_that_are_kept_name_no_folder_of_this_machine(line, shown):
+    text = f"--seed=3\n{line}\n"
+    kept = f"{cli.HIDDEN}--seed=3\n{shown}\n" if shown else text
+    assert cli.hide_folders(text) == kept
+    assert cli.hide_folders(kept) == kept

@@ -70,9 +70,9 @@ def test_written_again_it_is_replaced_and_nothing_else_is(folder, tmp_path):
     ("change", "sentence"),
     [
         ({"version": 2}, "version is not 1"),
-        ({"version": True}, "version is not of type int"),
+        ({"version": True}, "version is not a whole number"),
         ({"trust": "sure"}, "trust is none of measured, fitted, computed, guessed"),
-        ({"source": 7}, "source is not of type str"),
+        ({"source": 7}, "source is not a text"),
         ({"error": "much"}, "error is not a number"),
         ({"fov": 1e9}, "fov is not from 1 to 179"),
         ({"fov": 10**400}, "fov is not from 1 to 179"),
@@ -80,11 +80,11 @@ def test_written_again_it_is_replaced_and_nothing_else_is(folder, tmp_path):
         ({"fov": float("nan")}, "fov is not a number"),
         ({"depth_scale": 0}, "depth_scale is not from 1 to 65535"),
         ({"height": 25}, "are not of 25 x 40 pixels"),
-        ({"points": [{"column": -1}]}, "column is not from 0 to 39"),
-        ({"points": [7]}, "is not the note of a camera"),
+        ({"points": [{"column": -1}]}, r"points\[0\]\.column is not from 0 to 39"),
+        ({"points": [7]}, r"points\[0\] is not an object of keys and values"),
         ({"points": None}, "points is missing"),
         ({"sha256": {"background.png": "0", "depth.png": "0"}}, "is not the file that camera.json was written with"),
-        ({"sha256": []}, "sha256 is not of type dict"),
+        ({"sha256": []}, "sha256 is not an object of keys and values"),
     ],
 )
 def test_notes_that_are_not_believed(folder, change, sentence):
@@ -134,3 +134,36 @@ def test_a_picture_that_was_made_to_fit_its_digest(folder, content):
 def test_no_camera(tmp_path):
     with pytest.raises(ValueError, match=r"is not the folder of a camera: there is no camera\.json; `fgseg calibrate`"):
         read_camera(str(tmp_path))
+
+
+WRONG = [[[]], "x\x1b[2J", None, float("nan"), 1e400, -1, 10**300, True, {"a": [{}]}]
+
+
+def test_whatever_is_wrong_in_a_note_is_one_sentence(folder):
+    """Every value, one after the other, is of a wrong kind."""
+    path = Path(folder, "camera.json")
+    before, may_lack = json.loads(path.read_text()), {"error", "fov", "camera_height", "tilt", "roll"}
+    keys = [key for key in before if key != "known"]
+    for key in keys:
+        for wrong in WRONG:
+            if wrong is None and key in may_lack:
+                continue
+            if key in ("tilt", "roll") and wrong == -1:  # as a camera may be held
+                continue
+            path.write_text(json.dumps({**before, key: wrong}))
+            with pytest.raises(ValueError, match=rf"camera\.json: {key}.* .*; calibrate again\.$") as raised:
+                read_camera(folder)
+            assert str(raised.value).isprintable(), (key, wrong)
+    for key, wrong in (("column", 1.5), ("row", None), ("metres", "far"), ("fitted", float("nan")), ("used", 1)):
+        path.write_text(json.dumps({**before, "points": [{**before["points"][0], key: wrong}]}))
+        with pytest.raises(ValueError, match=rf"camera\.json: points\[0\]\.{key} is"):
+            read_camera(folder)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"version": ' + "1" * 5000 + "}"])
+def test_a_note_that_would_end_the_reader(folder, content):
+    Path(folder, "camera.json").write_text(content)
+    with pytest.raises(
+        ValueError, match=r"camera\.json (is nested too deeply|cannot be read as JSON).*calibrate again"
+    ):
+        read_camera(folder)

@@ -1,6 +1,7 @@
 """tools/export_tfrecords.py as its users run it: what it refuses, in one sentence and before it writes anything."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -76,8 +77,12 @@ def test_own_pictures_with_the_packaged_teacher(folders, tmp_path):
     assert "64 composites" in said
     assert "left out 1 picture:" in said
     assert Image.open(tmp_path / "out" / "sheet.png").size[0] > 200
+    # No folder of this machine is in what is passed on.
+    for path in (tmp_path / "out").iterdir():
+        assert not re.search(rf"{tmp_path.parent}|{folders}".encode(), path.read_bytes()), path.name
     # The flags that it kept make the same set again.
-    status, _, errors = run(f"--flagfile={tmp_path}/out/export.flags", f"--output={tmp_path}/again")
+    flags = [f"--backgrounds={folders}/backgrounds", f"--foregrounds={folders}/foregrounds"]
+    status, _, errors = run(f"--flagfile={tmp_path}/out/export.flags", *flags, f"--output={tmp_path}/again")
     assert status == 0, errors
     for shard in (tmp_path / "out").glob("*.tfrecord"):
         assert (tmp_path / "again" / shard.name).read_bytes() == shard.read_bytes()

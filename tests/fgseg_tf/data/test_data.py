@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from edited_manifest import edit_manifest
 from tiny_network import write_network
 
 from data_pipelines.compositing import depth_labels
@@ -421,6 +422,9 @@ def test_reopened_from_its_description(data):
 
 
 def test_the_digest_follows_what_is_in_it(composite_data):
+    # Of drawn pictures it is what it was when versions before took it.
+    assert composite_data.earlier_digests == (composite_data.digest,)
+    assert composite_data.has_digest(composite_data.digest)
     assert (
         CompositeData(DatasetConfig.from_dict({**RECIPE.to_dict(), "truncation": 0.2})).digest != composite_data.digest
     )
@@ -438,11 +442,6 @@ def copied(folder: str, tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder, tmp_path / "data"))
 
 
-def changed_manifest(folder: Path, **changes):
-    manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}))
-
-
 def test_a_missing_or_short_shard_is_refused_at_once(tiny_dataset, tmp_path):
     folder = copied(tiny_dataset, tmp_path)
     shard = folder / "train-00001-of-00002.tfrecord"
@@ -456,10 +455,10 @@ def test_a_missing_or_short_shard_is_refused_at_once(tiny_dataset, tmp_path):
 
 def test_other_units_and_schemas_are_refused(tiny_dataset, tmp_path):
     folder = copied(tiny_dataset, tmp_path)
-    changed_manifest(folder, depth_unit="relative")
+    edit_manifest(folder, lambda manifest: manifest.update(depth_unit="relative"))
     with pytest.raises(ValueError, match=r"depth in the unit relative, this program works in metres"):
         ShardData(str(folder))
-    changed_manifest(folder, schema_version=99)
+    edit_manifest(folder, lambda manifest: manifest.update(schema_version=99))
     with pytest.raises(ValueError, match=r"schema version 99; this program knows"):
         ShardData(str(folder))
 

@@ -141,11 +141,6 @@ def test_what_is_said_of_a_composite(dataset, backgrounds, shown):
     assert not {"mask", "depth of objects"} & set(dataset_page._facts(dataset, backgrounds, empty))
 
 
-def test_a_source_is_named_without_its_folder():
-    assert dataset_page._file("/home/somebody/pictures/room 1.jpg") == "room 1.jpg"
-    assert dataset_page._file("demo background 0 of seed 0 (room)") == "demo background 0 of seed 0 (room)"
-
-
 def test_what_it_says_of_the_whole_set(text, dataset):
     said = Reader(text).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "Of all 80 composites." in said

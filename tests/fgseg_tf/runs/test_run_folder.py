@@ -78,5 +78,6 @@ def test_the_network_is_what_was_saved(tmp_path):
 
 def test_history_before_the_first_epoch_is_empty(tmp_path):
     assert run_folder.read_history(str(tmp_path)) == []
-    write_json(join_path(str(tmp_path), "history.json"), [{"epoch": 1}])
-    assert run_folder.read_history(str(tmp_path)) == [{"epoch": 1}]
+    rows = [{"stage": 1, "epoch": 1, "seen": 32, "loss": 0.5}]
+    write_json(join_path(str(tmp_path), "history.json"), rows)
+    assert run_folder.read_history(str(tmp_path)) == rows
