@@ -1,4 +1,4 @@
-"""tools/torture.py: nothing that is not its own is deleted, and no part hides another."""
+"""tools/torture.py: nothing that is not its own is deleted, no part hides another, and its short form holds."""
 
 import os
 import re
@@ -10,6 +10,8 @@ import pytest
 from repository import ROOT
 from torturing.outcome import Chamber, Outcome
 from torturing.running import NOTE, describe_outcome, prepare_folder, run_part
+
+PARTS = ("kills", "damages", "pictures", "strangers", "serving")
 
 
 def run(*flags):
@@ -132,3 +134,12 @@ def test_nothing_that_was_kept_is_overwritten(chamber, tmp_path):
         file.write_bytes(content)
         kept.append(chamber.keep(file, "mutant.jpg"))
     assert [path.read_bytes() for path in kept] == [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_short_form_holds(tmp_path, part):
+    status, table, said = run(f"--output={tmp_path / 'torture'}", f"--only={part}", "--short")
+    assert status == 0, said
+    rows = re.findall(r"^\| [^|]+ \| ([\d,]+) \| ([\d,]+) \|", table, re.MULTILINE)
+    assert rows, "or nothing was tried"
+    assert all(tried == held != "0" for tried, held in rows), table
