@@ -46,6 +46,7 @@ def pytest_addoption(parser):
 # order, so that no processor waits for one of them at the end; otherwise the files with most tests would come first.
 LONG_FILES = (
     "docs/test_documented_commands.py",
+    "tools/test_torture.py",
     "fgseg_tf/training/test_loop.py",
     "fgseg_tf/data/test_data.py",
     "fgseg_tf/commands/test_train.py",

@@ -4,7 +4,8 @@
     python tools/torture.py --output=/tmp/torture --short         some of each, in minutes
     python tools/torture.py --output=/tmp/torture --only=damages  one part: kills, damages, pictures, strangers, serving
 
-The same seed does the same again. Exit status 1 where something did not hold; what it was is kept in --output.
+The same seed does the same again. Exit status 1 where something did not hold; what it was is kept in --output, with the
+seed in its torture.json. A part that breaks is a row of the table, and the others still run.
 """
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
@@ -12,24 +13,27 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 # isort: split
 
 import datetime
-import os
 import platform
-import shutil
 import sys
 import time
-from collections.abc import Callable
-from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 from absl import flags
-from torturing.outcome import Chamber, Outcome
+from torturing.outcome import Chamber
+from torturing.running import describe_machine, describe_outcome, prepare_folder, run_part
 
 from data_pipelines.runtime.cli import run_command
 
 PARTS = ("kills", "damages", "pictures", "strangers", "serving")
 SHORT = 0.02  # of each trial
 
-_OUTPUT = flags.DEFINE_string("output", None, "Folder for everything that is made; emptied first.", required=True)
+_OUTPUT = flags.DEFINE_string(
+    "output",
+    None,
+    "Folder for all that is made: a new one, or one of an earlier torture, which is emptied.",
+    required=True,
+)
 _ONLY = flags.DEFINE_multi_enum("only", [], list(PARTS), "Which parts; several times. Without it, all.")
 _SEED = flags.DEFINE_integer("seed", 0, "Decides what is drawn.")
 _SHORT = flags.DEFINE_bool("short", False, f"{SHORT:.0%} of each trial, at least one.")
@@ -39,28 +43,25 @@ _SHARE = flags.DEFINE_float("share", 1.0, "Of each trial, 0 to 1.", lower_bound=
 def torture() -> str | None:
     """Runs the parts that the flags ask for; returns a sentence where something did not hold."""
     output = Path(_OUTPUT.value)
-    shutil.rmtree(output, ignore_errors=True)
-    print(f"{datetime.date.today()}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
-    print("\n| | tried | held | |\n|---|---|---|---|")
+    parts = list(dict.fromkeys(_ONLY.value)) or PARTS
+    share = SHORT if _SHORT.value else _SHARE.value
+    stack = f"Python {platform.python_version()}, TensorFlow {version('tensorflow')}, Keras {version('keras')}"
+    facts = {"date": str(datetime.date.today()), "seed": _SEED.value, "share": share}
+    prepare_folder(output, facts | {"parts": parts, "stack": stack})
+    print(f"{facts['date']}, {describe_machine()}, {platform.machine()}, {stack}, seed {_SEED.value}, share {share:g}")
+    print("\n| what was done | tried | held | measured |\n|---|---:|---:|---|", flush=True)
     broken: list[str] = []
-    for part in _ONLY.value or PARTS:
-        chamber = Chamber(output / part, _SEED.value, SHORT if _SHORT.value else _SHARE.value)
-        chamber.folder.mkdir(parents=True)
+    for part in parts:
         began = time.monotonic()
-        run: Callable[[Chamber], list[Outcome]] = import_module(f"torturing.{part}").run
-        for outcome in run(chamber):
-            print(
-                f"| {outcome.what} | {outcome.tried:,} | {outcome.tried - len(outcome.failures):,} | {outcome.figure} |"
-            )
+        for outcome in run_part(f"torturing.{part}", Chamber(output / part, _SEED.value, share)):
+            print(describe_outcome(outcome), flush=True)
             broken += [f"{part}: {outcome.what}: {failure}" for failure in outcome.failures]
         print(f"{part}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     for line in broken:
         print(line, file=sys.stderr)
-    return (
-        f"{len(broken)} trials did not hold, named above; what is needed to try them again is in {output}."
-        if broken
-        else None
-    )
+    if not broken:
+        return None
+    return f"of what was tried, {len(broken)} did not hold, named above; what is needed to try again is in {output}."
 
 
 if __name__ == "__main__":
