@@ -28,9 +28,9 @@ TOOLS = Path(__file__).resolve().parents[1]
 def run(chamber: Chamber) -> Iterator[Outcome]:
     """Yields a row for each kind of folder, and one for what was seen of the process from outside."""
     chamber.folder.mkdir(parents=True, exist_ok=True)
-    results, log = chamber.folder / "results.jsonl", chamber.folder / "trace.txt"
     room = (chamber.folder / "room").resolve()
     room.mkdir()
+    results, log = room / "results.jsonl", chamber.folder / "trace.txt"
     results.touch()
     command = trace([sys.executable, "-m", "torturing.strangers_reading", str(room), str(results)], log)
     outcomes = {kind: Outcome(f"hostile: {what}") for kind, what in KINDS.items()}

@@ -55,7 +55,8 @@ def _replace(name: str) -> Iterator[tuple[str, Callable[[Path], object]]]:
 def _list_runs() -> Iterator[Payload]:
     for name in ("run.json", "weights.npz", "history.json"):
         for what, plant in _replace(name):
-            yield Payload("run", what, plant)
+            # Without weights.npz the older model.keras is read, and without history.json there was no epoch yet.
+            yield Payload("run", what, plant, may_pass=name != "run.json" and what.endswith("nowhere"))
     for name in ("run.json", "history.json"):
         yield Payload("run", f"{name} is nested", lambda folder, n=name: files.nest(folder / n))  # type: ignore[misc]
         yield Payload("run", f"{name}: a long number", lambda folder, n=name: files.write_long_number(folder / n))  # type: ignore[misc]
@@ -199,7 +200,7 @@ def _make_png_bomb() -> bytes:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        return files.write_png_bomb(Path(folder) / "x.png", 15_000)
+        return files.write_png_bomb(Path(folder) / "x.png")
 
 
 def _set_text(example: tf.train.Example, key: str, value: bytes) -> None:
@@ -298,7 +299,12 @@ def _list_teachers() -> Iterator[Payload]:
         "code by marshalled": lambda path: files.write_h5_network(path, "marshalled", _marker(path.parent)),
     }
     for what, plant in h5.items():
-        yield Payload("teacher", f"nyu.h5: {what}", lambda folder, p=plant: p(folder / "nyu.h5"))  # type: ignore[misc]
+        yield Payload(
+            "teacher",
+            f"nyu.h5: {what}",
+            lambda folder, p=plant: p(folder / "nyu.h5"),  # type: ignore[misc]
+            may_pass=what.startswith("code"),
+        )
     npz: dict[str, Callable[[Path], object]] = {
         "a zip bomb": lambda path: files.write_bomb(path, "conv1_conv/kernel.npy"),
         "pickled objects": files.write_pickle,

@@ -98,6 +98,14 @@ def read_run_data(folder: Path, room: Path) -> None:
         reopen_data(run_folder.find_data(str(folder), settings))
 
 
+def read_h5(folder: Path, room: Path) -> bool:
+    """Reads the weights of a teacher; what is no file is refused where the file of a real one would be."""
+    path = folder / "nyu.h5"
+    if not path.is_file():
+        load_teacher(str(path), (64, 64))
+    return read_teacher(folder)
+
+
 Read = Callable[[Path, Path], Any]
 READS: dict[str, dict[str, Read]] = {
     "run": {
@@ -116,7 +124,7 @@ READS: dict[str, dict[str, Read]] = {
     },
     "camera": {"page": lambda folder, room: render_camera_page(read_camera(str(folder)))},
     "teacher": {
-        "h5": lambda folder, room: (read_teacher(folder), load_teacher(str(folder / "nyu.h5"), (64, 64))),
+        "h5": read_h5,
         "npz": lambda folder, room: read_teacher_npz(folder / "weights.npz", build_small_teacher(), "tiny"),
         "onnx": lambda folder, room: load_onnx(str(folder / "network.onnx"), "imagenet", "nearer", None),
     },

@@ -93,7 +93,9 @@ def read_trace(log: Path, allowed: Path) -> list[str]:
         elif not call.startswith(("connect(", "+++", "---")):
             writes = not call.startswith("openat(") or re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC", call)
             paths = re.findall(r'"([^"]*)"', call)
-            if writes and any(path.startswith("/") and not is_within(path, str(allowed)) for path in paths):
+            # What a link leads to, which comes first, is not written.
+            written = paths[-1:] if call.startswith("symlink") else paths
+            if writes and any(path.startswith("/") and not is_within(path, str(allowed)) for path in written):
                 seen.append(call[:200])
     return seen
 
