@@ -197,6 +197,18 @@ class TeacherConfig:
         return is_relative_teacher(self.weights)
 
 
+class WrongTypeError(ValueError):
+    """A value in the description of a data set is of a wrong type.
+
+    Attributes:
+        name: of the value.
+    """
+
+    def __init__(self, name: str):
+        super().__init__(f"the description of a data set has a value of a wrong type for {name}.")
+        self.name = name
+
+
 @dataclass(frozen=True)
 class DatasetConfig:
     """What a data set is; the same description gives the same examples.
@@ -282,7 +294,7 @@ class DatasetConfig:
             for name, attribute in FLAT_NAMES[group].items():
                 if name in flat:
                     if not _is_of_kind(flat[name], kinds[attribute]):
-                        raise ValueError(f"the description of a data set has a value of a wrong type for {name}.")
+                        raise WrongTypeError(name)
                     given[attribute] = _from_json(flat[name])
             return owner(**given, **parts)
 

@@ -4,9 +4,11 @@ These few lines rather than a library of schemas: a refusal must be one sentence
 and a key that is looked up is one that was checked.
 """
 
+import hashlib
+import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -32,6 +34,16 @@ def name_file(path: str) -> str:
     match = KIND.match(path)
     kind = match[0] if match else ""
     return clean_text(kind + re.split(r"[/\\]", path.removeprefix(kind).rstrip("/\\"))[-1])
+
+
+def compute_seal(content: Mapping[str, Any], key: str) -> str:
+    """Returns the SHA-256 of all that a JSON object says besides the value of a key, however its file is laid out.
+
+    Damage is seen by it. Who changes the object on purpose can compute it anew.
+    """
+    # As it is read back: tuples become lists, and numbers of numpy numbers.
+    rest = json.loads(json.dumps({name: value for name, value in content.items() if name != key}))
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 class Note:
@@ -161,6 +173,11 @@ class Note:
             self._check_text(name, value, None, LONGEST_TEXT)
         elif not (value is None or isinstance(value, bool)):
             self._check_number(name, value, -math.inf, math.inf)
+
+    def check_seal(self, key: str) -> None:
+        """Raises where the object has the digest of `compute_seal` under a key, and is not what it was computed of."""
+        if key in self._content and self._content[key] != compute_seal(self._content, key):
+            raise self.refuse(key, "is of something else: the file is damaged or was changed by hand")
 
     def take_any(self, key: str) -> Any:
         """Returns a value of any kind, unchecked."""

@@ -4,7 +4,6 @@ It is written last, so a folder with a manifest.json is a finished data set. One
 of another schema is refused with a sentence that says what to do; one that is returned was checked whole.
 """
 
-import json
 from typing import Any, Literal, TypedDict, cast
 
 import tensorflow as tf
@@ -186,12 +185,14 @@ def read_manifest(folder: str, agreeing: bool = True) -> Manifest:
     manifest = read_json(path, REMEDY)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise DatasetError(f"{path} is not the manifest of a data set of this program.")
-    if manifest.get("schema_version") != SCHEMA_VERSION:
+    note = JsonNote(manifest, path, FETCH, DatasetError)
+    version = note.take_whole("schema_version", 0, 1_000_000)
+    if version != SCHEMA_VERSION:
         raise DatasetError(
-            f"{folder} holds records of schema version {manifest.get('schema_version')}; this program knows "
-            f"{SCHEMA_VERSION}: use the one that made them, or make the data set again."
+            f"{folder} holds records of schema version {version}; this program knows {SCHEMA_VERSION}: use the one "
+            "that made them, or make the data set again."
         )
-    check_manifest(JsonNote(manifest, path, FETCH, DatasetError), manifest)
+    check_manifest(note, manifest)
     if agreeing and (wrong := find_disagreements(manifest)):
         raise DatasetError(f"{path} {wrong[0][1]}; {FETCH}.")
     return cast(Manifest, manifest)
@@ -219,5 +220,5 @@ def check_files(folder: str, manifest: Manifest) -> None:
 
 def write_manifest(folder: str, manifest: Manifest) -> None:
     """Finishes a data set: writes its manifest, and removes the notes of its shards, since the manifest has them."""
-    write_json(join_path(folder, MANIFEST_FILE), {**manifest, SEAL: seal(json.loads(json.dumps(manifest)))})
+    write_json(join_path(folder, MANIFEST_FILE), {**manifest, SEAL: seal(manifest)})
     remove_progress(folder)

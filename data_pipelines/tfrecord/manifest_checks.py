@@ -4,15 +4,13 @@ Names of files are not taken from it but compared with those that are made from 
 how much memory a reader takes: pictures cannot be more, or larger, than the bytes of the files hold.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from data_pipelines.compositing.splits import SPLIT_NAME, Grid
-from data_pipelines.config import LABELS, LAYOUTS, SPLITS, parse_size
-from data_pipelines.runtime.notes import SHA256, Note
+from data_pipelines.config import LABELS, LAYOUTS, SPLITS, DatasetConfig, WrongTypeError, parse_size
+from data_pipelines.runtime.notes import SHA256, Note, compute_seal
 from data_pipelines.tfrecord.shards import BACKGROUNDS, Shard
 
 SEAL = "sha256"  # key of the digest of everything else in a manifest
@@ -24,6 +22,8 @@ IMAGE_SIZE = re.compile(r"\d{1,5}x\d{1,5}")
 PIXELS_OF_A_BYTE = 80  # of a picture, at most: a JPEG of this program has 4 bytes or more for 16 x 16 of them
 LEAST_RECORD = 128  # bytes, of the frame of a record and its keys
 UNPROVEN = 1 << 26  # pixels of backgrounds, or composites / 8, that are believed where their files are missing
+# Of a description, what is in the options in another form: of each picture, or under another name.
+OTHERWISE = {"height", "width", "physical_height", "field_of_view", "backgrounds", "foregrounds"}
 KNOWN = {
     *("format", "schema_version", "image_size", "depth_unit", "depth_scale", "labels", "records", "bytes"),
     *("statistics", "grid", "splits", "backgrounds", "label_disagreement", "backgrounds_without_floor"),
@@ -32,12 +32,8 @@ KNOWN = {
 
 
 def seal(manifest: Mapping[str, Any]) -> str:
-    """Returns the SHA-256 of all that a manifest says besides it, however it is laid out in its file.
-
-    Damage is seen by it. Who changes a manifest on purpose can write it anew.
-    """
-    content = {key: value for key, value in manifest.items() if key != SEAL}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    """Returns the digest of all that a manifest says besides it; see `compute_seal`."""
+    return compute_seal(manifest, SEAL)
 
 
 def check_manifest(note: Note, content: dict[str, Any]) -> None:
@@ -105,14 +101,36 @@ def check_options(options: Note) -> None:
     for key in ("shards", "compare_labels"):
         options.take_optional(options.take_whole, key)
     options.take_optional(options.take_note, "teacher")
-    options.take_optional(options.take_numbers, "field_of_view", 0, 180)
+    counts = {}
     for key in ("backgrounds", "foregrounds"):
-        for source in options.take_notes(key):
+        sources = options.take_notes(key)
+        counts[key] = len(sources)
+        for source in sources:
             source.allow_only(("source", "digest"))
             source.take_text("source")
             source.take_text("digest", SHA256)
+    options.take_optional(options.take_numbers, "field_of_view", 0, 180, counts["backgrounds"])
+    if "physical_height" in options:
+        for row in options.take_rows("physical_height", counts["foregrounds"]):
+            if len(row) != 2 or not all(type(value) in (int, float) and 0 <= value <= 1e4 for value in row):
+                raise options.refuse("physical_height", "is not of two numbers of metres for each cutout")
     for key in options:
         options.check_plain(key)
+    _check_config(options)
+
+
+def _check_config(options: Note) -> None:
+    """Raises where options cannot be those of any data set: a type, a range, or two that contradict each other."""
+    known = DatasetConfig().to_dict().keys() - OTHERWISE
+    height, width = parse_size(options.take_text("image_size", IMAGE_SIZE))
+    settings = {name: options.take_any(name) for name in options if name in known}
+    try:
+        DatasetConfig.from_dict({**settings, "height": height, "width": width})
+    except WrongTypeError as error:
+        raise options.refuse(error.name, "is of a wrong type") from error
+    except ValueError as error:
+        why = f"describe no data set ({str(error).rstrip('.')})"
+        raise options.refuse("image_size and what is beside it", why) from error
 
 
 def find_least_record(height: int, width: int) -> int:

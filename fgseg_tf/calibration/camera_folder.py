@@ -19,16 +19,17 @@ from PIL import Image
 from data_pipelines.compositing.depth_labels import DEPTH_SCALE, decode_depth, encode_depth
 from data_pipelines.runtime.files import join_path, read_json, write_atomic, write_json
 from data_pipelines.runtime.locks import LOCK
-from data_pipelines.runtime.notes import Note, clean_text
+from data_pipelines.runtime.notes import Note, clean_text, compute_seal
 from data_pipelines.sources.image_files import Refusal, read_bytes, read_picture
 from fgseg_tf.calibration.depth_pictures import read_values
 from fgseg_tf.calibration.inverse_fit import KnownDistance
 
 NOTE, BACKGROUND, DEPTH = "camera.json", "background.png", "depth.png"
 VERSION = 1
+SEAL = "seal"  # key of the digest of everything else in camera.json
 KNOWN = {
     *("version", "height", "width", "trust", "source", "error", "depth_scale", "known", "fov", "camera_height", "tilt"),
-    *("roll", "points", "sha256"),
+    *("roll", "points", "sha256", SEAL),
 }
 MOST_POINTS, LONGEST_SOURCE = 10_000, 1000
 REMEDY = "calibrate again"
@@ -138,7 +139,7 @@ def write_camera(folder: str, setup: CameraSetup) -> None:
     }
     for name, content in files.items():
         write_atomic(join_path(folder, name), content)
-    write_json(join_path(folder, NOTE), note)
+    write_json(join_path(folder, NOTE), {**note, SEAL: compute_seal(note, SEAL)})
 
 
 def read_camera(folder: str) -> CameraSetup:
@@ -173,10 +174,11 @@ def read_camera(folder: str) -> CameraSetup:
     if background.shape[:2] != size or depth.shape != size:
         raise ValueError(f"the pictures in {folder} are not of {size[0]} x {size[1]} pixels, as {NOTE} says; {REMEDY}.")
     trust = note.take_choice("trust", TRUST)
+    note.take_number("known", 0, 1)
     rows = note.take_notes("points")
     if len(rows) > MOST_POINTS:
         raise note.refuse("points", f"has more than {MOST_POINTS} of them")
-    return CameraSetup(
+    setup = CameraSetup(
         background,
         depth,
         trust,
@@ -196,6 +198,8 @@ def read_camera(folder: str) -> CameraSetup:
         ),
         tuple((row.take_number("fitted", 0, 1e6), row.take_flag("used")) for row in rows),
     )
+    note.check_seal(SEAL)  # last: what is said above says more
+    return setup
 
 
 def _encode_png(picture: np.ndarray) -> bytes:

@@ -25,7 +25,7 @@ import tensorflow as tf
 from data_pipelines.config import DatasetConfig
 from data_pipelines.runtime.files import join_path, read_json, replace_file, write_atomic, write_json
 from data_pipelines.runtime.locks import LOCK
-from data_pipelines.runtime.notes import Note, name_file
+from data_pipelines.runtime.notes import Note, compute_seal, name_file
 from fgseg_tf.model import networks, weights
 from fgseg_tf.model.keras_archive import read_keras_arrays
 from fgseg_tf.runs import local_paths, run_checks
@@ -33,6 +33,7 @@ from fgseg_tf.runs import local_paths, run_checks
 FORMAT = "fgseg_tf run"
 VERSION = 1
 WEIGHTS, FOR_KERAS = "weights.npz", "model.keras"
+SEAL = "seal"  # key of the digest of everything else in run.json
 REMEDY = "train again"  # where one of its files is damaged
 FETCH = f"{REMEDY}, or fetch it anew"
 
@@ -151,7 +152,7 @@ def claim(folder: str, settings: RunSettings, earlier_digests: tuple[str, ...] =
             f"`run`={folder} holds {min(others)} but no run.json, so it is not a run; choose a new folder or empty it."
         )
     record = {"format": FORMAT, "version": VERSION, "settings": local_paths.hide_paths(settings)}
-    write_json(join_path(folder, "run.json"), record)
+    write_json(join_path(folder, "run.json"), {**record, SEAL: compute_seal(record, SEAL)})
     local_paths.write_local(folder, settings)
     return False
 
@@ -172,8 +173,9 @@ def read_run(folder: str, needed: tuple[str, ...] = ()) -> RunRecord:
     if not isinstance(record, dict) or record.get("format") != FORMAT or record.get("version") != VERSION:
         raise RunError(f"{join_path(folder, 'run.json')} is not of a run of this version; train again.")
     note = Note(record, join_path(folder, "run.json"), FETCH, RunError)
-    note.allow_only(("format", "version", "settings"))
+    note.allow_only(("format", "version", "settings", SEAL))
     run_checks.check_settings(note.take_note("settings"), needed)
+    note.check_seal(SEAL)
     return cast(RunRecord, record)
 
 

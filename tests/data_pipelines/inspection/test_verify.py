@@ -456,7 +456,7 @@ def test_a_manifest_alone_takes_no_memory(dataset, change, said):
     [
         lambda m: [m["options"]["foregrounds"][n].update(digest=f"{101 - n:064x}") for n in (0, 1)],
         lambda m: m["options"]["backgrounds"][0].update(digest="f" * 64),
-        lambda m: m["options"].update(field_of_view=[50.0]),
+        lambda m: m["options"].update(field_of_view=[50.0] * 5),
     ],
 )
 def test_damage_to_what_only_the_manifest_knows(dataset, change):

@@ -11,6 +11,8 @@ from PIL import Image
 
 from fgseg_tf.calibration.camera_folder import (
     FITTED,
+    NOTE,
+    SEAL,
     CameraSetup,
     is_camera_folder,
     read_camera,
@@ -167,3 +169,14 @@ def test_a_note_that_would_end_the_reader(folder, content):
         ValueError, match=r"camera\.json (is nested too deeply|cannot be read as JSON).*calibrate again"
     ):
         read_camera(folder)
+
+
+def test_a_note_that_was_changed_is_seen_by_its_seal(folder):
+    note = json.loads(Path(folder, NOTE).read_text())
+    for key, value in (("depth_scale", 512), ("fov", 61), ("camera_height", 3.0), ("known", 0.5)):
+        Path(folder, NOTE).write_text(json.dumps({**note, key: value}))
+        with pytest.raises(ValueError, match=r"camera\.json: seal is of something else: the file is damaged"):
+            read_camera(folder)
+    # One of before there were seals is read.
+    Path(folder, NOTE).write_text(json.dumps({key: value for key, value in note.items() if key != SEAL}))
+    assert read_camera(folder).source == SETUP.source

@@ -164,5 +164,5 @@ def test_a_network_that_nobody_knows(saved):
     note = json.loads((saved / "run.json").read_text())
     note["settings"]["network"] = "pydoc"
     (saved / "run.json").write_text(json.dumps(note))
-    with pytest.raises(ValueError, match=r"run\.json: network is none of small, base, large, object_depth"):
+    with pytest.raises(ValueError, match=r"run\.json: settings\.network is none of small, base, large, object_depth"):
         run_folder.load_network(str(saved))
