@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_pipelines.runtime.files import is_regular
 from data_pipelines.teacher.network_input import check_map, resize_picture, scale_values
 from data_pipelines.teacher.relative_teacher import RelativeTeacher
 
@@ -91,8 +92,11 @@ def _open(path: str):
         import onnxruntime
     except ImportError as error:
         raise ValueError(f"{path} is run by onnxruntime: pip install 'fgseg_tf[calibration]'.") from error
+    given = os.path.expanduser(path)
+    if os.path.exists(given) and not is_regular(given):  # a FIFO would be waited for without end
+        raise ValueError(f"{path} is not a regular file; give the ONNX file itself.")
     try:
-        return onnxruntime.InferenceSession(os.path.expanduser(path), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(given, providers=["CPUExecutionProvider"])
     except Exception as error:  # as above
         raise ValueError(f"{path} is not an ONNX network that can be run: {_first_line(error)}") from error
 

@@ -131,6 +131,13 @@ def kill_while_writing_the_note(folder):
     (folder / "progress" / (NAME + ".json.999999999-0123abcd.part")).write_text('{"records": 3, "by')
 
 
+def damage_the_shard(folder):
+    write(folder).finish(SUMS)
+    content = bytearray((folder / NAME).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / NAME).write_bytes(bytes(content))
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -141,6 +148,7 @@ def kill_while_writing_the_note(folder):
         lose_the_shard,
         cut_the_shard,
         lengthen_the_shard,
+        damage_the_shard,
     ],
 )
 def test_what_is_not_whole_is_made_again(tmp_path, damage):
