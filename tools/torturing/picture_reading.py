@@ -1,0 +1,61 @@
+"""Reads mutants of pictures in a process of its own, whose memory is measured: started by pictures.py.
+
+python tools/torturing/picture_reading.py FOLDER SEED FIRST COUNT    prints one line of JSON
+"""
+
+import functools
+import json
+import resource
+import sys
+from pathlib import Path
+
+from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
+
+# isort: split
+
+import numpy as np
+import tensorflow as tf
+
+from data_pipelines.sources.image_files import read_picture
+from fgseg_tf.calibration.depth_pictures import read_depth_picture
+from fgseg_tf.serving.request_images import decode_picture
+from torturing.judging import try_out
+from torturing.picture_seeds import make_seeds, mutate
+
+
+def read_mutants(folder: Path, seed: int, first: int, count: int) -> dict:
+    """Reads mutants by everything that reads pictures; returns what came of it."""
+    seeds = list(make_seeds().items())
+    serve = tf.function(lambda data: decode_picture(data, "bg_bytes"), input_signature=[tf.TensorSpec([], tf.string)])
+    for name, content in seeds:  # what is loaded once counts as the start
+        (folder / name).write_bytes(content)
+        for read in (read_picture, lambda path: read_depth_picture(path, "metres")):
+            try_out(functools.partial(read, str(folder / name)), (name,))
+        try_out(functools.partial(serve, content), ("bg_bytes",))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    failures, slowest, refused = [], 0.0, 0
+    for number in range(first, first + count):
+        rng = np.random.default_rng([seed, number])
+        name, content = seeds[number % len(seeds)]
+        path = folder / f"{number:06d}-{name}"
+        path.write_bytes(mutate(content, rng))
+        data = path.read_bytes()
+        readers = {
+            "read as a picture": (functools.partial(read_picture, str(path)), path.name),
+            "read as depth": (functools.partial(read_depth_picture, str(path), "metres"), path.name),
+            "sent to a server": (functools.partial(serve, data), "bg_bytes"),
+        }
+        for how, (read, named) in readers.items():
+            trial = try_out(read, (named,) if how != "sent to a server" else ("",))
+            slowest, refused = max(slowest, trial.seconds), refused + bool(trial.refusal)
+            failure = trial.failure or ("took more than 5 s" if trial.seconds > 5 else "")
+            if failure:
+                failures.append([str(path), f"{how}: {failure}"])
+        if not failures or failures[-1][0] != str(path):
+            path.unlink()
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return {"failures": failures, "slowest": slowest, "refused": refused, "megabytes": grown}
+
+
+if __name__ == "__main__":
+    print(json.dumps(read_mutants(Path(sys.argv[1]), *map(int, sys.argv[2:]))))
