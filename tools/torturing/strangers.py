@@ -5,6 +5,7 @@ watched, to what the commands call to read them.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,7 +38,13 @@ def run(chamber: Chamber) -> Iterator[Outcome]:
     with (chamber.folder / "said.txt").open("w") as said:
         try:
             status = subprocess.run(
-                command, cwd=TOOLS, env=_environment(room), stdout=said, stderr=said, timeout=PATIENCE
+                command,
+                check=False,
+                cwd=TOOLS,
+                env=_environment(room),
+                stdout=said,
+                stderr=said,
+                timeout=PATIENCE,
             ).returncode
         except subprocess.TimeoutExpired:
             status = 124
@@ -73,8 +80,6 @@ def _judge_process(status: int, log: Path, room: Path, said: Path) -> Outcome:
 
 
 def _environment(room: Path) -> dict[str, str]:
-    import os
-
     (room / "tmp").mkdir()
     path = os.pathsep.join([str(TOOLS), str(TOOLS.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     kept = {"PYTHONPATH": path, "TMPDIR": str(room / "tmp"), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}

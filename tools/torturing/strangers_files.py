@@ -69,10 +69,12 @@ def edit_json(path: Path, change: Callable[[Any], object], seal: Callable[[Any],
 
 def write_bomb(path: Path, member: str = "joint/000/0.npy") -> None:
     """Writes a zip archive of less than a megabyte that holds 600 MB of zeros."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        with archive.open(member, "w", force_zip64=True) as file:
-            for _ in range(BOMB // 10_000_000):
-                file.write(bytes(10_000_000))
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        archive.open(member, "w", force_zip64=True) as file,
+    ):
+        for _ in range(BOMB // 10_000_000):
+            file.write(bytes(10_000_000))
 
 
 def write_lying_bomb(path: Path, member: str) -> None:

@@ -1,18 +1,19 @@
-"""What a stranger hands over: runs, data sets, camera folders and teachers, each with one thing in it that is hostile."""
+"""What a stranger hands over: runs, data sets, camera folders, teachers, each with one thing in it that is hostile."""
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import tensorflow as tf
+
+from data_pipelines.runtime.files import measure_file
 from torturing import strangers_files as files
 from torturing.strangers_files import SCRIPT, edit_json
 from torturing.subjects import seal_again
-
-from data_pipelines.runtime.files import measure_file
 
 NAN = float("nan")
 LINKS = {"zeros": "/dev/zero", "passwords": "/etc/passwd", "nowhere": "/nowhere/at/all"}
@@ -175,8 +176,8 @@ def _list_data() -> Iterator[Payload]:
         "a name of HTML": lambda e: _set_text(e, "name", SCRIPT.encode()),
         "a picture that is a bomb": lambda e: _set_text(e, "depth", _make_png_bomb()),
         "a picture that is none": lambda e: _set_text(e, "fg_bg", b"\xff\xd8\xff" + bytes(99)),
-        "a box outside": lambda e: e.features.feature["mask_box"].int64_list.value.__setitem__(slice(0, 4), [-5, 0, 9**17, 1]),
-        "a background of number 10^15": lambda e: e.features.feature["bg_index"].int64_list.value.__setitem__(0, 10**15),
+        "a box outside": lambda e: _set_numbers(e, "mask_box", [-5, 0, 9**17, 1]),
+        "a background of number 10^15": lambda e: _set_numbers(e, "bg_index", [10**15]),
         "no features": lambda e: e.features.feature.clear(),
     }
     for what, edit in bomb.items():
@@ -197,14 +198,16 @@ def _name_sources(manifest: dict[str, Any]) -> None:
 
 
 def _make_png_bomb() -> bytes:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         return files.write_png_bomb(Path(folder) / "x.png")
 
 
 def _set_text(example: tf.train.Example, key: str, value: bytes) -> None:
     example.features.feature[key].bytes_list.value[0] = value
+
+
+def _set_numbers(example: tf.train.Example, key: str, values: list[int]) -> None:
+    example.features.feature[key].int64_list.value[:] = values
 
 
 def _edit_records(folder: Path, shard: str, edit: Callable[[tf.train.Example], object]) -> None:

@@ -17,20 +17,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from torturing.judging import try_out
-from torturing.strangers_files import SCRIPT
-from torturing.strangers_payloads import Payload, list_payloads
-from torturing.subjects import (
-    build_small_teacher,
-    export_again,
-    read_network,
-    read_teacher,
-    write_room,
-    write_run,
-    write_teacher,
-)
-from torturing.watching import Watch, list_tree, mark_beginning
-
 from data_pipelines.inspection import examples, label_statistics
 from data_pipelines.inspection.unpack import unpack_to_folder, unpack_to_zip
 from data_pipelines.inspection.verify import verify
@@ -49,6 +35,19 @@ from fgseg_tf.report.camera_page import render_camera_page
 from fgseg_tf.runs import run_folder
 from fgseg_tf.runs.trained import load_trained, load_weights
 from torturing import subjects
+from torturing.judging import try_out
+from torturing.strangers_files import SCRIPT
+from torturing.strangers_payloads import Payload, list_payloads
+from torturing.subjects import (
+    build_small_teacher,
+    export_again,
+    read_network,
+    read_teacher,
+    write_room,
+    write_run,
+    write_teacher,
+)
+from torturing.watching import Watch, list_tree, mark_beginning
 
 MOST_MEGABYTES = 1500  # more than before
 

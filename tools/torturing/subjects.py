@@ -21,6 +21,7 @@ import numpy as np
 from data_pipelines.config import DatasetConfig, PlacementConfig, SourcesConfig
 from data_pipelines.inspection.unpack import unpack_to_folder
 from data_pipelines.inspection.verify import verify
+from data_pipelines.runtime.errors import REFUSALS
 from data_pipelines.runtime.files import write_json
 from data_pipelines.sources.source_set import Sources, load_sources
 from data_pipelines.teacher import weights as teacher_weights
@@ -165,25 +166,12 @@ def read_data(folder: Path) -> str:
     with tempfile.TemporaryDirectory() as unpacked:
         try:
             unpack_to_folder(str(folder), unpacked)
-        except Exception:
+        except REFUSALS:
             if not problem:
                 raise
-            # Of one that is known to be bad, the refusal by verify counts, and that of the reader is judged beside.
-            _require_refusal()
         else:
             return hash_files(Path(unpacked))
     raise ValueError(f"{folder}: {problem}")
-
-
-def _require_refusal() -> None:
-    """Raises the error that is being handled, unless it is one that commands print as a sentence."""
-    import sys
-
-    from data_pipelines.runtime.errors import REFUSALS
-
-    error = sys.exc_info()[1]
-    if error is not None and not isinstance(error, REFUSALS):
-        raise error
 
 
 def seal_again(manifest: Any) -> Any:

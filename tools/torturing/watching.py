@@ -86,9 +86,7 @@ def read_trace(log: Path, allowed: Path) -> list[str]:
         if not begun or " = -1 " in line or "resumed>" in line:
             continue
         call = line.split(None, 1)[-1]
-        if call.startswith("execve("):
-            seen.append(call[:200])
-        elif call.startswith("connect(") and "AF_UNIX" not in call:
+        if call.startswith("execve(") or (call.startswith("connect(") and "AF_UNIX" not in call):
             seen.append(call[:200])
         elif not call.startswith(("connect(", "+++", "---")):
             writes = not call.startswith("openat(") or re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC", call)
