@@ -6,12 +6,14 @@ import random
 import subprocess
 import sys
 
+import keras
 import pytest
 from repository import ROOT
 from torturing import damages, subjects
 from torturing.damaging import DAMAGES, WRONG, change_type
 from torturing.judging import HangError, find_fault, limit_time, try_out
 from torturing.outcome import Chamber
+from torturing.strangers_payloads import draw_payloads, list_payloads
 from torturing.watching import MARK, is_within, read_trace
 
 from fgseg_tf.model import networks
@@ -81,6 +83,18 @@ def test_damages_are_seen_and_what_reads_on_regardless_is_found_out(tmp_path):
     assert (tmp_path / "careless" / "chamber" / "kept" / "run-0" / run_folder.WEIGHTS).exists()
 
 
+def test_a_small_share_has_everything_that_would_run_code():
+    everything = list_payloads()
+    small, again = draw_payloads(3, 0.02), draw_payloads(3, 0.02)
+    assert len(everything) > 140
+    assert len(draw_payloads(3, 1.0)) == len(everything)
+    assert [payload.what for payload in small] == [payload.what for payload in again]
+    assert [payload.what for payload in small] != [payload.what for payload in draw_payloads(4, 0.02)]
+    assert 40 <= len(small) <= 50
+    for code in ("model.keras: code by pydoc", "nyu.h5: code by marshalled", "weights.npz: pickled objects"):
+        assert code in [payload.what for payload in small]
+
+
 CHILD = """
 import os, subprocess, sys
 from pathlib import Path
@@ -98,6 +112,7 @@ print(*watch.end(), sep="\\n")
     [
         ("open(sys.argv[1] + '/mine', 'w').close(); open('/etc/passwd').close(); import json", ""),
         ("import pydoc", "import of pydoc"),
+        ("import importlib; importlib.import_module('pydoc')", "pydoc was loaded"),
         ("subprocess.run(['true'])", "subprocess.Popen"),
         ("os.system('true')", "os.system"),
         ("open(sys.argv[1] + '/../elsewhere', 'w').close()", "elsewhere was opened for writing"),
@@ -110,6 +125,37 @@ def test_a_process_is_watched(tmp_path, does, seen):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert (seen in done.stdout) if seen else not done.stdout.strip(), done.stdout + done.stderr
     assert not done.stderr
+
+
+ALIVE = """
+import sys
+from pathlib import Path
+from data_pipelines.runtime import startup
+import keras
+from torturing import strangers_files
+from torturing.watching import Watch
+room = Path(sys.argv[1])
+picture = keras.Input((None, None, 3))
+keras.Model(picture, keras.layers.Conv2D(1, 1)(picture)).save(room / "model.keras")
+strangers_files.plant_code(room / "model.keras", sys.argv[2], room / "marker")
+watch = Watch(room)
+watch.begin()
+try:
+    keras.saving.load_model(room / "model.keras", compile=False, safe_mode=False)
+except Exception:
+    pass
+print(*watch.end(), sep="\\n")
+"""
+
+
+@pytest.mark.both_stacks
+@pytest.mark.skipif(not keras.__version__.startswith("2."), reason="Keras 3 follows none of these")
+@pytest.mark.parametrize(("kind", "seen"), [("pydoc", "subprocess.Popen"), ("import", "this was loaded")])
+def test_code_is_alive_where_keras_follows_it(tmp_path, kind, seen):
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}/tools{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-c", ALIVE, str(tmp_path), kind]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert seen in done.stdout, done.stdout + done.stderr
 
 
 def test_what_strace_saw_is_judged_behind_the_mark(tmp_path):

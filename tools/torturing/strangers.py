@@ -1,7 +1,7 @@
 """Strangers' folders: what is hostile in them starts nothing, writes nothing elsewhere, and is refused in one sentence.
 
-They are a list and not drawn, so each is tried, whatever the share. All of them are given, in one process that is
-watched, to what the commands call to read them.
+They are given, in one process that is watched, to what the commands call to read them. Of a small share, those that
+would run code are tried all the same.
 """
 
 import json
@@ -33,7 +33,8 @@ def run(chamber: Chamber) -> Iterator[Outcome]:
     room.mkdir()
     results, log = room / "results.jsonl", chamber.folder / "trace.txt"
     results.touch()
-    command = trace([sys.executable, "-m", "torturing.strangers_reading", str(room), str(results)], log)
+    drawn = [str(chamber.seed), str(chamber.share)]
+    command = trace([sys.executable, "-m", "torturing.strangers_reading", str(room), str(results), *drawn], log)
     outcomes = {kind: Outcome(f"hostile: {what}") for kind, what in KINDS.items()}
     with (chamber.folder / "said.txt").open("w") as said:
         try:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from torturing.strangers_files import SCRIPT, edit_json
 from torturing.subjects import seal_again
 
 NAN = float("nan")
+LEAST = 30  # are tried of those that would not run code
 LINKS = {"zeros": "/dev/zero", "passwords": "/etc/passwd", "nowhere": "/nowhere/at/all"}
 
 
@@ -38,6 +40,19 @@ class Payload(NamedTuple):
 def list_payloads() -> list[Payload]:
     """Returns all of them."""
     return [*_list_runs(), *_list_archives(), *_list_data(), *_list_cameras(), *_list_teachers()]
+
+
+def draw_payloads(seed: int, share: float) -> list[Payload]:
+    """Returns a share of them, at least LEAST, in their order; what would run code is always among them."""
+    payloads = list_payloads()
+    others = [number for number, payload in enumerate(payloads) if not _is_code(payload)]
+    count = min(len(others), max(LEAST, round(share * len(payloads))))
+    drawn = set(random.Random(seed).sample(others, count))
+    return [payload for number, payload in enumerate(payloads) if number in drawn or _is_code(payload)]
+
+
+def _is_code(payload: Payload) -> bool:
+    return "code" in payload.what or "pickled" in payload.what
 
 
 def _settings(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]:

@@ -1,4 +1,4 @@
-"""Reads hostile folders in a process that is watched: `python -m torturing.strangers_reading ROOM RESULTS`.
+"""Reads hostile folders in a process that is watched: `python -m torturing.strangers_reading ROOM RESULTS SEED SHARE`.
 
 A line of JSON in RESULTS for each: what it was, and what of it did not hold.
 """
@@ -37,7 +37,7 @@ from fgseg_tf.runs.trained import load_trained, load_weights
 from torturing import subjects
 from torturing.judging import try_out
 from torturing.strangers_files import SCRIPT
-from torturing.strangers_payloads import Payload, list_payloads
+from torturing.strangers_payloads import Payload, draw_payloads
 from torturing.subjects import (
     build_small_teacher,
     export_again,
@@ -188,7 +188,7 @@ def main() -> None:
     watch = Watch(room)
     mark_beginning()
     with results.open("a") as file:
-        for payload in list_payloads():
+        for payload in draw_payloads(int(sys.argv[3]), float(sys.argv[4])):
             if payload.kind == "preset" and not find_spec("keras_hub"):
                 continue  # or each would be refused for that, unread
             row = try_payload(payload, room, watch)

@@ -33,12 +33,15 @@ class Watch:
 
     def begin(self) -> None:
         """Looks from now on."""
+        self._before = set(sys.modules)
         self.seen, self.looks = [], True
 
     def end(self) -> list[str]:
         """Looks away; returns what was seen."""
         self.looks = False
-        return self.seen
+        # What importlib loads is no event.
+        loaded = sorted(set(ALIEN) & (set(sys.modules) - self._before))
+        return [*self.seen, *(f"{name} was loaded" for name in loaded)]
 
     def _hear(self, event: str, given: tuple) -> None:
         if not self.looks:
