@@ -1,7 +1,8 @@
 # Sourced by tools/check and tools/quickstart, which set $root: virtual environments of this project's own.
 
-# What a folder was made from is in it: not current any more once setup.cfg has changed, or if it was not finished.
-environment_is_current() { cmp -s "$1/made_from" "$root/setup.cfg"; }
+# environment_is_current FOLDER CONSTRAINTS: what it was made from is in it, so it is not current any more once setup.cfg
+# or the versions have changed, or if it was not finished.
+environment_is_current() { cat "$root/setup.cfg" "$root/constraints/$2.txt" | cmp -s "$1/made_from" -; }
 
 # The first interpreter on the PATH from Python 3.10 to 3.$1.
 find_python() {
@@ -16,15 +17,16 @@ find_python() {
   return 1
 }
 
-# make_environment FOLDER LAST_MINOR WHAT...: anew, with what pip is told to install.
+# make_environment FOLDER LAST_MINOR CONSTRAINTS WHAT...: anew, with the versions and digests of constraints/CONSTRAINTS.txt,
+# and then with WHAT, which pip is told to install, by itself.
 make_environment() {
-  local folder=$1 last_minor=$2 python
-  shift 2
+  local folder=$1 last_minor=$2 constraints=$3 python
+  shift 3
   python=$(find_python "$last_minor")
   echo "making $folder with $("$python" --version) (once; downloads TensorFlow)"
   rm -rf "$folder"
   "$python" -m venv "$folder"
-  "$folder/bin/python" -m pip install --quiet --upgrade pip
-  "$folder/bin/python" -m pip install --quiet "$@"
-  cp "$root/setup.cfg" "$folder/made_from"
+  "$folder/bin/python" -m pip install --quiet --require-hashes --requirement "$root/constraints/$constraints.txt"
+  "$folder/bin/python" -m pip install --quiet --no-deps --no-build-isolation "$@"
+  cat "$root/setup.cfg" "$root/constraints/$constraints.txt" > "$folder/made_from"
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -132,6 +133,22 @@ def test_configs_are_what_the_server_reads(exported):
         assert f"/models/mine/serving/{file}" in compose
         assert (exported / "serving" / file).exists()
     assert "..:/models/mine:ro" in compose
+
+
+def test_the_compose_file_gives_a_server_no_more_than_it_needs(exported):
+    yaml = pytest.importorskip("yaml")
+    services = yaml.safe_load((exported / "serving" / "compose.yaml").read_text())["services"]
+    assert list(services) == ["mine", "mine-batching"]
+    for service in services.values():
+        assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", service["image"])
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        assert service["volumes"] == ["..:/models/mine:ro"]
+        assert service["user"] == "65534:65534"
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["mem_limit"] == "8g"
+        assert service["pids_limit"] == 1024
 
 
 def test_configs_that_were_changed_are_kept(tmp_path):
