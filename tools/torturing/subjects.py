@@ -206,7 +206,7 @@ def read_network(folder: Path) -> str:
 def read_notes(folder: Path) -> str:
     """Returns the digest of the network that a run's notes lead to; its history must be usable."""
     for row in run_folder.read_history(str(folder)):
-        f"{row['stage']:d} {row['epoch']:d} {row['seen']:d} {row['loss']:g}"
+        f"{row['stage']:d} {row['epoch']:d} {row['seen']:d} {row.get('loss', 0.0):g}"
     trained = load_trained(str(folder), "")
     f"{trained.side:d}"
     return hash_arrays(weights.get_arrays(trained.network))
