@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from data_pipelines.runtime.files import is_regular
+from data_pipelines.runtime.onnx_runtime import import_onnxruntime
 from data_pipelines.teacher.network_input import check_map, resize_picture, scale_values
 from data_pipelines.teacher.relative_teacher import RelativeTeacher
 
@@ -89,7 +90,7 @@ def describe_input(inputs: list, path: str, size: tuple[int, int] | None) -> Onn
 
 def _open(path: str):
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except ImportError as error:
         raise ValueError(f"{path} is run by onnxruntime: pip install 'fgseg_tf[calibration]'.") from error
     given = os.path.expanduser(path)

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_pipelines.runtime.files import join_path, write_atomic
+from data_pipelines.runtime.onnx_runtime import import_onnxruntime
 from fgseg_tf.model import fold
 from fgseg_tf.model.depth_code import decode_depth, encode_depth
 from fgseg_tf.serving.parity import ParityError
@@ -158,7 +159,7 @@ def _tflite_runner(content: bytes) -> Callable[[dict], dict]:
 
 
 def _onnx_runner(content: bytes) -> Callable[[dict], dict]:
-    import onnxruntime
+    onnxruntime = import_onnxruntime()
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     return lambda pair: dict(

@@ -37,14 +37,13 @@ def damage_each(subject: Subject, chamber: Chamber) -> Outcome:
         rng = random.Random(f"{chamber.seed} {subject.what} {number}")
         place = copy_of(subject, chamber.folder / "tried")
         done = damage(subject, place, rng)
-        damaged = chamber.folder / "damaged" / place.name
         trial = try_out(lambda at=place: subject.read(at), (place.name,))  # type: ignore[misc]
         failure = trial.failure
         if not failure and not trial.refusal and trial.result not in right:
             failure = "was read as something else than it was"
         if failure:
             # Damaged once more: reading may have changed the folder.
-            place = copy_of(subject, damaged.parent)
+            place = copy_of(subject, chamber.folder / "damaged")
             damage(subject, place, random.Random(f"{chamber.seed} {subject.what} {number}"))
             kept = chamber.keep(place, f"{subject.folder.name}-{number}")
             outcome.failures.append(f"{done}: {failure} ({kept})")
@@ -87,7 +86,12 @@ def run_commands(subjects: list[Subject], chamber: Chamber) -> Outcome:
         began = time.monotonic()
         try:
             ended = subprocess.run(
-                [sys.executable, "-m", "fgseg_tf", *command], cwd=ROOT, capture_output=True, text=True, timeout=300
+                [sys.executable, "-m", "fgseg_tf", *command],
+                check=False,
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                timeout=300,
             )
             failure = judge_command(ended, place.name)
         except subprocess.TimeoutExpired:

@@ -9,7 +9,8 @@ from typing import Any
 
 BLOCK = 512  # bytes, or a quarter of a smaller file
 # In place of any value: other types, and numbers and texts that no reader expects.
-WRONG = (None, True, -1, 0, 1.5, 1e308, 10**30, float("nan"), float("inf"), "", "x" * 5000, "../x", [], {}, [[]], "\x00")
+NUMBERS = (-1, 0, 1.5, 1e308, 10**30, float("nan"), float("inf"))
+WRONG: tuple[Any, ...] = (None, True, *NUMBERS, "", "x" * 5000, "../x", "\x00", [], {}, [[]])
 
 
 def flip_bits(content: bytes, rng: random.Random) -> bytes:

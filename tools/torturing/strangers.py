@@ -1,10 +1,11 @@
 """Strangers' folders: what is hostile in them starts nothing, writes nothing elsewhere, and is refused in one sentence.
 
-They are a list and not drawn, so each is tried, whatever the share. All of them are given, in one process that is
-watched, to what the commands call to read them.
+They are given, in one process that is watched, to what the commands call to read them. Of a small share, those that
+would run code are tried all the same.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,12 +33,19 @@ def run(chamber: Chamber) -> Iterator[Outcome]:
     room.mkdir()
     results, log = room / "results.jsonl", chamber.folder / "trace.txt"
     results.touch()
-    command = trace([sys.executable, "-m", "torturing.strangers_reading", str(room), str(results)], log)
+    drawn = [str(chamber.seed), str(chamber.share)]
+    command = trace([sys.executable, "-m", "torturing.strangers_reading", str(room), str(results), *drawn], log)
     outcomes = {kind: Outcome(f"hostile: {what}") for kind, what in KINDS.items()}
     with (chamber.folder / "said.txt").open("w") as said:
         try:
             status = subprocess.run(
-                command, cwd=TOOLS, env=_environment(room), stdout=said, stderr=said, timeout=PATIENCE
+                command,
+                check=False,
+                cwd=TOOLS,
+                env=_environment(room),
+                stdout=said,
+                stderr=said,
+                timeout=PATIENCE,
             ).returncode
         except subprocess.TimeoutExpired:
             status = 124
@@ -50,6 +58,8 @@ def run(chamber: Chamber) -> Iterator[Outcome]:
             outcome.failures.append(f"{row['what']}: {'; '.join(row['failures'])} ({kept})")
     for kind, outcome in outcomes.items():
         of_kind = [row for row in rows if row["kind"] == kind]
+        if kind == "preset" and not of_kind:
+            continue  # KerasHub is not installed
         slowest = max((row["seconds"] for row in of_kind), default=0.0)
         largest = max((row["megabytes"] for row in of_kind), default=0)
         outcome.figure = f"{slowest:.1f} s and {largest:,} MB more at most"
@@ -71,8 +81,6 @@ def _judge_process(status: int, log: Path, room: Path, said: Path) -> Outcome:
 
 
 def _environment(room: Path) -> dict[str, str]:
-    import os
-
     (room / "tmp").mkdir()
     path = os.pathsep.join([str(TOOLS), str(TOOLS.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     kept = {"PYTHONPATH": path, "TMPDIR": str(room / "tmp"), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}

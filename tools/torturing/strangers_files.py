@@ -9,6 +9,7 @@ import json
 import marshal
 import os
 import struct
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -69,10 +70,12 @@ def edit_json(path: Path, change: Callable[[Any], object], seal: Callable[[Any],
 
 def write_bomb(path: Path, member: str = "joint/000/0.npy") -> None:
     """Writes a zip archive of less than a megabyte that holds 600 MB of zeros."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        with archive.open(member, "w", force_zip64=True) as file:
-            for _ in range(BOMB // 10_000_000):
-                file.write(bytes(10_000_000))
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        archive.open(member, "w", force_zip64=True) as file,
+    ):
+        for _ in range(BOMB // 10_000_000):
+            file.write(bytes(10_000_000))
 
 
 def write_lying_bomb(path: Path, member: str) -> None:
@@ -120,25 +123,33 @@ def encrypt(path: Path) -> None:
     path.write_bytes(bytes(content))
 
 
-def describe_code(kind: str, marker: Path) -> dict[str, Any]:
-    """Returns the part of a Keras description that runs something where it is followed."""
+def describe_function(kind: str, marker: Path) -> dict[str, Any]:
+    """Returns the description of a function that does something as soon as it is found or called."""
     named = {"module": "pydoc", "class_name": "function", "config": "pipepager", "registered_name": "pipepager"}
-    system = {"module": "os", "class_name": "system", "config": {"command": f"touch {marker}"}, "registered_name": None}
-    code = marshal.dumps(compile(f"__import__('os').system('touch {marker}')", "x", "eval"))
-    raw = {"class_name": "__lambda__", "config": {"code": base64.b64encode(code).decode()}}
-    functions = {"pydoc": named, "marshalled": raw, "import": {**named, "module": "antigravity", "config": "fly"}}
+    if kind == "pydoc":
+        return named
     if kind == "os":
-        return system
-    function = functions[kind]
-    config = {"name": "lambda", "function": function, "arguments": {"cmd": f"touch {marker}"}}
-    return {"module": "keras.layers", "class_name": "Lambda", "config": config, "registered_name": None}
+        return {**named, "module": "os", "config": "popen", "registered_name": "popen"}
+    if kind == "import":
+        return {**named, "module": "this", "config": "s", "registered_name": "s"}
+    source = f"lambda x, cmd: __import__('os').system('touch {marker}') or x"
+    code = marshal.dumps(eval(source).__code__)
+    text = base64.b64encode(code).decode()
+    config = {"code": text, "value": text, "defaults": None, "closure": None}  # as Keras 3 and 2 name it
+    return {"class_name": "__lambda__", "config": config}
 
 
 def describe_network(kind: str, marker: Path) -> dict[str, Any]:
-    """Returns the description of a whole network with such a part as a layer."""
-    layer = describe_code(kind, marker) | {"name": "lambda", "inbound_nodes": []}
-    network = {"name": "x", "layers": [layer], "input_layers": [], "output_layers": []}
-    return {"module": "keras", "class_name": "Functional", "config": network, "registered_name": None}
+    """Returns the description of a whole network, as Keras files it, with such a function in a layer."""
+    picture = keras.Input((None, None, 3))
+    network = keras.Model(picture, keras.layers.Lambda(abs, output_shape=(None, None, 3))(picture))
+    with tempfile.TemporaryDirectory() as folder:
+        network.save(Path(folder) / "network.keras")
+        with zipfile.ZipFile(Path(folder) / "network.keras") as archive:
+            description = json.loads(archive.read("config.json"))
+    given = {"function": describe_function(kind, marker), "arguments": {"cmd": f"touch {marker}"}}
+    description["config"]["layers"][1]["config"] |= given
+    return description
 
 
 def plant_code(path: Path, kind: str, marker: Path) -> None:

@@ -1,20 +1,23 @@
-"""What a stranger hands over: runs, data sets, camera folders and teachers, each with one thing in it that is hostile."""
+"""What a stranger hands over: runs, data sets, camera folders, teachers, each with one thing in it that is hostile."""
 
 import hashlib
 import json
+import random
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import tensorflow as tf
+
+from data_pipelines.runtime.files import measure_file
 from torturing import strangers_files as files
 from torturing.strangers_files import SCRIPT, edit_json
 from torturing.subjects import seal_again
 
-from data_pipelines.runtime.files import measure_file
-
 NAN = float("nan")
+LEAST = 30  # are tried of those that would not run code
 LINKS = {"zeros": "/dev/zero", "passwords": "/etc/passwd", "nowhere": "/nowhere/at/all"}
 
 
@@ -37,6 +40,19 @@ class Payload(NamedTuple):
 def list_payloads() -> list[Payload]:
     """Returns all of them."""
     return [*_list_runs(), *_list_archives(), *_list_data(), *_list_cameras(), *_list_teachers()]
+
+
+def draw_payloads(seed: int, share: float) -> list[Payload]:
+    """Returns a share of them, at least LEAST, in their order; what would run code is always among them."""
+    payloads = list_payloads()
+    others = [number for number, payload in enumerate(payloads) if not _is_code(payload)]
+    count = min(len(others), max(LEAST, round(share * len(payloads))))
+    drawn = set(random.Random(seed).sample(others, count))
+    return [payload for number, payload in enumerate(payloads) if number in drawn or _is_code(payload)]
+
+
+def _is_code(payload: Payload) -> bool:
+    return "code" in payload.what or "pickled" in payload.what
 
 
 def _settings(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]:
@@ -175,8 +191,8 @@ def _list_data() -> Iterator[Payload]:
         "a name of HTML": lambda e: _set_text(e, "name", SCRIPT.encode()),
         "a picture that is a bomb": lambda e: _set_text(e, "depth", _make_png_bomb()),
         "a picture that is none": lambda e: _set_text(e, "fg_bg", b"\xff\xd8\xff" + bytes(99)),
-        "a box outside": lambda e: e.features.feature["mask_box"].int64_list.value.__setitem__(slice(0, 4), [-5, 0, 9**17, 1]),
-        "a background of number 10^15": lambda e: e.features.feature["bg_index"].int64_list.value.__setitem__(0, 10**15),
+        "a box outside": lambda e: _set_numbers(e, "mask_box", [-5, 0, 9**17, 1]),
+        "a background of number 10^15": lambda e: _set_numbers(e, "bg_index", [10**15]),
         "no features": lambda e: e.features.feature.clear(),
     }
     for what, edit in bomb.items():
@@ -197,14 +213,16 @@ def _name_sources(manifest: dict[str, Any]) -> None:
 
 
 def _make_png_bomb() -> bytes:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         return files.write_png_bomb(Path(folder) / "x.png")
 
 
 def _set_text(example: tf.train.Example, key: str, value: bytes) -> None:
     example.features.feature[key].bytes_list.value[0] = value
+
+
+def _set_numbers(example: tf.train.Example, key: str, values: list[int]) -> None:
+    example.features.feature[key].int64_list.value[:] = values
 
 
 def _edit_records(folder: Path, shard: str, edit: Callable[[tf.train.Example], object]) -> None:

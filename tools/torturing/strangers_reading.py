@@ -1,4 +1,4 @@
-"""Reads hostile folders in a process that is watched: `python -m torturing.strangers_reading ROOM RESULTS`.
+"""Reads hostile folders in a process that is watched: `python -m torturing.strangers_reading ROOM RESULTS SEED SHARE`.
 
 A line of JSON in RESULTS for each: what it was, and what of it did not hold.
 """
@@ -13,23 +13,9 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-import keras
-from torturing.judging import try_out
-from torturing.strangers_files import SCRIPT
-from torturing.strangers_payloads import Payload, list_payloads
-from torturing.subjects import (
-    build_small_teacher,
-    export_again,
-    read_network,
-    read_teacher,
-    write_room,
-    write_run,
-    write_teacher,
-)
-from torturing.watching import Watch, list_tree, mark_beginning
 
 from data_pipelines.inspection import examples, label_statistics
 from data_pipelines.inspection.unpack import unpack_to_folder, unpack_to_zip
@@ -49,6 +35,19 @@ from fgseg_tf.report.camera_page import render_camera_page
 from fgseg_tf.runs import run_folder
 from fgseg_tf.runs.trained import load_trained, load_weights
 from torturing import subjects
+from torturing.judging import try_out
+from torturing.strangers_files import SCRIPT
+from torturing.strangers_payloads import Payload, draw_payloads
+from torturing.subjects import (
+    build_small_teacher,
+    export_again,
+    read_network,
+    read_teacher,
+    write_room,
+    write_run,
+    write_teacher,
+)
+from torturing.watching import Watch, list_tree, mark_beginning
 
 MOST_MEGABYTES = 1500  # more than before
 
@@ -189,9 +188,9 @@ def main() -> None:
     watch = Watch(room)
     mark_beginning()
     with results.open("a") as file:
-        for payload in list_payloads():
-            if payload.kind == "preset" and keras.__version__.startswith("2."):
-                continue  # KerasHub wants Keras 3, and is not asked
+        for payload in draw_payloads(int(sys.argv[3]), float(sys.argv[4])):
+            if payload.kind == "preset" and not find_spec("keras_hub"):
+                continue  # or each would be refused for that, unread
             row = try_payload(payload, room, watch)
             watch.end()
             file.write(json.dumps(row) + "\n")

