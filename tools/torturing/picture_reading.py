@@ -7,7 +7,9 @@ import functools
 import json
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is loaded)
 
@@ -23,15 +25,23 @@ from torturing.judging import try_out
 from torturing.picture_seeds import make_seeds, mutate
 
 
+def list_readers(path: Path, content: bytes, serve: Callable) -> dict[str, tuple[Callable[[], Any], str]]:
+    """Returns what reads a picture and what its refusal must name, by a phrase."""
+    return {
+        "read as a picture": (functools.partial(read_picture, str(path)), path.name),
+        "read as depth": (functools.partial(read_depth_picture, str(path), "metres"), path.name),
+        "sent to a server": (functools.partial(serve, content), ""),
+    }
+
+
 def read_mutants(folder: Path, seed: int, first: int, count: int) -> dict:
     """Reads mutants by everything that reads pictures; returns what came of it."""
     seeds = list(make_seeds().items())
     serve = tf.function(lambda data: decode_picture(data, "bg_bytes"), input_signature=[tf.TensorSpec([], tf.string)])
     for name, content in seeds:  # what is loaded once counts as the start
         (folder / name).write_bytes(content)
-        for read in (read_picture, lambda path: read_depth_picture(path, "metres")):
-            try_out(functools.partial(read, str(folder / name)), (name,))
-        try_out(functools.partial(serve, content), ("bg_bytes",))
+        for read, _ in list_readers(folder / name, content, serve).values():
+            try_out(read, ("",))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     failures, slowest, refused = [], 0.0, 0
     for number in range(first, first + count):
@@ -39,14 +49,8 @@ def read_mutants(folder: Path, seed: int, first: int, count: int) -> dict:
         name, content = seeds[number % len(seeds)]
         path = folder / f"{number:06d}-{name}"
         path.write_bytes(mutate(content, rng))
-        data = path.read_bytes()
-        readers = {
-            "read as a picture": (functools.partial(read_picture, str(path)), path.name),
-            "read as depth": (functools.partial(read_depth_picture, str(path), "metres"), path.name),
-            "sent to a server": (functools.partial(serve, data), "bg_bytes"),
-        }
-        for how, (read, named) in readers.items():
-            trial = try_out(read, (named,) if how != "sent to a server" else ("",))
+        for how, (read, named) in list_readers(path, path.read_bytes(), serve).items():
+            trial = try_out(read, (named,))
             slowest, refused = max(slowest, trial.seconds), refused + bool(trial.refusal)
             failure = trial.failure or ("took more than 5 s" if trial.seconds > 5 else "")
             if failure:
