@@ -26,7 +26,8 @@ make_environment() {
   echo "making $folder with $("$python" --version) (once; downloads TensorFlow)"
   rm -rf "$folder"
   "$python" -m venv "$folder"
-  "$folder/bin/python" -m pip install --quiet --require-hashes --requirement "$root/constraints/$constraints.txt"
+  # No sources: what builds them would come without a digest.
+  "$folder/bin/python" -m pip install --quiet --require-hashes --only-binary :all: --requirement "$root/constraints/$constraints.txt"
   "$folder/bin/python" -m pip install --quiet --no-deps --no-build-isolation "$@"
   cat "$root/setup.cfg" "$root/constraints/$constraints.txt" > "$folder/made_from"
 }

@@ -149,6 +149,7 @@ def test_the_compose_file_gives_a_server_no_more_than_it_needs(exported):
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["mem_limit"] == "8g"
         assert service["pids_limit"] == 1024
+        assert service["cpus"] == 4
 
 
 def test_configs_that_were_changed_are_kept(tmp_path):
