@@ -5,6 +5,7 @@ from data_pipelines.runtime import startup  # noqa: F401 (before TensorFlow is l
 # isort: split
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -30,6 +31,10 @@ from fgseg_tf.inference.segmenter import Segmenter
 from fgseg_tf.model import object_depth, weights
 from fgseg_tf.model.two_branch import ARCHITECTURES, build
 
+# Where this is started in the background of a script, SIGINT is ignored, and so it is in every process that a test
+# starts and interrupts. Handlers are not inherited.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # For processes that a test starts: this checkout, and what is in support/.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(ROOT), str(ROOT / "tests" / "support"), *filter(None, [os.environ.get("PYTHONPATH")])]
