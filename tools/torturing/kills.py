@@ -21,7 +21,7 @@ DATA = [
     "--threads=2",
 ]
 TRAINING = [
-    *("-m", "fgseg_tf.train", "--network=small", "--stages=2@32", "--batch=4", "--examples_per_epoch=80"),
+    *("-m", "fgseg_tf.train", "--network=small", "--stages=2@32", "--batch=4", "--examples_per_epoch=800"),
     *("--validate=0", "--optimizer=sgd", "--deterministic", "--checkpoint_minutes=0.01", "--data=demo"),
     *("--backgrounds_count=4", "--foregrounds_count=4"),
 ]
@@ -37,14 +37,14 @@ class Victim:
         full: kills in all of the torture.
         command: arguments of Python, given the folder that it writes.
         files: patterns of what must be the same in the end.
-        is_ready: whether, in a folder, the moment has come from which on every second kill may come.
+        is_ready: whether, in a folder, what every second kill waits for has come since a time, seconds since 1970.
     """
 
     what: str
     full: int
     command: Callable[[Path], list[str]]
     files: tuple[str, ...]
-    is_ready: Callable[[Path], bool] = lambda folder: True
+    is_ready: Callable[[Path, float], bool] = lambda folder, began: True
 
 
 def run(chamber: Chamber) -> Iterator[Outcome]:
@@ -63,7 +63,7 @@ def run(chamber: Chamber) -> Iterator[Outcome]:
             40,
             lambda folder: [*TRAINING, f"--run={folder}"],
             ("weights.npz",),
-            lambda folder: any(folder.glob("checkpoints/*.index")),
+            lambda folder, began: any(path.stat().st_mtime > began for path in folder.glob("checkpoints/*.index")),
         ),
         Victim("predict", 20, lambda folder: [*predict, f"--output={folder}"], ("*/*.png", "*/*.jpg", "*.csv")),
         Victim(
@@ -90,13 +90,19 @@ def torment(victim: Victim, chamber: Chamber) -> Outcome:
         return outcome
     wanted = hash_files(whole, victim.files)
     rng = random.Random(f"{chamber.seed} {victim.what}")
-    alive, left, number = 0, outcome.tried, 0
-    while left:
+    if not wanted:
+        outcome.failures.append("the undisturbed one wrote nothing to compare")
+        return outcome
+    ended, killed, number = 0, 0, 0
+    while killed < outcome.tried and ended <= 2 * outcome.tried:
         folder = place / f"killed{number}"
-        kills = min(left, KILLS_OF_ONE)
-        for turn in range(kills):
-            waits = turn % 2 == 0
-            alive += not kill(victim, folder, rng.uniform(0, duration / (4 if waits else 1)), waits)
+        kills = 0
+        while kills < min(outcome.tried - killed, KILLS_OF_ONE):
+            waits = kills % 2 == 0
+            if not kill(victim, folder, rng.uniform(0, duration / (4 if waits else 1)), waits):
+                ended += 1
+                break
+            kills += 1
         failure = end(victim, folder)
         if not failure and hash_files(folder, victim.files) != wanted:
             failure = "did not make the same files"
@@ -104,8 +110,10 @@ def torment(victim: Victim, chamber: Chamber) -> Outcome:
             kept = chamber.keep(folder, f"{place.name}{number}") if folder.exists() else folder
             outcome.failures.append(f"after {kills} kills it {failure} ({kept})")
         shutil.rmtree(folder, ignore_errors=True)
-        left, number = left - kills, number + 1
-    outcome.figure = f"{duration:.0f} s undisturbed; {alive} had ended before"
+        killed, number = killed + kills, number + 1
+    if killed < outcome.tried:
+        outcome.failures.append(f"only {killed} could be killed before they ended")
+    outcome.figure = f"{duration:.0f} s undisturbed; {ended} more ended before they were killed"
     return outcome
 
 
@@ -121,8 +129,8 @@ def kill(victim: Victim, folder: Path, seconds: float, waits: bool) -> bool:
     process = subprocess.Popen(
         [sys.executable, *victim.command(folder)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    until = time.monotonic() + LONGEST
-    while waits and not victim.is_ready(folder) and process.poll() is None and time.monotonic() < until:
+    until, began = time.monotonic() + LONGEST, time.time()
+    while waits and not victim.is_ready(folder, began) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
     try:
         process.wait(seconds)

@@ -30,7 +30,7 @@ def list_readers(path: Path, content: bytes, serve: Callable) -> dict[str, tuple
     return {
         "read as a picture": (functools.partial(read_picture, str(path)), path.name),
         "read as depth": (functools.partial(read_depth_picture, str(path), "metres"), path.name),
-        "sent to a server": (functools.partial(serve, content), ""),
+        "decoded as a server does": (functools.partial(serve, content), ""),
     }
 
 
