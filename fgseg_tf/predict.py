@@ -231,7 +231,11 @@ def predict_stream(
                 tables.finish()
                 return "", tables
         total = tables.done + reader.count if reader.count else None
-        predict_frames(camera, read_stream_frames(reader, camera.size), total, kinds, tables)
+        frames = read_stream_frames(reader, camera.size)
+        if stream.kind == FILE:
+            predict_frames(camera, frames, total, kinds, tables)
+        else:
+            predict_frames(camera, frames, total, kinds, tables, "their files and tables are complete")
     finally:
         reader.close()
     if reader.dropped:
@@ -252,6 +256,7 @@ def predict_frames(
     total: int | None,
     kinds: tuple[str, ...],
     tables: PredictionTables,
+    after_a_stop: str = "start again with the same flags to go on",
 ) -> None:
     """Writes the files of frames that are not done, and their rows; says which cannot be read.
 
@@ -261,6 +266,7 @@ def predict_frames(
         total: how many there are with those that are done; None where nobody knows.
         kinds: of files that are written.
         tables: that grow.
+        after_a_stop: what is said where this is asked to stop.
     """
     waiting: list[tuple[Future, Predicted]] = []
 
@@ -270,7 +276,7 @@ def predict_frames(
             tables.add(waiting.pop(0)[1])
 
     with (
-        describe_stop(lambda: f" after {len(tables.frames):,} frames; start again with the same flags to go on"),
+        describe_stop(lambda: f" after {len(tables.frames):,} frames; {after_a_stop}"),
         Progress("frames", total, "frames") as progress,
         ThreadPoolExecutor(1) as reader,
         ThreadPoolExecutor(2) as pool,

@@ -20,9 +20,9 @@ from data_pipelines.runtime.stored_files import is_folder, is_there, list_names
 from data_pipelines.sources.image_files import ENDINGS as PICTURE_ENDINGS
 from data_pipelines.sources.image_files import SourceError as PictureError
 from data_pipelines.sources.image_files import list_pictures, read_picture
+from fgseg_tf.streams.address import VIDEO_ENDINGS
+from fgseg_tf.streams.stream_background import FIRST, MEDIAN, compute_median
 
-VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".h264")
-FIRST, MEDIAN = "first", "median"
 MEDIAN_FRAMES = 61  # an odd number, so that the median is a value that occurs
 MEDIAN_BYTES = 1_000_000_000  # of frames that are held together for a median
 FEWEST_FOR_A_MEDIAN = 5
@@ -181,13 +181,7 @@ def _compute_median(paths: list[str], progress: ProgressFactory) -> np.ndarray:
             pictures.append(picture)
     if len(pictures) < FEWEST_FOR_A_MEDIAN:
         raise ValueError(f"only {len(pictures)} of {len(chosen)} frames can be read: too few for a median.")
-    # A line at a time: np.median of everything would copy everything.
-    return np.stack(
-        [
-            np.median([picture[row] for picture in pictures], axis=0).round().astype(np.uint8)
-            for row in range(len(first))
-        ]
-    )
+    return compute_median(pictures)
 
 
 def read_first(paths: list[str]) -> np.ndarray:

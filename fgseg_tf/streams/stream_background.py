@@ -14,6 +14,7 @@ FIRST, MEDIAN = "first", "median"
 SECONDS = 60.0  # of the stream that a median is of
 FRAMES = 61  # an odd number, so that the median is a value that occurs
 FEWEST = 5
+ROWS_AT_ONCE = 8
 MOST_BYTES = 1_000_000_000  # of frames that are held together
 
 
@@ -56,9 +57,9 @@ def read_stream_background(how: str, address: Address, plan: ReadingPlan, say: C
 
 def compute_median(pictures: list[np.ndarray]) -> np.ndarray:
     """Returns the median of each pixel, uint8 [H, W, 3], of pictures of one size."""
-    rows = math.ceil(len(pictures[0]) / 64)
+    parts_count = math.ceil(len(pictures[0]) / ROWS_AT_ONCE)
     # A part at a time: np.median of everything would copy everything.
-    parts = (slice(64 * number, 64 * (number + 1)) for number in range(rows))
+    parts = (slice(ROWS_AT_ONCE * number, ROWS_AT_ONCE * (number + 1)) for number in range(parts_count))
     return np.concatenate(
         [np.median([picture[part] for picture in pictures], axis=0).round().astype(np.uint8) for part in parts]
     )
